@@ -1,0 +1,66 @@
+"""What every model on the wire shares, and the scalar types that are not text."""
+
+import re
+from datetime import UTC, date, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, Strict
+from pydantic_core import PydanticCustomError
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+class Wire(BaseModel):
+    """A document that crosses the wire: closed, unchangeable, and silent about values when it refuses."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )
+
+
+def _written_day(value: object) -> object:
+    # Left alone, a number or a time would also become a date: 0 is then 1 January 1970.
+    if isinstance(value, str):
+        if _DAY.fullmatch(value):
+            return value
+    elif isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    raise PydanticCustomError("day_form", "A date is written YYYY-MM-DD")
+
+
+def _written_moment(value: object) -> object:
+    if isinstance(value, datetime) or (isinstance(value, str) and _MOMENT.fullmatch(value)):
+        return value
+    raise PydanticCustomError("moment_form", "A time is written by RFC 3339, with Z or an offset")
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise PydanticCustomError("moment_range", "The time is outside the years 1 to 9999") from None
+
+
+Day = Annotated[date, BeforeValidator(_written_day, json_schema_input_type=date)]
+"""A whole calendar date, ISO 8601."""
+
+Moment = Annotated[
+    AwareDatetime, BeforeValidator(_written_moment, json_schema_input_type=datetime), AfterValidator(_in_utc)
+]
+"""A point in time, RFC 3339; kept and given in UTC."""
+
+Flag = Annotated[bool, Strict()]
+"""true or false, never "yes" or 1."""
+
+Count = Annotated[int, Strict(), Field(ge=0, le=10_000)]
+"""A whole number of things or people."""
+
+Age = Annotated[int, Strict(), Field(ge=0, le=130)]
+"""Completed years of life."""

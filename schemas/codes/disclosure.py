@@ -1,0 +1,93 @@
+"""Codes about what may be disclosed, and on what basis."""
+
+from schemas.codes.base import CodeEnum
+
+
+class DisclosureBasis(CodeEnum):
+    """What allows a disclosure. HTCDS `con_Consent` knows consent only."""
+
+    CONSENT = "consent"
+    CONTRACT = "contract"
+    LEGAL_OBLIGATION = "legal_obligation"
+    VITAL_INTEREST = "vital_interest"
+    PUBLIC_TASK = "public_task"
+    LEGITIMATE_INTEREST = "legitimate_interest"
+    BEST_INTERESTS_OF_CHILD = "best_interests_of_child"
+    COURT_ORDER = "court_order"
+
+
+class DataClass(CodeEnum):
+    """A class of personal data under UU 27/2022 art 4."""
+
+    SPECIFIC_HEALTH = "specific_health"
+    SPECIFIC_BIOMETRIC = "specific_biometric"
+    SPECIFIC_GENETIC = "specific_genetic"
+    SPECIFIC_CRIMINAL_RECORD = "specific_criminal_record"
+    SPECIFIC_CHILD = "specific_child"
+    SPECIFIC_FINANCIAL = "specific_financial"
+    SPECIFIC_OTHER_LAW = "specific_other_law"
+    GENERAL = "general"
+
+
+class Section(CodeEnum):
+    """A part of the record with one sensitivity."""
+
+    IDENTITY = "identity"
+    CONTACT = "contact"
+    LOCATION = "location"
+    FAMILY = "family"
+    IDENTIFICATION = "identification"
+    EXPLOITATION = "exploitation"
+    SAFETY = "safety"
+    HEALTH = "health"
+    PSYCHOSOCIAL = "psychosocial"
+    LEGAL = "legal"
+    MIGRATION = "migration"
+    NEEDS = "needs"
+    NARRATIVE = "narrative"
+    ATTACHMENTS = "attachments"
+    EXTENSIONS = "extensions"
+
+
+class ConsentGiver(CodeEnum):
+    """Who gives consent, and in what capacity."""
+
+    PERSON = "person"
+    PERSON_WITH_SUPPORT = "person_with_support"
+    PARENT = "parent"
+    GUARDIAN = "guardian"
+    COURT_GUARDIAN = "court_guardian"
+    REPRESENTATIVE = "representative"
+
+
+class ConsentMethod(CodeEnum):
+    """How consent was expressed and can be proved."""
+
+    WRITTEN = "written"
+    THUMBPRINT = "thumbprint"
+    AUDIO_RECORDING = "audio_recording"
+    VIDEO_RECORDING = "video_recording"
+    SIGN_LANGUAGE_RECORDING = "sign_language_recording"
+    ELECTRONIC = "electronic"
+
+
+class InterpreterRole(CodeEnum):
+    """Who interpreted, by role and never by name."""
+
+    NONE = "none"
+    SWORN = "sworn"
+    PROFESSIONAL = "professional"
+    SIGN_LANGUAGE = "sign_language"
+    REMOTE = "remote"
+    STAFF = "staff"
+    COMMUNITY = "community"
+    FAMILY = "family"
+
+
+class WithdrawalAnswer(CodeEnum):
+    """What a holder did when a consent was withdrawn."""
+
+    ERASED = "erased"
+    RESTRICTED = "restricted"
+    KEPT = "kept"
+    RE_BASED = "re_based"

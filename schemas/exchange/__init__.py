@@ -1,0 +1,1 @@
+"""What agencies send and get: cases, consents, referrals, transfers, events, problems."""

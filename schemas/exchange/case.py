@@ -1,0 +1,123 @@
+"""Cases and the consents they hold."""
+
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from schemas.base import Moment, Wire
+from schemas.codes.agencies import AgencyKind
+from schemas.codes.disclosure import ConsentGiver, ConsentMethod, InterpreterRole, Section
+from schemas.codes.referral import Purpose
+from schemas.codes.services import EntryChannel
+from schemas.exchange.common import AgencyRef, MoveRequest
+from schemas.text import AgencyCode, LanguageTag, Line, Sha256, Text
+
+
+class NewCase(Wire):
+    """A case opened together with its first referral or transfer."""
+
+    entry_channel: EntryChannel
+    """How the person came to the agency."""
+
+
+class OpenCase(NewCase, MoveRequest):
+    """A case opened on its own. The caller becomes its lead."""
+
+
+class NewConsent(Wire):
+    """What a person (or who may decide for them) agreed to. HTCDS has one checkbox, `con_Consent`."""
+
+    giver: ConsentGiver
+    method: ConsentMethod
+    language: LanguageTag
+    """The language in which it was explained."""
+    interpreter: InterpreterRole | None = None
+    """Who interpreted, by role and never by name."""
+    given_at: Moment
+    until: Moment | None = None
+    sections: Annotated[tuple[Section, ...], Field(min_length=1, max_length=15)]
+    """The sections that may be disclosed."""
+    agencies: Annotated[tuple[AgencyCode, ...], Field(max_length=50)] = ()
+    """The agencies that may get them."""
+    agency_kinds: Annotated[tuple[AgencyKind, ...], Field(max_length=30)] = ()
+    """Or every agency of these kinds."""
+    purposes: Annotated[tuple[Purpose, ...], Field(min_length=1, max_length=15)]
+    notice: Line | None = None
+    """What the person was told: version of the text, or the items."""
+    witness: Line | None = None
+    """The witness, by role."""
+    evidence: Sha256 | None = None
+    """SHA-256 of the signed paper or recording, salted by its keeper."""
+    own_view: Text | None = None
+    """The child's own view where a guardian decides (assent)."""
+
+    @model_validator(mode="after")
+    def _names_recipients(self) -> Self:
+        if not self.agencies and not self.agency_kinds:
+            raise PydanticCustomError("no_recipient", "Consent names agencies or kinds of agency")
+        if self.until is not None and self.until <= self.given_at:
+            raise PydanticCustomError("until_before_given", "until is not after given_at")
+        return self
+
+
+class Consent(Wire):
+    """A consent of a case."""
+
+    id: UUID
+    giver: ConsentGiver
+    method: ConsentMethod
+    language: str | None
+    given_at: Moment
+    until: Moment | None
+    withdrawn_at: Moment | None
+    sections: list[Section]
+    agencies: list[str]
+    agency_kinds: list[AgencyKind]
+    purposes: list[Purpose]
+    recorded_by: AgencyRef
+
+
+class ConsentPage(Wire):
+    """The consents of one case."""
+
+    items: list[Consent]
+
+
+class Leadership(Wire):
+    """A time during which one agency was responsible for the case."""
+
+    agency: AgencyRef
+    since: Moment
+    until: Moment | None
+    transfer_id: UUID | None
+    """The transfer by which it took over; None for who opened the case."""
+
+
+class CaseEnvelope(Wire):
+    """A case without what it is about."""
+
+    id: UUID
+    reference: str
+    state: str
+    version: int
+    lead: AgencyRef
+    opened_at: Moment
+    updated_at: Moment
+
+
+class Case(CaseEnvelope):
+    """A case as the caller may know it."""
+
+    leads: list[Leadership]
+    """All of them for the lead; for an earlier lead its own time; nothing for others."""
+    moves: list[str]
+
+
+class CasePage(Wire):
+    """A page of cases."""
+
+    items: list[CaseEnvelope]
+    next: str | None
+    """The next page's address, or None at the end."""

@@ -1,0 +1,65 @@
+"""What several of the exchange's documents share."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from schemas.base import Moment, Wire
+from schemas.codes.agencies import AgencyKind
+from schemas.codes.referral import MoveChannel
+from schemas.text import AgencyCode, Name
+
+
+class MoveRequest(Wire):
+    """What every move says: when and how it really happened."""
+
+    occurred_at: Moment | None = None
+    """When it happened, if earlier than it is recorded; at most 30 days back, never in the future."""
+    channel: MoveChannel = MoveChannel.SYSTEM
+    """How it was done: by the system, by phone, on paper or in person."""
+
+
+class AgencyRef(Wire):
+    """An agency, as others may know it."""
+
+    code: AgencyCode
+    name: Name
+    kind: AgencyKind
+
+
+class Moved(Wire):
+    """The answer to every POST: what changed. It holds no content, so that a repeated request gets the same answer."""
+
+    id: UUID
+    """The case, consent, referral or transfer that was made or moved."""
+    case_id: UUID
+    reference: str
+    """To be read out on the telephone; its last character is a check."""
+    state: str
+    version: int
+    """For `If-Match` of the next move."""
+    recorded_at: Moment
+    log_entry: UUID
+    """The entry of the exchange's log that describes this act."""
+    moves: list[str]
+    """What the caller may do next."""
+
+
+class MoveRecord(Wire):
+    """One thing that happened, as both parties may know it."""
+
+    event: str
+    from_state: str | None
+    to_state: str
+    version: int
+    by: AgencyRef | None
+    """None: the exchange itself (the clock, or a consequence of another move)."""
+    recorded_by: AgencyRef | None
+    """Another agency, where it recorded the move for `by`."""
+    channel: MoveChannel
+    occurred_at: Moment
+    recorded_at: Moment
+
+
+Limit = Annotated[int, Field(ge=1, le=200)]

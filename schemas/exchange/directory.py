@@ -1,0 +1,59 @@
+"""The directory: who there is, and where services are given. Never the address of a confidential place."""
+
+from typing import Any
+from uuid import UUID
+
+from schemas.base import Moment, Wire
+from schemas.codes.agencies import AgencyKind
+
+
+class Agency(Wire):
+    """An agency."""
+
+    code: str
+    name: str
+    kind: AgencyKind
+    region: str | None
+    country: str
+    parent: str | None
+    """The agency it belongs to; this gives the parent no sight of its cases."""
+    status: str
+    residential: str | None
+    accepts: dict[str, Any]
+    """Whom it accepts: yes, no or unknown for each group."""
+    capacity: int | None
+
+
+class AgencyPage(Wire):
+    """Agencies by code."""
+
+    items: list[Agency]
+
+
+class ServicePoint(Wire):
+    """A place where an agency gives services. Of a confidential one only that it exists, to the agency itself."""
+
+    id: UUID
+    name: str
+    confidential: bool
+    region: str | None
+    address: str | None
+    services: list[str]
+
+
+class ServicePointPage(Wire):
+    """The service points of one agency."""
+
+    items: list[ServicePoint]
+
+
+class Me(Wire):
+    """Who the caller is taken for."""
+
+    client_id: str
+    agency: Agency
+    scopes: list[str]
+    token_expires_at: Moment
+    key_ends_at: Moment | None
+    """When the client's last key ends; None: no end is set."""
+    server_time: Moment

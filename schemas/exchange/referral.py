@@ -1,0 +1,313 @@
+"""Referrals and transfers: what is sent, what answers it, what is read."""
+
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from schemas.base import Day, Moment, Wire
+from schemas.codes.disclosure import Section
+from schemas.codes.referral import DeclineReason, HandoverPaper, NeedOutcome, NotCompletedReason, Purpose, Urgency
+from schemas.codes.services import Need, Service, ServiceEventStatus
+from schemas.exchange.basis import Basis, Disclosure
+from schemas.exchange.case import NewCase, NewConsent
+from schemas.exchange.common import AgencyRef, MoveRecord, MoveRequest
+from schemas.record.preview import Preview
+from schemas.record.record import Record
+from schemas.text import AgencyCode, Line, Number
+
+
+class _Sent(MoveRequest):
+    case_id: UUID | None = None
+    """An open case; or `case`, to open one in the same request."""
+    case: NewCase | None = None
+    consent: NewConsent | None = None
+    """A consent recorded in the same request; bases of kind `consent` without an id rest on it."""
+    receiver: AgencyCode
+    purpose: Purpose
+    urgency: Urgency
+    respond_by: Moment | None = None
+    """Earlier than the urgency's own deadline, if the sender needs to know sooner."""
+    record: Record | None = None
+    """The record to send; `needs` is required."""
+    record_version: UUID | None = None
+    """Or a version the exchange has already, so that nothing is typed twice."""
+    replaces: UUID | None = None
+    """The ended referral or transfer of the same case that this one follows."""
+    bases: Annotated[tuple[Basis, ...], Field(min_length=1, max_length=15)]
+
+    @model_validator(mode="after")
+    def _one_case_one_record(self) -> Self:
+        if (self.case_id is None) == (self.case is None):
+            raise PydanticCustomError("case_once", "Give case_id or case, one of them")
+        if (self.record is None) == (self.record_version is None):
+            raise PydanticCustomError("record_once", "Give record or record_version, one of them")
+        if self.record is not None and self.record.needs is None:
+            raise PydanticCustomError("needs_required", "The record must have the section needs")
+        if self.case is not None and (self.record_version is not None or self.replaces is not None):
+            raise PydanticCustomError("new_case_has_no_past", "A new case has no earlier record or referral")
+        if self.consent is None and any(basis.kind == "consent" and basis.consent_id is None for basis in self.bases):
+            raise PydanticCustomError(
+                "consent_missing", "A basis of kind consent needs consent_id, or consent in the request"
+            )
+        return self
+
+
+class NewReferral(_Sent):
+    """A request that another agency give services; responsibility for the case stays where it is."""
+
+
+class NewTransfer(_Sent):
+    """An offer to hand over responsibility for the case."""
+
+
+class Acknowledge(MoveRequest):
+    """We have it and are looking at it."""
+
+
+class Accept(MoveRequest):
+    """We take the person. The whole record opens with this."""
+
+    ready_to_receive_from: Moment
+    service_point: UUID | None = None
+    """Which of the receiver's service points, if it matters."""
+    meeting_point: Line | None = None
+    """Where to meet; needed when the service point is confidential."""
+    contact: Line | None = None
+    """Whom to ask for, by role."""
+
+
+class AcceptTransfer(Accept):
+    """We will take over the case. The lead moves later, when the handover is confirmed."""
+
+    manifest_digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """The digest of the manifest as the offer shows it: what comes with the case."""
+
+
+class Decline(MoveRequest):
+    """We cannot."""
+
+    reason: DeclineReason
+    text: Line | None = None
+    """Required with `other`. Before acceptance it may hold no more than the preview does."""
+    suggested_receivers: Annotated[tuple[AgencyCode, ...], Field(max_length=5)] = ()
+
+    @model_validator(mode="after")
+    def _other_is_said(self) -> Self:
+        if self.reason == DeclineReason.OTHER and self.text is None:
+            raise PydanticCustomError("text_required", "other needs a text")
+        return self
+
+
+class Recall(MoveRequest):
+    """We take it back before it was accepted."""
+
+    reason: Line
+
+
+class Start(MoveRequest):
+    """The person has arrived, or the first service was given."""
+
+    by: Literal["arrival", "first_service"] = "arrival"
+
+
+class RecordService(MoveRequest):
+    """A service that was planned, given or missed. HTCDS `spl_Type`, `spl_Status`."""
+
+    service: Service
+    need: Need | None = None
+    """The need it answers."""
+    on: Day
+    status: ServiceEventStatus
+    next_appointment: Moment | None = None
+
+
+class OutcomeOfNeed(Wire):
+    """What became of one need."""
+
+    need: Need
+    outcome: NeedOutcome
+
+
+class Complete(MoveRequest):
+    """The services are given."""
+
+    outcomes: Annotated[tuple[OutcomeOfNeed, ...], Field(min_length=1, max_length=30)]
+    """One for each need of the record."""
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if len({each.need for each in self.outcomes}) != len(self.outcomes):
+            raise PydanticCustomError("need_twice", "A need has one outcome")
+        return self
+
+
+class Fail(MoveRequest):
+    """The services could not be given, or were ended."""
+
+    reason: NotCompletedReason
+    text: Line | None = None
+
+    @model_validator(mode="after")
+    def _other_is_said(self) -> Self:
+        if self.reason == NotCompletedReason.OTHER and self.text is None:
+            raise PydanticCustomError("text_required", "other needs a text")
+        return self
+
+
+class Amend(MoveRequest):
+    """A new version of the record, with its bases; the earlier one closes."""
+
+    record: Record
+    bases: Annotated[tuple[Basis, ...], Field(min_length=1, max_length=15)]
+
+    @model_validator(mode="after")
+    def _needs_stay(self) -> Self:
+        if self.record.needs is None:
+            raise PydanticCustomError("needs_required", "The record must have the section needs")
+        if any(basis.kind == "consent" and basis.consent_id is None for basis in self.bases):
+            raise PydanticCustomError("consent_missing", "A basis of kind consent needs consent_id")
+        return self
+
+
+class ConfirmHandover(MoveRequest):
+    """The person or the file has arrived: the receiver is now the lead."""
+
+    paper: HandoverPaper
+    """Where the handover paper (BAST) stands."""
+    number: Number | None = None
+    date: Day | None = None
+    """Both required when it is issued."""
+    due: Moment | None = None
+    """When a pending paper is expected; seven days if left out."""
+
+    @model_validator(mode="after")
+    def _issued_has_a_number(self) -> Self:
+        if self.paper == HandoverPaper.ISSUED and (self.number is None or self.date is None):
+            raise PydanticCustomError("paper_number", "An issued paper has a number and a date")
+        if self.paper != HandoverPaper.PENDING and self.due is not None:
+            raise PydanticCustomError("paper_due", "Only a pending paper has a due date")
+        return self
+
+
+class Envelope(Wire):
+    """What lists return: everything about a referral or transfer but the person."""
+
+    id: UUID
+    case_id: UUID
+    reference: str
+    sender: AgencyRef
+    receiver: AgencyRef
+    state: str
+    version: int
+    purpose: Purpose
+    urgency: Urgency
+    respond_by: Moment
+    clock: Literal["ok", "due", "overdue", "escalated"]
+    sent_at: Moment
+    updated_at: Moment
+    acknowledged_at: Moment | None
+    accepted_at: Moment | None
+    ended_at: Moment | None
+    replaces: UUID | None
+    moves: list[str]
+    """What the caller may do now."""
+
+
+class ReferralEnvelope(Envelope):
+    """A referral without the person."""
+
+    started_at: Moment | None
+
+
+class TransferEnvelope(Envelope):
+    """A transfer without the person."""
+
+    paper: HandoverPaper | None
+
+
+class Acceptance(Wire):
+    """Where to and when."""
+
+    ready_to_receive_from: Moment
+    service_point: str | None
+    """Its name; never that of a confidential one."""
+    meeting_point: str | None
+    contact: str | None
+
+
+class Ending(Wire):
+    """Why and how it ended, as far as the reader may know."""
+
+    reason: str | None
+    text: str | None
+    suggested_receivers: list[str]
+    outcomes: list[OutcomeOfNeed]
+
+
+class ServiceRecorded(Wire):
+    """A service as it was recorded."""
+
+    service: Service
+    need: Need | None
+    on: Day
+    status: ServiceEventStatus
+    next_appointment: Moment | None
+    recorded_at: Moment
+
+
+class _Contents(Wire):
+    record_version: UUID
+    first_read_at: Moment | None
+    preview: Preview | None
+    """What the receiver sees before acceptance."""
+    record: Record | None
+    """The sections open to the reader; None while there are none."""
+    disclosures: list[Disclosure]
+    withheld: list[Section]
+    """Sections that were sent and are not open to the reader now."""
+    acceptance: Acceptance | None
+    ending: Ending | None
+    history: list[MoveRecord]
+
+
+class Referral(ReferralEnvelope, _Contents):
+    """A referral as the caller may read it."""
+
+    services: list[ServiceRecorded]
+
+
+class Manifest(Wire):
+    """What comes with the case. Its digest is the SHA-256 of its canonical form (RFC 8785), in hexadecimal."""
+
+    record_version: UUID
+    sections: list[Section]
+    open_referrals: list[UUID]
+    salt: str
+
+
+class Transfer(TransferEnvelope, _Contents):
+    """A transfer as the caller may read it."""
+
+    manifest: Manifest
+    manifest_digest: str
+    paper_due_at: Moment | None
+
+
+class ReferralPage(Wire):
+    """A page of referrals."""
+
+    items: list[ReferralEnvelope]
+    next: str | None
+
+
+class TransferPage(Wire):
+    """A page of transfers."""
+
+    items: list[TransferEnvelope]
+    next: str | None
+
+
+RecordDocument = dict[str, Any]
+"""A record as stored: section name → its JSON."""

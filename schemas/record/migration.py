@@ -1,0 +1,49 @@
+"""Permits, papers to travel on, and what the person wants about going home."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from schemas.base import Day, Wire
+from schemas.codes.answers import Answer
+from schemas.codes.law import DepartureWay, MigrationStatus, ReturnWish
+from schemas.record.common import Place, SectionBase
+from schemas.record.identity import Document
+from schemas.text import CountryCode, Line, PartialDate, Text
+
+
+class Return(Wire):
+    """What the person wants, and what has been prepared."""
+
+    wish: ReturnWish
+    destination: Place | None = None
+    not_before: Day | None = None
+    family_traced: Answer | None = None
+    family_willing: Answer | None = None
+    risk_assessed: Answer | None = None
+    """Whether the risk at the place of return has been assessed."""
+    needs_travel_document: Answer | None = None
+    mission_may_be_told: Answer | None = None
+    """Whether the person agrees that their own country's mission learns of them."""
+    mission_safe: Answer | None = None
+    """Whether it was found safe that it does."""
+    note: Text | None = None
+
+
+class MigrationSection(SectionBase):
+    """Status, papers, way and return."""
+
+    status: MigrationStatus | None = None
+    departure: DepartureWay | None = None
+    left_on: PartialDate | None = None
+    entered_on: PartialDate | None = None
+    """When the person came to the country they are in."""
+    entered_from: CountryCode | None = None
+    entry_point: Line | None = None
+    permit_until: PartialDate | None = None
+    detention_ruled_out: Answer | None = None
+    """Whether immigration has agreed not to detain the person."""
+    documents: Annotated[tuple[Document, ...], Field(max_length=20)] = ()
+    """Visas, permits and travel papers."""
+    return_home: Return | None = None
+    note: Text | None = None

@@ -1,0 +1,52 @@
+"""How the person is doing, in results and wishes; never what was said in a session."""
+
+from typing import Annotated
+
+from pydantic import Field, Strict
+
+from schemas.base import Day, Wire
+from schemas.codes.answers import Answer
+from schemas.codes.health import DistressSign, ScreeningTool, SelfHarmWatch
+from schemas.codes.services import StaffRole
+from schemas.record.common import SectionBase
+from schemas.text import LanguageTag, Line, Text
+
+Score = Annotated[float, Strict(), Field(ge=0, le=1000)]
+
+
+class ScreeningResult(Wire):
+    """The result of a questionnaire. It informs a person's judgement and decides nothing."""
+
+    tool: ScreeningTool
+    tool_name: Line | None = None
+    """Of a tool that has no code."""
+    version: Line | None = None
+    on: Day | None = None
+    score: Score | None = None
+    language: LanguageTag | None = None
+    by_role: StaffRole | None = None
+
+
+class SelfHarm(Wire):
+    """What was found about a risk of self-harm."""
+
+    watch: SelfHarmWatch
+    asked_on: Day | None = None
+    by_role: StaffRole | None = None
+    plan: Text | None = None
+    """What helps, and whom to call."""
+
+
+class PsychosocialSection(SectionBase):
+    """Screening results, signs, watch, and what helps."""
+
+    screenings: Annotated[tuple[ScreeningResult, ...], Field(max_length=20)] = ()
+    signs: Annotated[tuple[DistressSign, ...], Field(max_length=13)] = ()
+    self_harm: SelfHarm | None = None
+    in_counselling: Answer | None = None
+    what_helps: Text | None = None
+    what_upsets: Text | None = None
+    """What should be avoided with the person."""
+    wishes: Text | None = None
+    """What the person wants for themselves."""
+    note: Text | None = None

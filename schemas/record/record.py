@@ -1,0 +1,87 @@
+"""The victim-referral record: what travels with a referral or a transfer."""
+
+from typing import Final, Literal, Self
+
+from pydantic import BaseModel, model_validator
+from pydantic_core import PydanticCustomError
+
+from schemas.base import Wire
+from schemas.codes.disclosure import Section
+from schemas.record.attachments import AttachmentsSection
+from schemas.record.contact import ContactSection
+from schemas.record.exploitation import ExploitationSection
+from schemas.record.extensions import ExtensionsSection
+from schemas.record.family import FamilySection
+from schemas.record.health import HealthSection
+from schemas.record.identification import IdentificationSection
+from schemas.record.identity import IdentitySection
+from schemas.record.legal import LegalSection
+from schemas.record.location import LocationSection
+from schemas.record.migration import MigrationSection
+from schemas.record.narrative import NarrativeSection
+from schemas.record.needs import NeedsSection
+from schemas.record.psychosocial import PsychosocialSection
+from schemas.record.safety import SafetySection
+
+SCHEMA_VERSION: Final = "1.0"
+MAX_RECORD_BYTES: Final = 256 * 1024
+
+
+class Record(Wire):
+    """One person's record in sections, each of one sensitivity and each optional.
+
+    What is absent or null was not included. That a fact is unknown, was not asked or was declined is said by these
+    three words, which every list of answers has. `needs` is required when a referral or transfer is sent.
+    """
+
+    schema_version: Literal["1.0"] = SCHEMA_VERSION
+    """`1.x` only adds."""
+    identity: IdentitySection | None = None
+    contact: ContactSection | None = None
+    location: LocationSection | None = None
+    family: FamilySection | None = None
+    identification: IdentificationSection | None = None
+    exploitation: ExploitationSection | None = None
+    safety: SafetySection | None = None
+    health: HealthSection | None = None
+    psychosocial: PsychosocialSection | None = None
+    legal: LegalSection | None = None
+    migration: MigrationSection | None = None
+    needs: NeedsSection | None = None
+    narrative: NarrativeSection | None = None
+    attachments: AttachmentsSection | None = None
+    extensions: ExtensionsSection | None = None
+
+    @model_validator(mode="after")
+    def _not_too_large(self) -> Self:
+        if len(self.__pydantic_serializer__.to_json(self, exclude_none=True)) > MAX_RECORD_BYTES:
+            raise PydanticCustomError("record_too_large", "A record has at most 256 KB of JSON")
+        return self
+
+
+SECTIONS: Final[tuple[str, ...]] = tuple(section.value for section in Section)
+"""The sections' names, in the order they are always given."""
+
+SECTION_MODELS: Final[dict[str, type[BaseModel]]] = {
+    "identity": IdentitySection,
+    "contact": ContactSection,
+    "location": LocationSection,
+    "family": FamilySection,
+    "identification": IdentificationSection,
+    "exploitation": ExploitationSection,
+    "safety": SafetySection,
+    "health": HealthSection,
+    "psychosocial": PsychosocialSection,
+    "legal": LegalSection,
+    "migration": MigrationSection,
+    "needs": NeedsSection,
+    "narrative": NarrativeSection,
+    "attachments": AttachmentsSection,
+    "extensions": ExtensionsSection,
+}
+"""The model of each section."""
+
+
+def included(record: Record) -> tuple[str, ...]:
+    """The sections a record includes, in order; without `needs` among them it cannot be sent."""
+    return tuple(name for name in SECTIONS if getattr(record, name) is not None)

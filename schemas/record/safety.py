@@ -1,0 +1,57 @@
+"""What threatens the person, and what whoever takes them in has to know."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from schemas.base import Day, Wire
+from schemas.codes.answers import Answer
+from schemas.codes.person import Relationship
+from schemas.codes.safety import ConcernRole, RiskLevel, SafetyFlag, ThreatKind
+from schemas.codes.services import StaffRole
+from schemas.record.common import SectionBase
+from schemas.text import Line, Name, PartialDate, Text
+
+
+class Risk(Wire):
+    """A judgement of the risk now, on the way and where the person returns to."""
+
+    now: RiskLevel | None = None
+    on_the_way: RiskLevel | None = None
+    at_return: RiskLevel | None = None
+    assessed_on: Day | None = None
+    assessed_by: StaffRole | None = None
+
+
+class Threat(Wire):
+    """A threat, and from which side it comes."""
+
+    kind: ThreatKind
+    by_role: ConcernRole | None = None
+    since: PartialDate | None = None
+    note: Line | None = None
+
+
+class PersonOfConcern(Wire):
+    """Somebody to keep away. Allegations about a named person go to the police, under a basis of their own."""
+
+    role: ConcernRole
+    """HTCDS `per_RoleInProcess`."""
+    relationship: Relationship | None = None
+    known_as: Name | None = None
+    """As they may present themselves at a door or on the phone."""
+    keep_away: Answer | None = None
+    note: Line | None = None
+
+
+class SafetySection(SectionBase):
+    """Risk, threats, flags."""
+
+    risk: Risk | None = None
+    flags: Annotated[tuple[SafetyFlag, ...], Field(max_length=20)] = ()
+    threats: Annotated[tuple[Threat, ...], Field(max_length=20)] = ()
+    persons_of_concern: Annotated[tuple[PersonOfConcern, ...], Field(max_length=20)] = ()
+    must_know: Text | None = None
+    """What whoever takes the person in must know."""
+    plan: Text | None = None
+    """What was agreed with the person for an emergency."""
