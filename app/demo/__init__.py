@@ -1,0 +1,1 @@
+"""The demonstration: the sample cases, played over real HTTP from first contact."""

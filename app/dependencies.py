@@ -1,0 +1,224 @@
+"""What endpoints ask for: the acting caller's database, the version seen, the idempotency key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+import asyncpg
+from fastapi import Depends, Header, Request
+
+from app.foundation.clock import Clock
+from app.foundation.database import Connection
+from app.foundation.keyring import Keyring
+from app.foundation.problems import InvalidRequest, Problem
+from app.foundation.settings import Settings
+from auth.caller import Caller
+from auth.directory import Snapshot
+from auth.guard import CurrentCaller
+from auth.problems import ProofReplayed
+
+PROOF_REPLAYED = "RJ401"
+LATEST_BACKDATING = timedelta(days=30)
+
+
+@dataclass(slots=True)
+class Acting:
+    """A caller acting on the database, as one agency, at one time. The request's proof of possession is used up by its first statement."""
+
+    caller: Caller
+    actor: str | None
+    at: datetime
+    pool: asyncpg.Pool
+    keyring: Keyring
+    clock: Clock
+    settings: Settings
+    directory: Snapshot
+    _proof_used: bool = field(default=False)
+
+    @property
+    def agency_id(self) -> UUID:
+        """The caller's agency."""
+        return self.caller.agency.id
+
+    def parameter(self) -> tuple[Any, ...]:
+        """Return the SQL composite `acting`; only the first one carries the proof."""
+        proof: tuple[Any, ...] = (None, None) if self._proof_used else (self.caller.proof_hash, self.caller.proof_until)
+        self._proof_used = True
+        return (self.agency_id, self.caller.client_id, self.actor, self.caller.request_id, self.at, *proof)
+
+    async def one(self, statement: str, *arguments: Any) -> asyncpg.Record:
+        """Run one statement whose $1 is `acting` and which sets the agency itself; return its row."""
+        try:
+            return await self.pool.fetchrow(statement, self.parameter(), *arguments)
+        except asyncpg.PostgresError as error:
+            raise _used_before(error) from error
+
+    async def all(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
+        """Run one such statement; return its rows."""
+        try:
+            rows: list[asyncpg.Record] = await self.pool.fetch(statement, self.parameter(), *arguments)
+        except asyncpg.PostgresError as error:
+            raise _used_before(error) from error
+        return rows
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Open a transaction that belongs to the agency; committed at the end of the block, undone by an error."""
+        async with self.pool.acquire() as conn, conn.transaction():
+            try:
+                await conn.execute("SELECT begin_acting($1)", self.parameter())
+            except asyncpg.PostgresError as error:
+                raise _used_before(error) from error
+            yield conn
+
+
+def _used_before(error: asyncpg.PostgresError) -> Exception:
+    return ProofReplayed() if error.sqlstate == PROOF_REPLAYED else error
+
+
+class ActorRequired(Problem):
+    """Say who in your agency acts: `Rujukan-Actor`, your own opaque staff reference, 1 to 64 visible ASCII characters.
+
+    Without it the log could only name a machine. Never send a name or an e-mail address.
+    """
+
+    type, status, title, title_id = "actor-required", 400, "Rujukan-Actor is missing", "Rujukan-Actor tidak ada"
+
+
+class IdempotencyKeyRequired(Problem):
+    """Every POST carries an `Idempotency-Key`: a fresh UUID for a new act, the same one when you repeat a request.
+
+    A repeated request then gets the original answer instead of happening twice. Answers are kept for 30 days.
+    """
+
+    type, status, title, title_id = (
+        "idempotency-key-required",
+        400,
+        "Idempotency-Key is missing",
+        "Idempotency-Key tidak ada",
+    )
+
+
+class VersionRequired(Problem):
+    """Every move says which version it was decided on: `If-Match: "<version>"`, from the last read or answer."""
+
+    type, status, title, title_id = "version-required", 428, "If-Match is missing", "If-Match tidak ada"
+
+
+MISSING_HEADERS: dict[str, type[Problem]] = {
+    "rujukan-actor": ActorRequired,
+    "idempotency-key": IdempotencyKeyRequired,
+    "if-match": VersionRequired,
+}
+
+Actor = Annotated[
+    str,
+    Header(
+        alias="Rujukan-Actor",
+        pattern=r"^[\x21-\x7e]{1,64}$",
+        description="Your own opaque staff reference for the person who acts; never a name.",
+    ),
+]
+
+
+async def _acting(request: Request, caller: Caller, actor: str | None) -> Acting:
+    state = request.app.state
+    acting = Acting(
+        caller=caller,
+        actor=actor,
+        at=state.clock.now(),
+        pool=state.database.app,
+        keyring=state.keyring,
+        clock=state.clock,
+        settings=state.settings,
+        directory=await state.directory.current(),
+    )
+    request.scope["rujukan.acting"] = acting
+    return acting
+
+
+async def _caller_connection(request: Request, caller: CurrentCaller) -> Acting:
+    return await _acting(request, caller, None)
+
+
+async def _case_connection(request: Request, caller: CurrentCaller, actor: Actor) -> Acting:
+    return await _acting(request, caller, actor)
+
+
+CallerConnection = Annotated[Acting, Depends(_caller_connection)]
+"""The database for what is no case: directory, feed, who am I."""
+CaseConnection = Annotated[Acting, Depends(_case_connection)]
+"""The database for whatever reads or changes a case: somebody is named who acts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An idempotency key with the keyed hash of the request it came with."""
+
+    value: str
+    request_hash: bytes
+
+
+async def _idempotency_key(
+    request: Request,
+    caller: CurrentCaller,
+    value: Annotated[
+        str,
+        Header(
+            alias="Idempotency-Key",
+            pattern=r"^[\x21-\x7e]{1,255}$",
+            description="A fresh UUID for a new act; the same one to repeat a request.",
+        ),
+    ],
+) -> Key:
+    return Key(
+        value,
+        request.app.state.keyring.keyed_hash(
+            "idempotency",
+            request.method.encode(),
+            request.scope["path"].encode(),
+            caller.agency.id.bytes,
+            await request.body(),
+        ),
+    )
+
+
+IdempotencyKey = Annotated[Key, Depends(_idempotency_key)]
+
+_ETAG = re.compile(r'(?:W/)?"([1-9][0-9]{0,9})"')
+
+
+async def _version_seen(
+    value: Annotated[
+        str,
+        Header(
+            alias="If-Match",
+            pattern=r'^(W/)?"[1-9][0-9]{0,8}"$',
+            description='The version this move was decided on, quoted: `"3"`.',
+        ),
+    ],
+) -> int:
+    match = _ETAG.fullmatch(value)
+    if match is None:
+        raise InvalidRequest([{"header": "If-Match", "code": "string_pattern_mismatch"}])
+    return int(match[1])
+
+
+IfMatch = Annotated[int, Depends(_version_seen)]
+
+
+def occurred(given: datetime | None, at: datetime) -> datetime:
+    """Return when a move happened. Raises `InvalidRequest` if it lies in the future or more than 30 days back."""
+    if given is None:
+        return at
+    if given > at + timedelta(seconds=60):
+        raise InvalidRequest([{"pointer": "/occurred_at", "code": "in_the_future"}])
+    if given < at - LATEST_BACKDATING:
+        raise InvalidRequest([{"pointer": "/occurred_at", "code": "too_long_ago"}])
+    return given

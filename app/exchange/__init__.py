@@ -1,0 +1,1 @@
+"""What happens: a folder a domain, the same few file names in each."""

@@ -1,0 +1,1 @@
+"""The directory: agencies and their service points, read-only for callers."""

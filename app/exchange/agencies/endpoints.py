@@ -1,0 +1,90 @@
+"""/v1/agencies and /v1/me."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path, Query, Response
+
+from app.dependencies import Acting, CallerConnection
+from app.exchange.agencies import service
+from app.exchange.passing.http import Cursor, json_response
+from app.foundation.http import StrictRoute
+from app.foundation.paging import InvalidCursor
+from app.foundation.problems import InvalidRequest, NotFound, ServiceUnavailable, answers
+from auth.caller import Caller
+from auth.guard import requires
+from auth.scopes import Scope
+from schemas.codes.agencies import AgencyKind
+from schemas.exchange import directory as wire
+from schemas.exchange.common import Limit
+from schemas.text import AgencyCode, RegionCode
+
+router = APIRouter(prefix="/v1", tags=["directory"], route_class=StrictRoute)
+CanRead = Annotated[Caller, requires(Scope.directory_read)]
+IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match", max_length=200, description="The `ETag` you have.")]
+Code = Annotated[AgencyCode, Path(description="The agency's code.")]
+
+
+async def _unless_known(db: Acting, known: str | None) -> Response | None:
+    if known is None or service.etag(db) not in {tag.strip() for tag in known.split(",")}:
+        return None
+    async with db.transaction():
+        pass  # uses up the proof
+    return Response(status_code=304, headers=_kept(db))
+
+
+def _kept(db: Acting) -> dict[str, str]:
+    return {"ETag": service.etag(db), "Cache-Control": "private, no-cache"}
+
+
+@router.get(
+    "/agencies",
+    response_model=wire.AgencyPage,
+    responses={**answers(InvalidRequest, InvalidCursor, ServiceUnavailable), 304: {"description": "Unchanged."}},
+)
+async def list_agencies(
+    caller: CanRead,
+    db: CallerConnection,
+    kind: Annotated[AgencyKind | None, Query(description="Only this kind.")] = None,
+    region: Annotated[RegionCode | None, Query(description="Only in this region, by Kemendagri code.")] = None,
+    cursor: Cursor = None,
+    limit: Annotated[Limit, Query(description="How many at most.")] = 100,
+    known: IfNoneMatch = None,
+) -> Response:
+    """List the agencies that take part, by code: whom they accept, as far as it is known."""
+    if (unchanged := await _unless_known(db, known)) is not None:
+        return unchanged
+    response = json_response(await service.list_agencies(db, kind=kind, region=region, cursor=cursor, limit=limit))
+    response.headers.update(_kept(db))
+    return response
+
+
+@router.get(
+    "/agencies/{code}",
+    response_model=wire.Agency,
+    responses={**answers(InvalidRequest, NotFound, ServiceUnavailable), 304: {"description": "Unchanged."}},
+)
+async def read_agency(code: Code, caller: CanRead, db: CallerConnection, known: IfNoneMatch = None) -> Response:
+    """Read one agency."""
+    if (unchanged := await _unless_known(db, known)) is not None:
+        return unchanged
+    response = json_response(await service.read_agency(db, code))
+    response.headers.update(_kept(db))
+    return response
+
+
+@router.get(
+    "/agencies/{code}/service-points",
+    response_model=wire.ServicePointPage,
+    responses=answers(InvalidRequest, NotFound, ServiceUnavailable),
+)
+async def list_service_points(code: Code, caller: CanRead, db: CallerConnection) -> Response:
+    """List where an agency gives services. Confidential places are listed to the agency itself alone."""
+    return json_response(await service.list_service_points(db, code))
+
+
+@router.get("/me", response_model=wire.Me, responses=answers(ServiceUnavailable))
+async def read_me(caller: Annotated[Caller, requires()], db: CallerConnection) -> Response:
+    """Say who the caller is taken for: agency, scopes, the server's time, when the token and the key end. Needs no scope."""
+    return json_response(await service.me(db))

@@ -1,0 +1,1 @@
+"""Consents: what a person agreed to have disclosed, to whom and for what."""

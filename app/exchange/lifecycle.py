@@ -1,0 +1,156 @@
+"""The engine under every state machine: a table of moves, and what can be read from it.
+
+A domain's `lifecycle.py` holds one `Lifecycle`, written as a table. The checks of the service, the parameters of the SQL function
+`apply_move`, the `moves` in every answer, the clock and the tests are all made from its rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from functools import cached_property
+from typing import Final, Literal
+
+PREVIOUS: Final = "(previous)"
+"""As a target: the state before this one."""
+
+
+class Party(StrEnum):
+    """Who may make a move."""
+
+    SENDER = "sender"
+    RECEIVER = "receiver"
+    EITHER = "either"
+    LEAD = "lead"
+    EARLIER_LEAD = "earlier_lead"
+    DESK = "desk"
+    CLOCK = "clock"
+    SYSTEM = "system"
+    ANYONE = "anyone"
+
+
+class Tell(StrEnum):
+    """Who learns of a move, by an event."""
+
+    SENDER = "sender"
+    RECEIVER = "receiver"
+    LEAD = "lead"
+    EARLIER_LEAD = "earlier_lead"
+    PARTNERS = "partners"
+    SIBLINGS = "siblings"
+    OTHER = "other"
+    OTHER_LEAD = "other_lead"
+    DUTY_CONTACTS = "duty_contacts"
+    PARTIES = "parties"
+    READERS = "readers"
+
+
+class Need(StrEnum):
+    """What a move must bring."""
+
+    BASES = "bases"
+    RECORD = "record"
+    QUESTION = "question"
+    ANSWER = "answer"
+    WHERE_AND_WHEN = "where and when"
+    MANIFEST = "manifest"
+    MANIFEST_DIGEST = "manifest digest"
+    CODED_REASON = "coded reason"
+    REASON = "reason"
+    SERVICE = "service"
+    REVIEW_DATE = "review date"
+    OUTCOME_PER_NEED = "outcome of each need"
+    PAPER = "paper"
+    TEXT = "text"
+    PLAN = "plan and end date"
+    OTHER_CASE = "other case"
+    TWO_PEOPLE = "two people"
+
+
+Access = Literal["opens", "closes", "locks"]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One row: an event, where it leads from and to, who may make it, what it needs, whom it tells."""
+
+    event: str
+    from_states: tuple[str, ...]
+    to: str | None
+    by: Party
+    needs: tuple[Need, ...] = ()
+    tells: tuple[Tell, ...] = ()
+    versioned: bool = True
+    """Whether it needs `If-Match` and counts as a new version."""
+    access: Access | None = None
+    """What it does to the receiver's sight of the record."""
+    served: bool = True
+    """Whether an endpoint serves it already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """One row of the clock: how long a state may last, and what happens then."""
+
+    state: str
+    setting: str
+    """Name of the setting, or its prefix where it depends on the urgency (`respond_within_` + urgency)."""
+    by_urgency: bool
+    at_deadline: Literal["answer", "escalate", "cancel"]
+    """`answer`: standard expires, urgent is extended once and then expires, immediate stays overdue."""
+    remind: bool = True
+
+
+@dataclass(frozen=True)
+class Lifecycle:
+    """A state machine, as a table."""
+
+    name: str
+    initial: str
+    final_states: tuple[str, ...]
+    moves: tuple[Move, ...]
+    deadlines: tuple[Deadline, ...] = ()
+
+    @cached_property
+    def states(self) -> tuple[str, ...]:
+        """Every state, open ones first, in the order of the table."""
+        seen = dict.fromkeys([self.initial])
+        for move in self.moves:
+            seen.update(dict.fromkeys(move.from_states))
+            if move.to not in (None, PREVIOUS):
+                seen.setdefault(str(move.to))
+        return tuple(state for state in seen if state not in self.final_states) + self.final_states
+
+    @cached_property
+    def open_states(self) -> tuple[str, ...]:
+        """The states in which somebody still has something to do."""
+        return tuple(state for state in self.states if state not in self.final_states)
+
+    @cached_property
+    def _by_event(self) -> dict[str, Move]:
+        return {move.event: move for move in self.moves}
+
+    def __getitem__(self, event: str) -> Move:
+        return self._by_event[event]
+
+    def deadline(self, state: str) -> Deadline | None:
+        """Return the clock's row for `state`."""
+        return next((row for row in self.deadlines if row.state == state), None)
+
+    def moves_open(self, state: str, parties: Iterable[Party]) -> list[str]:
+        """Return the events that `parties` may cause in `state`, as far as they are served."""
+        wanted = set(parties)
+        if wanted & {Party.SENDER, Party.RECEIVER}:
+            wanted.add(Party.EITHER)
+        return [move.event for move in self.moves if move.served and state in move.from_states and move.by in wanted]
+
+
+REMIND_AT: Final = 0.5
+"""The part of a deadline after which its first reminder goes out."""
+
+
+def first_reminder(within: timedelta) -> timedelta:
+    """Return when, after entering a state, the clock first looks at it."""
+    return within * REMIND_AT

@@ -1,0 +1,1 @@
+"""What referrals and transfers have in common: sending, moving, reading, refusing."""

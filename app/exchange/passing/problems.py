@@ -1,0 +1,230 @@
+"""What can go wrong when a case is passed on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from app.foundation.problems import Problem
+
+
+class IdempotencyKeyReused(Problem):
+    """This `Idempotency-Key` came with another request before (another path or body).
+
+    Use a fresh key for a new act. To repeat a request, send exactly the same body.
+    """
+
+    type, status, title, title_id = (
+        "idempotency-key-reused",
+        422,
+        "The key was used for another request",
+        "Kunci sudah dipakai",
+    )
+
+
+class RequestInProgress(Problem):
+    """A request with this `Idempotency-Key` is running at this moment. Wait a second and repeat it to get its answer."""
+
+    type, status, title, title_id = (
+        "request-in-progress",
+        409,
+        "The same request is running",
+        "Permintaan yang sama sedang diproses",
+    )
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "1"})
+
+
+class MoveNotAllowed(Problem):
+    """This move is not open to you in the present state.
+
+    `state` and `version` say how things stand now, `moves` what you may do. Somebody else may have been first: read again and decide.
+    """
+
+    type, status, title, title_id = (
+        "move-not-allowed",
+        409,
+        "This move is not possible now",
+        "Langkah ini tidak mungkin sekarang",
+    )
+    log_as = "not_allowed"
+
+    def __init__(self, *, state: str, version: int, moves: Sequence[str]) -> None:
+        super().__init__(state=state, version=version, moves=list(moves))
+
+
+class StaleVersion(Problem):
+    """It has changed since you read it. Nothing was done. Read it again, decide, and repeat with the new version."""
+
+    type, status, title, title_id = (
+        "stale-version",
+        412,
+        "It has changed since you read it",
+        "Data telah berubah sejak dibaca",
+    )
+    log_as = "stale"
+
+    def __init__(self, *, state: str, version: int) -> None:
+        super().__init__(state=state, version=version)
+
+
+class NotLead(Problem):
+    """Only the agency that leads the case may do this; for a referral also one that holds an accepted referral whose basis allows onward
+    sharing. The lead may have moved meanwhile: read the case."""
+
+    type, status, title, title_id = (
+        "not-lead",
+        403,
+        "Your agency does not lead this case",
+        "Instansi Anda bukan penanggung jawab kasus ini",
+    )
+    log_as = "not_lead"
+
+
+class CaseClosed(Problem):
+    """The case is closed. Its last lead may reopen it."""
+
+    type, status, title, title_id = "case-closed", 409, "The case is closed", "Kasus sudah ditutup"
+    log_as = "case_closed"
+
+
+class OpenTwin(Problem):
+    """The same receiver has an open referral of this case for the same needs: `referral_id`.
+
+    Amend that one, or recall it first. So a person is never referred twice as two.
+    """
+
+    type, status, title, title_id = (
+        "open-twin",
+        409,
+        "The same referral is open already",
+        "Rujukan yang sama masih terbuka",
+    )
+    log_as = "open_twin"
+
+    def __init__(self, referral_id: UUID | str | None) -> None:
+        super().__init__(referral_id=referral_id)
+
+
+class TransferAlreadyOpen(Problem):
+    """The case has an open transfer: `transfer_id`.
+
+    Recall it while it is not accepted; once accepted, wait until it is confirmed or aborted.
+    """
+
+    type, status, title, title_id = (
+        "transfer-already-open",
+        409,
+        "The case has an open transfer already",
+        "Pelimpahan kasus masih terbuka",
+    )
+    log_as = "transfer_open"
+
+    def __init__(self, transfer_id: UUID | str | None) -> None:
+        super().__init__(transfer_id=transfer_id)
+
+
+class NothingToReplace(Problem):
+    """`replaces` must be an ended referral or transfer of the same case that your agency sent."""
+
+    type, status, title, title_id = (
+        "nothing-to-replace",
+        409,
+        "There is nothing to replace",
+        "Tidak ada yang dapat digantikan",
+    )
+    log_as = "nothing_to_replace"
+
+
+class RecordVersionUnavailable(Problem):
+    """`record_version` must be a version of this case that your agency wrote or holds in full, and the bases may name only sections it has."""
+
+    type, status, title, title_id = (
+        "record-version-unavailable",
+        409,
+        "That record version cannot be sent",
+        "Versi dokumen tidak dapat dikirim",
+    )
+    log_as = "record_version"
+
+
+class AnotherManifest(Problem):
+    """The digest is not that of the manifest offered. Read the transfer again: it may have been amended."""
+
+    type, status, title, title_id = "another-manifest", 409, "The manifest is another one", "Manifes tidak sama"
+    log_as = "manifest"
+
+    def __init__(self, *, state: str, version: int) -> None:
+        super().__init__(state=state, version=version)
+
+
+class DisclosureRefused(Problem):
+    """At least one section may not go to this receiver for this purpose on this basis. Nothing was sent, nothing was cut out.
+
+    `refused` names each section with its reason: `no_basis` (no basis names it), `two_bases`, `not_included` (a basis names a section the
+    record does not have), `purpose` (the purpose does not need it), `agency_kind` (this kind of agency may not hold it), `consent_only`
+    (this kind receives on the person's own consent alone), `basis_does_not_open`, `basis_ended`, `abroad`, `consent` (the consent does
+    not cover this section, receiver or purpose, or is over). `sendable_sections` are those that may go as they are: send these now, and
+    seek a basis for the rest.
+    """
+
+    type, status, title, title_id = (
+        "disclosure-refused",
+        403,
+        "Some sections may not be disclosed",
+        "Sebagian data tidak boleh diungkapkan",
+    )
+    log_as = "disclosure"
+
+    def __init__(self, *, refused: Mapping[str, str], sendable: Sequence[str]) -> None:
+        super().__init__(
+            refused=[{"section": section, "reason": reason} for section, reason in refused.items()],
+            sendable_sections=list(sendable),
+        )
+
+
+class UnknownReceiver(Problem):
+    """No agency has this code. Look it up in the directory: `GET /v1/agencies`."""
+
+    type, status, title, title_id = "unknown-receiver", 422, "There is no such agency", "Instansi tidak ditemukan"
+
+    def __init__(self, pointer: str = "/receiver") -> None:
+        super().__init__(errors=[{"pointer": pointer, "code": "unknown_agency"}])
+
+
+class ReceiverUnavailable(Problem):
+    """The receiver does not take part at the moment (suspended or closed), or is your own agency. Refer elsewhere."""
+
+    type, status, title, title_id = (
+        "receiver-unavailable",
+        409,
+        "The receiver cannot be referred to",
+        "Penerima tidak dapat dirujuk",
+    )
+    log_as = "receiver_unavailable"
+
+
+class OutcomesIncomplete(Problem):
+    """Every need of the record gets exactly one outcome. `missing` and `unexpected` name the needs' codes."""
+
+    type, status, title, title_id = (
+        "outcomes-incomplete",
+        422,
+        "An outcome for each need",
+        "Hasil untuk setiap kebutuhan",
+    )
+
+    def __init__(self, *, missing: Sequence[str], unexpected: Sequence[str]) -> None:
+        super().__init__(missing=list(missing), unexpected=list(unexpected))
+
+
+class ServicePointUnknown(Problem):
+    """The service point must be one of your agency's. For a confidential one give a `meeting_point`: its address is never passed on."""
+
+    type, status, title, title_id = "service-point", 422, "The service point does not fit", "Unit layanan tidak sesuai"
+
+    def __init__(self, code: str) -> None:
+        super().__init__(
+            errors=[{"pointer": "/service_point" if code == "unknown" else "/meeting_point", "code": code}]
+        )

@@ -1,0 +1,154 @@
+"""The SQL of sending, moving and reading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import asyncpg
+
+from app.dependencies import Acting, Key
+from app.exchange.records.sealing import SealedRecord
+from app.foundation import json
+from app.foundation.database import Connection
+
+
+class MovedRow(NamedTuple):
+    """The SQL composite `moved`."""
+
+    repeated: bool
+    subject: str
+    id: UUID
+    case_id: UUID
+    reference: str
+    state: str
+    version: int
+    log_id: UUID
+    recorded_at: Any
+
+
+def _record(sealed: SealedRecord | None) -> tuple[Any, ...]:
+    return (sealed.needs_hash, sealed.wrapped_key, sealed.parts, sealed.preview) if sealed else (None, None, None, None)
+
+
+async def send(
+    db: Acting,
+    key: Key,
+    envelope: dict[str, Any],
+    *,
+    sealed: SealedRecord | None,
+    reasons: Sequence[bytes | None],
+    consent_detail: bytes | None,
+    detail: bytes | None,
+) -> MovedRow:
+    """Send a referral or offer a transfer, in one statement."""
+    row = await db.one(
+        "SELECT * FROM send($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        key.value,
+        key.request_hash,
+        db.settings.idempotency_days,
+        json.text(envelope),
+        *_record(sealed),
+        reasons,
+        consent_detail,
+        detail,
+    )
+    return MovedRow(*row)
+
+
+async def apply_move(
+    db: Acting,
+    key: Key,
+    move: dict[str, Any],
+    *,
+    detail: bytes | None,
+    sealed: SealedRecord | None = None,
+    reasons: Sequence[bytes | None] = (),
+) -> MovedRow:
+    """Make a move, in one statement."""
+    row = await db.one(
+        "SELECT * FROM apply_move($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        key.value,
+        key.request_hash,
+        db.settings.idempotency_days,
+        json.text(move),
+        detail,
+        *_record(sealed),
+        reasons,
+    )
+    return MovedRow(*row)
+
+
+async def earlier_answer(db: Acting, key: Key) -> MovedRow | None:
+    """Return the answer this key got before, if it did."""
+    row = await db.one(
+        "SELECT * FROM repeated_answer($1, $2, $3, $4)", key.value, key.request_hash, db.settings.idempotency_days
+    )
+    return MovedRow(*row) if row is not None and row["id"] is not None else None
+
+
+async def list_page(
+    db: Acting,
+    subject: str,
+    *,
+    role: str,
+    states: list[str] | None,
+    open_only: bool,
+    urgency: list[str] | None,
+    case_id: UUID | None,
+    updated_since: Any,
+    after: tuple[Any, UUID] | None,
+    limit: int,
+) -> list[asyncpg.Record]:
+    """Return envelopes, newest first; with `updated_since`, oldest change first."""
+    after_updated, after_id = after or (None, None)
+    function = {"referral": "list_referrals", "transfer": "list_transfers"}[subject]
+    return await db.all(
+        f"SELECT * FROM {function}($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",  # noqa: S608 -- one of two names
+        role,
+        states,
+        open_only,
+        urgency,
+        case_id,
+        updated_since,
+        after_updated,
+        after_id,
+        limit,
+    )
+
+
+async def find(tx: Connection, subject: str, subject_id: UUID) -> asyncpg.Record | None:
+    """Return a referral or transfer the agency is party to."""
+    statement = {
+        "referral": "SELECT * FROM referral WHERE id = $1",
+        "transfer": "SELECT * FROM transfer WHERE id = $1",
+    }[subject]
+    return await tx.fetchrow(statement, subject_id)
+
+
+async def disclosures_of(tx: Connection, subject_id: UUID, version_id: UUID) -> list[asyncpg.Record]:
+    """Return the bases of the present version."""
+    rows: list[asyncpg.Record] = await tx.fetch(
+        "SELECT * FROM disclosure WHERE subject_id = $1 AND version_id = $2 ORDER BY recorded_at, id",
+        subject_id,
+        version_id,
+    )
+    return rows
+
+
+async def moves_of(tx: Connection, subject_id: UUID) -> list[asyncpg.Record]:
+    """Return what happened, oldest first."""
+    rows: list[asyncpg.Record] = await tx.fetch(
+        "SELECT * FROM move WHERE subject_id = $1 ORDER BY recorded_at, id", subject_id
+    )
+    return rows
+
+
+async def note_reading(tx: Connection, subject: str, subject_id: UUID, at: Any) -> None:
+    """Remember when the receiver first read it. Reading changes nothing else."""
+    statement = {
+        "referral": "UPDATE referral SET first_read_at = $2 WHERE id = $1 AND first_read_at IS NULL",
+        "transfer": "UPDATE transfer SET first_read_at = $2 WHERE id = $1 AND first_read_at IS NULL",
+    }[subject]
+    await tx.execute(statement, subject_id, at)

@@ -1,0 +1,286 @@
+"""Reading a referral or transfer: what its caller may see of it, now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from app.dependencies import Acting
+from app.exchange.lifecycle import Lifecycle, Party
+from app.exchange.passing import queries
+from app.exchange.records.sealing import in_order, open_preview, open_sections, read_version
+from app.foundation import json
+from app.foundation.database import Connection
+from app.foundation.paging import decode_cursor, encode_cursor, next_link
+from app.foundation.problems import NotFound
+from app.policy import table
+from app.policy.decide import back_state_only
+from schemas.codes.agencies import AgencyKind
+from schemas.record.record import SECTIONS
+
+Document = dict[str, Any]
+
+
+def agency_ref(db: Acting, agency_id: UUID) -> Document:
+    """Return an agency as others may know it."""
+    agency = db.directory.agencies[agency_id]
+    return {"code": agency.code, "name": agency.name, "kind": agency.kind}
+
+
+def parties_of(db: Acting, row: asyncpg.Record) -> list[Party]:
+    """Return what the caller is to this referral or transfer."""
+    return [
+        party
+        for party, agency_id in ((Party.SENDER, row["sender_id"]), (Party.RECEIVER, row["receiver_id"]))
+        if agency_id == db.agency_id
+    ]
+
+
+def envelope(db: Acting, lifecycle: Lifecycle, row: asyncpg.Record) -> Document:
+    """Return everything but the person."""
+    found: Document = {
+        "id": row["id"],
+        "case_id": row["case_id"],
+        "reference": row["reference"],
+        "sender": agency_ref(db, row["sender_id"]),
+        "receiver": agency_ref(db, row["receiver_id"]),
+        "state": row["state"],
+        "version": row["version"],
+        "purpose": row["purpose"],
+        "urgency": row["urgency"],
+        "respond_by": row["respond_by"],
+        "clock": row["clock"],
+        "sent_at": row["sent_at"],
+        "updated_at": row["updated_at"],
+        "acknowledged_at": row["acknowledged_at"],
+        "accepted_at": row["accepted_at"],
+        "ended_at": row["ended_at"],
+        "replaces": row["replaces_id"] if row["sender_id"] == db.agency_id else None,
+        "moves": lifecycle.moves_open(row["state"], parties_of(db, row)),
+    }
+    if lifecycle.name == "referral":
+        found["started_at"] = row["started_at"]
+    else:
+        found["paper"] = row["paper"]
+    return found
+
+
+async def page(
+    db: Acting,
+    lifecycle: Lifecycle,
+    *,
+    role: str,
+    states: Sequence[str] | None,
+    urgency: Sequence[str] | None,
+    case_id: UUID | None,
+    updated_since: datetime | None,
+    cursor: str | None,
+    limit: int,
+) -> Document:
+    """Return a page of envelopes and the address of the next; nothing is decrypted."""
+    path = f"/v1/{lifecycle.name}s"
+    filters = {
+        "role": role,
+        "state": ",".join(states) if states else None,
+        "urgency": ",".join(urgency) if urgency else None,
+        "case_id": str(case_id) if case_id else None,
+        "updated_since": updated_since.isoformat() if updated_since else None,
+        "limit": str(limit),
+    }
+    scope = f"{path} {db.agency_id} {sorted(filters.items(), key=str)}"
+    after = None
+    if cursor is not None:
+        updated, row_id = decode_cursor(db.keyring, scope, cursor, length=2)
+        after = (datetime.fromisoformat(updated), UUID(row_id))
+    rows = await queries.list_page(
+        db,
+        lifecycle.name,
+        role=role,
+        states=list(states) if states else None,
+        open_only=bool(states) and set(states or ()) <= set(lifecycle.open_states),
+        urgency=list(urgency) if urgency else None,
+        case_id=case_id,
+        updated_since=updated_since,
+        after=after,
+        limit=limit + 1,
+    )
+    more = None
+    if len(rows) > limit:
+        rows = rows[:limit]
+        more = encode_cursor(db.keyring, scope, [rows[-1]["updated_at"].isoformat(), str(rows[-1]["id"])])
+    return {"items": [envelope(db, lifecycle, row) for row in rows], "next": next_link(path, filters, more)}
+
+
+async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
+    """Return a referral or transfer as the caller may read it, and log what was disclosed, in one transaction."""
+    async with db.transaction() as tx:
+        row = await queries.find(tx, lifecycle.name, subject_id)
+        if row is None:
+            raise NotFound
+        is_sender = row["sender_id"] == db.agency_id
+        version = await read_version(tx, row["version_id"])
+        disclosures = await queries.disclosures_of(tx, subject_id, row["version_id"])
+        moves = await queries.moves_of(tx, subject_id)
+        unanswered = row["accepted_at"] is None and row["ended_at"] is None
+        names = _open_to(db, row, version, disclosures, is_sender=is_sender) if version else []
+        sections = await open_sections(tx, db.keyring, version, names) if version else {}
+        preview = open_preview(db.keyring, version) if version and (unanswered or is_sender) else None
+        shown = in_order(sections, SECTIONS)
+        await tx.fetchval(
+            "SELECT log_by($1, $2, 'done', $3, $4, $5, $6)",
+            db.parameter(),
+            f"{lifecycle.name}:read",
+            lifecycle.name,
+            subject_id,
+            row["case_id"],
+            json.text({"sections": shown, "preview": preview is not None, "purpose": row["purpose"]}),
+        )
+        if not is_sender and row["first_read_at"] is None:
+            await queries.note_reading(tx, lifecycle.name, subject_id, db.at)
+    state_only = is_sender and back_state_only(AgencyKind(db.caller.agency.kind))
+    said = {
+        move["event"]: _said(db, move)
+        for move in moves
+        if move["detail"] is not None and move["event"] != "record_service"
+    }
+    found = envelope(db, lifecycle, row)
+    found |= {
+        "record_version": row["version_id"],
+        "first_read_at": row["first_read_at"],
+        "preview": preview,
+        "record": {"schema_version": version["schema_version"], **{name: sections[name] for name in shown}}
+        if version and shown
+        else None,
+        "disclosures": [_disclosure(db, row, each) for each in disclosures],
+        "withheld": in_order(set(row["sections"]) - set(shown), SECTIONS),
+        "acceptance": _acceptance(db, row, said.get("accept"), is_sender=is_sender),
+        "ending": _ending(said, state_only=state_only) if row["ended_at"] else None,
+        "history": [_history(db, each) for each in moves if not (state_only and each["event"] == "record_service")],
+    }
+    if lifecycle.name == "referral":
+        found["services"] = (
+            [] if state_only else [_service(db, each) for each in moves if each["event"] == "record_service"]
+        )
+    else:
+        found |= {
+            "manifest": orjson.loads(row["manifest"]),
+            "manifest_digest": row["manifest_digest"],
+            "paper_due_at": row["paper_due_at"],
+        }
+    return found
+
+
+def _open_to(
+    db: Acting, row: asyncpg.Record, version: asyncpg.Record, disclosures: Sequence[asyncpg.Record], *, is_sender: bool
+) -> list[str]:
+    """Return the sections the caller may read now: the author all of its own, the receiver what bases, policy and time leave open."""
+    if version["author_id"] == db.agency_id:
+        return list(version["sections"])
+    if is_sender:
+        return []
+    kind = AgencyKind(db.caller.agency.kind)
+    allowed = table.KINDS[kind] & table.PURPOSES[row["purpose"]]
+    return [
+        name
+        for each in disclosures
+        if each["opened_at"] and not each["closed_at"] and not each["locked_at"] and not _ended(each, db.at)
+        for name in each["sections"]
+        if name in allowed
+    ]
+
+
+def _ended(disclosure: asyncpg.Record, at: datetime) -> bool:
+    return disclosure["until_at"] is not None and disclosure["until_at"] <= at
+
+
+def _disclosure(db: Acting, row: asyncpg.Record, each: asyncpg.Record) -> Document:
+    if each["locked_at"]:
+        access = "locked"
+    elif each["closed_at"]:
+        access = "closed"
+    elif _ended(each, db.at):
+        access = "ended"
+    else:
+        access = "full" if each["opened_at"] else "preview"
+    return {
+        "basis": each["basis"],
+        "consent_id": each["consent_id"],
+        "legal_basis": each["legal_basis"],
+        "article": each["article"],
+        "sections": in_order(each["sections"], SECTIONS),
+        "until": each["until_at"],
+        "onward": each["onward"],
+        "access": access,
+    }
+
+
+def _said(db: Acting, move: asyncpg.Record) -> Document:
+    said: Document = orjson.loads(db.keyring.open_one(move["id"], move["detail"]))
+    return said
+
+
+def _acceptance(db: Acting, row: asyncpg.Record, said: Document | None, *, is_sender: bool) -> Document | None:
+    if said is None:
+        return None
+    point = db.directory.service_points.get(row["service_point_id"])
+    hidden = point is None or (point.confidential and is_sender)
+    return {
+        "ready_to_receive_from": said["ready_to_receive_from"],
+        "service_point": None if hidden or point is None else point.name,
+        "meeting_point": said.get("meeting_point"),
+        "contact": said.get("contact"),
+    }
+
+
+def _ending(said: dict[str, Document], *, state_only: bool) -> Document:
+    last = (
+        said.get("decline")
+        or said.get("recall")
+        or (None if state_only else said.get("complete") or said.get("fail"))
+        or {}
+    )
+    return {
+        "reason": last.get("reason"),
+        "text": last.get("text"),
+        "suggested_receivers": last.get("suggested_receivers", []),
+        "outcomes": last.get("outcomes", []),
+    }
+
+
+def _history(db: Acting, move: asyncpg.Record) -> Document:
+    by, recorded_by = move["agency_id"], move["recorded_by_id"]
+    return {
+        "event": move["event"],
+        "from_state": move["from_state"],
+        "to_state": move["to_state"],
+        "version": move["version"],
+        "by": agency_ref(db, by) if by else None,
+        "recorded_by": agency_ref(db, recorded_by) if recorded_by and recorded_by != by else None,
+        "channel": move["channel"],
+        "occurred_at": move["occurred_at"],
+        "recorded_at": move["recorded_at"],
+    }
+
+
+def _service(db: Acting, move: asyncpg.Record) -> Document:
+    said = _said(db, move)
+    return {
+        "service": said["service"],
+        "need": said.get("need"),
+        "on": said["on"],
+        "status": said["status"],
+        "next_appointment": said.get("next_appointment"),
+        "recorded_at": move["recorded_at"],
+    }
+
+
+async def needs_in_record(tx: Connection, db: Acting, version_id: UUID) -> set[str]:
+    """Return the codes of the needs in a version the caller holds."""
+    version = await read_version(tx, version_id)
+    opened = await open_sections(tx, db.keyring, version, ["needs"]) if version else {}
+    return {service["need"] for service in opened.get("needs", {}).get("services", [])}

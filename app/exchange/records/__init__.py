@@ -1,0 +1,1 @@
+"""Record versions: snapshots, each encrypted under a key of its own."""

@@ -1,0 +1,89 @@
+"""A record on its way into and out of the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from app.foundation.database import Connection
+from app.foundation.keyring import Keyring, Sealed
+from schemas.record.preview import preview_of
+from schemas.record.record import Record, included
+
+
+@dataclass(frozen=True, slots=True)
+class SealedRecord:
+    """A record version at rest: its sections' names, and everything else encrypted."""
+
+    version_id: UUID
+    schema_version: str
+    sections: tuple[str, ...]
+    needs_hash: bytes
+    wrapped_key: bytes
+    parts: list[bytes]
+    preview: bytes
+
+
+def seal(keyring: Keyring, record: Record, *, version_id: UUID, case_id: UUID, at: datetime) -> SealedRecord:
+    """Encrypt each section under the version's own key, and the preview apart."""
+    sections = included(record)
+    sealed = keyring.seal(
+        version_id, {name: getattr(record, name).model_dump_json(exclude_none=True).encode() for name in sections}
+    )
+    assert record.needs is not None
+    return SealedRecord(
+        version_id=version_id,
+        schema_version=record.schema_version,
+        sections=sections,
+        needs_hash=keyring.keyed_hash(
+            "needs", case_id.bytes, *sorted(service.need.encode() for service in record.needs.services)
+        ),
+        wrapped_key=sealed.key,
+        parts=[sealed.parts[name] for name in sections],
+        preview=keyring.seal_one(version_id, preview_of(record, on=at.date()).model_dump_json().encode()),
+    )
+
+
+async def read_version(tx: Connection, version_id: UUID) -> asyncpg.Record | None:
+    """Return a version's row, if the agency may see that it exists."""
+    return await tx.fetchrow("SELECT * FROM record_version WHERE id = $1", version_id)
+
+
+async def open_sections(
+    tx: Connection, keyring: Keyring, version: asyncpg.Record, names: Iterable[str]
+) -> dict[str, Any]:
+    """Return the named sections, decrypted. Row-level security gives the content to its author and to whom it was opened, nobody else."""
+    wanted = set(names)
+    row = (
+        await tx.fetchrow("SELECT wrapped_key, parts FROM record_content WHERE version_id = $1", version["id"])
+        if wanted
+        else None
+    )
+    if row is None:
+        return {}
+    parts = dict(zip(version["sections"], row["parts"], strict=True))
+    opened = keyring.open_parts(
+        version["id"], Sealed(row["wrapped_key"], {name: part for name, part in parts.items() if name in wanted})
+    )
+    return {name: orjson.loads(part) for name, part in opened.items()}
+
+
+def open_preview(keyring: Keyring, version: asyncpg.Record) -> dict[str, Any] | None:
+    """Return the preview, or None once it was erased."""
+    sealed = version["preview"]
+    preview: dict[str, Any] | None = (
+        orjson.loads(keyring.open_one(version["id"], sealed)) if sealed is not None else None
+    )
+    return preview
+
+
+def in_order(names: Iterable[str], order: Sequence[str]) -> list[str]:
+    """Return `names` in the order in which sections are always given."""
+    chosen = set(names)
+    return [name for name in order if name in chosen]

@@ -1,0 +1,71 @@
+"""Tables of the record and of what is disclosed of it."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Index, Text, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+from app.foundation.columns import ByteaArray, Bytes, TextArray, Timestamp
+
+
+class RecordVersion(SQLModel, table=True):
+    """A snapshot of the record: which sections it has, and the sealed preview."""
+
+    __tablename__ = "record_version"
+    __table_args__ = (UniqueConstraint("case_id", "number"),)
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="case_file.id", primary_key=True)
+    number: int
+    author_id: UUID = Field(foreign_key="agency.id")
+    schema_version: str = Field(sa_type=Text)
+    sections: list[str] = Field(sa_type=TextArray)
+    needs_hash: bytes = Field(sa_type=Bytes)
+    preview: bytes | None = Field(default=None, sa_type=Bytes)
+    recorded_at: datetime = Field(sa_type=Timestamp)
+
+
+class RecordContent(SQLModel, table=True):
+    """The sections of a version, each sealed under the version's own key."""
+
+    __tablename__ = "record_content"
+
+    version_id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(primary_key=True)
+    author_id: UUID
+    wrapped_key: bytes = Field(sa_type=Bytes)
+    parts: list[bytes] = Field(sa_type=ByteaArray)
+
+
+class DisclosureRow(SQLModel, table=True):
+    """Which sections of a version go to whom, on what basis."""
+
+    __tablename__ = "disclosure"
+    __table_args__ = (
+        Index("disclosure_subject", "subject_id"),
+        Index("disclosure_version", "version_id", "receiver_id"),
+        Index("disclosure_consent", "consent_id", postgresql_where=text("consent_id IS NOT NULL")),
+        Index("disclosure_holder", "case_id", "receiver_id", postgresql_where=text("onward")),
+    )
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="case_file.id", primary_key=True)
+    subject: str = Field(sa_type=Text)
+    subject_id: UUID
+    version_id: UUID
+    sender_id: UUID
+    receiver_id: UUID
+    basis: str = Field(sa_type=Text)
+    consent_id: UUID | None = Field(default=None)
+    legal_basis: str | None = Field(default=None, sa_type=Text)
+    article: str | None = Field(default=None, sa_type=Text)
+    reason: bytes | None = Field(default=None, sa_type=Bytes)
+    sections: list[str] = Field(sa_type=TextArray)
+    until_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    onward: bool
+    recorded_at: datetime = Field(sa_type=Timestamp)
+    opened_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    closed_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    locked_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    lock_reason: str | None = Field(default=None, sa_type=Text)

@@ -1,0 +1,1 @@
+"""Referrals: a request that another agency give services; responsibility stays."""

@@ -1,0 +1,167 @@
+"""/v1/referrals."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Response
+
+from app.dependencies import CaseConnection, IdempotencyKey, IfMatch
+from app.exchange.passing import http, problems
+from app.exchange.passing.reading import page, read
+from app.exchange.referrals import service
+from app.exchange.referrals.lifecycle import REFERRAL
+from app.foundation.http import StrictRoute
+from app.foundation.paging import InvalidCursor
+from app.foundation.problems import NotFound, answers
+from auth.caller import Caller
+from auth.guard import requires
+from auth.scopes import Scope
+from schemas.exchange import referral as wire
+from schemas.exchange.common import Moved
+
+router = APIRouter(prefix="/v1/referrals", tags=["referrals"], route_class=StrictRoute)
+CanRead = Annotated[Caller, requires(Scope.referrals_read)]
+CanAct = Annotated[Caller, requires(Scope.referrals_write)]
+ReferralId = Annotated[UUID, Path(description="The referral's id.")]
+
+
+@router.post(
+    "",
+    status_code=201,
+    responses=answers(
+        *http.ALWAYS,
+        *http.POSTED,
+        NotFound,
+        problems.DisclosureRefused,
+        problems.NotLead,
+        problems.UnknownReceiver,
+        problems.ReceiverUnavailable,
+        problems.OpenTwin,
+        problems.CaseClosed,
+        problems.NothingToReplace,
+        problems.RecordVersionUnavailable,
+    ),
+)
+async def send_referral(
+    response: Response, body: wire.NewReferral, caller: CanAct, db: CaseConnection, key: IdempotencyKey
+) -> Moved:
+    """Refer a person to another agency.
+
+    Creating a referral sends it. It may open its case and record a consent in the same request, so that a call at night is one
+    request. Every included section must rest on exactly one basis; a section that may not go is refused, never cut out.
+    """
+    return http.created(response, "/v1/referrals", await service.send(db, body, key))
+
+
+@router.get("", response_model=wire.ReferralPage, responses=answers(*http.ALWAYS, InvalidCursor))
+async def list_referrals(
+    caller: CanRead,
+    db: CaseConnection,
+    role: http.Role = "receiver",
+    state: http.States = None,
+    urgency: http.Urgencies = None,
+    case: http.CaseFilter = None,
+    updated_since: http.UpdatedSince = None,
+    cursor: http.Cursor = None,
+    limit: http.PageLimit = 50,
+) -> Response:
+    """List referrals that came to the caller's agency, or went from it. Envelopes only: nothing about the person."""
+    found = await page(
+        db,
+        REFERRAL,
+        role=role,
+        states=state,
+        urgency=urgency,
+        case_id=case,
+        updated_since=updated_since,
+        cursor=cursor,
+        limit=limit,
+    )
+    return http.json_response(found)
+
+
+@router.get("/{referral_id}", response_model=wire.Referral, responses=answers(*http.ALWAYS, NotFound))
+async def read_referral(referral_id: ReferralId, caller: CanRead, db: CaseConnection) -> Response:
+    """Read a referral: the preview before it is accepted, the whole record afterwards. Reading is logged and changes no state."""
+    found = await read(db, REFERRAL, referral_id)
+    return http.json_response(found, version=found["version"])
+
+
+@router.post(
+    "/{referral_id}/acknowledge", responses=answers(*http.ALWAYS, *http.POSTED, NotFound, problems.MoveNotAllowed)
+)
+async def acknowledge_referral(
+    referral_id: ReferralId, body: wire.Acknowledge, caller: CanAct, db: CaseConnection, key: IdempotencyKey
+) -> Moved:
+    """Say that the referral is being looked at. Needs no version."""
+    return await service.acknowledge(db, referral_id, body, key)
+
+
+@router.post("/{referral_id}/accept", responses=answers(*http.ALWAYS, *http.MOVED, problems.ServicePointUnknown))
+async def accept_referral(
+    referral_id: ReferralId, body: wire.Accept, caller: CanAct, db: CaseConnection, seen: IfMatch, key: IdempotencyKey
+) -> Moved:
+    """Take the person, saying where to and when. The whole record opens with this, and not before."""
+    return await service.accept(db, referral_id, body, seen, key)
+
+
+@router.post("/{referral_id}/decline", responses=answers(*http.ALWAYS, *http.MOVED, problems.UnknownReceiver))
+async def decline_referral(
+    referral_id: ReferralId, body: wire.Decline, caller: CanAct, db: CaseConnection, seen: IfMatch, key: IdempotencyKey
+) -> Moved:
+    """Refuse, with a coded reason, and suggest who else might help. What was seen of the record closes."""
+    return await service.decline(db, referral_id, body, seen, key)
+
+
+@router.post("/{referral_id}/recall", responses=answers(*http.ALWAYS, *http.MOVED))
+async def recall_referral(
+    referral_id: ReferralId, body: wire.Recall, caller: CanAct, db: CaseConnection, seen: IfMatch, key: IdempotencyKey
+) -> Moved:
+    """Take a referral back before it is accepted."""
+    return await service.recall(db, referral_id, body, seen, key)
+
+
+@router.post("/{referral_id}/start", responses=answers(*http.ALWAYS, *http.MOVED))
+async def start_referral(
+    referral_id: ReferralId, body: wire.Start, caller: CanAct, db: CaseConnection, seen: IfMatch, key: IdempotencyKey
+) -> Moved:
+    """Say that the person has arrived, or that a first service was given."""
+    return await service.start(db, referral_id, body, seen, key)
+
+
+@router.post(
+    "/{referral_id}/services", responses=answers(*http.ALWAYS, *http.POSTED, NotFound, problems.MoveNotAllowed)
+)
+async def record_service(
+    referral_id: ReferralId, body: wire.RecordService, caller: CanAct, db: CaseConnection, key: IdempotencyKey
+) -> Moved:
+    """Record a service that was planned, given or missed. Needs no version; the sender learns of it as the policy allows."""
+    return await service.record_service(db, referral_id, body, key)
+
+
+@router.post("/{referral_id}/complete", responses=answers(*http.ALWAYS, *http.MOVED, problems.OutcomesIncomplete))
+async def complete_referral(
+    referral_id: ReferralId, body: wire.Complete, caller: CanAct, db: CaseConnection, seen: IfMatch, key: IdempotencyKey
+) -> Moved:
+    """End the referral: the services are given. One coded outcome for each need of the record."""
+    return await service.complete(db, referral_id, body, seen, key)
+
+
+@router.post("/{referral_id}/fail", responses=answers(*http.ALWAYS, *http.MOVED))
+async def fail_referral(
+    referral_id: ReferralId, body: wire.Fail, caller: CanAct, db: CaseConnection, seen: IfMatch, key: IdempotencyKey
+) -> Moved:
+    """End the referral without its services. The person's own decision to leave is one of the reasons."""
+    return await service.fail(db, referral_id, body, seen, key)
+
+
+@router.post(
+    "/{referral_id}/amend", responses=answers(*http.ALWAYS, *http.MOVED, problems.DisclosureRefused, problems.OpenTwin)
+)
+async def amend_referral(
+    referral_id: ReferralId, body: wire.Amend, caller: CanAct, db: CaseConnection, seen: IfMatch, key: IdempotencyKey
+) -> Moved:
+    """Send a new version of the record, with its bases. The earlier version closes to the receiver."""
+    return await service.amend(db, referral_id, body, seen, key)

@@ -1,0 +1,136 @@
+"""Referrals: what happens."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from app.dependencies import Acting, Key
+from app.exchange.passing import problems, queries
+from app.exchange.passing import service as passing
+from app.exchange.passing.accepting import acceptance, place
+from app.exchange.passing.reading import needs_in_record
+from app.exchange.referrals.lifecycle import REFERRAL
+from app.foundation.problems import NotFound
+from schemas.exchange import referral as wire
+from schemas.exchange.common import Moved
+
+
+async def send(db: Acting, body: wire.NewReferral, key: Key) -> Moved:
+    """Send a referral."""
+    return await passing.send(db, REFERRAL, body, key)
+
+
+async def acknowledge(db: Acting, referral_id: UUID, body: wire.Acknowledge, key: Key) -> Moved:
+    """Say that it is being looked at."""
+    return await passing.move(db, REFERRAL, "acknowledge", subject_id=referral_id, seen=None, key=key, body=body)
+
+
+async def accept(db: Acting, referral_id: UUID, body: wire.Accept, seen: int, key: Key) -> Moved:
+    """Take the person: the record opens."""
+    point = place(db, body)
+    return await passing.move(
+        db,
+        REFERRAL,
+        "accept",
+        subject_id=referral_id,
+        seen=seen,
+        key=key,
+        body=body,
+        detail=acceptance(body),
+        service_point_id=point,
+    )
+
+
+async def decline(db: Acting, referral_id: UUID, body: wire.Decline, seen: int, key: Key) -> Moved:
+    """Refuse, with a coded reason."""
+    return await passing.move(
+        db,
+        REFERRAL,
+        "decline",
+        subject_id=referral_id,
+        seen=seen,
+        key=key,
+        body=body,
+        detail=passing.declined(db, body),
+        log={"reason": body.reason},
+    )
+
+
+async def recall(db: Acting, referral_id: UUID, body: wire.Recall, seen: int, key: Key) -> Moved:
+    """Take it back before it is accepted."""
+    return await passing.move(
+        db, REFERRAL, "recall", subject_id=referral_id, seen=seen, key=key, body=body, detail={"text": body.reason}
+    )
+
+
+async def start(db: Acting, referral_id: UUID, body: wire.Start, seen: int, key: Key) -> Moved:
+    """Say that the person has arrived or got a first service."""
+    return await passing.move(
+        db, REFERRAL, "start", subject_id=referral_id, seen=seen, key=key, body=body, detail={"by": body.by}
+    )
+
+
+async def record_service(db: Acting, referral_id: UUID, body: wire.RecordService, key: Key) -> Moved:
+    """Append a service; needs no version."""
+    said = body.model_dump(
+        mode="json", include={"service", "need", "on", "status", "next_appointment"}, exclude_none=True
+    )
+    return await passing.move(
+        db, REFERRAL, "record_service", subject_id=referral_id, seen=None, key=key, body=body, detail=said
+    )
+
+
+async def complete(db: Acting, referral_id: UUID, body: wire.Complete, seen: int, key: Key) -> Moved:
+    """End it with an outcome for each need of the record."""
+    async with db.transaction() as tx:
+        row = await queries.find(tx, "referral", referral_id)
+        needed = (
+            await needs_in_record(tx, db, row["version_id"])
+            if row is not None and row["receiver_id"] == db.agency_id
+            else set()
+        )
+    told = {str(each.need) for each in body.outcomes}
+    if needed and needed != told:
+        return await passing.unless_repeated(
+            db,
+            REFERRAL,
+            key,
+            problems.OutcomesIncomplete(missing=sorted(needed - told), unexpected=sorted(told - needed)),
+        )
+    outcomes = [{"need": each.need, "outcome": each.outcome} for each in body.outcomes]
+    return await passing.move(
+        db, REFERRAL, "complete", subject_id=referral_id, seen=seen, key=key, body=body, detail={"outcomes": outcomes}
+    )
+
+
+async def fail(db: Acting, referral_id: UUID, body: wire.Fail, seen: int, key: Key) -> Moved:
+    """End it without its services."""
+    return await passing.move(
+        db,
+        REFERRAL,
+        "fail",
+        subject_id=referral_id,
+        seen=seen,
+        key=key,
+        body=body,
+        detail={"reason": body.reason, "text": body.text},
+    )
+
+
+async def amend(db: Acting, referral_id: UUID, body: wire.Amend, seen: int, key: Key) -> Moved:
+    """Send a new version of the record."""
+    async with db.transaction() as tx:
+        row = await queries.find(tx, "referral", referral_id)
+    if row is None:
+        raise NotFound
+    return await passing.amend(
+        db,
+        REFERRAL,
+        subject_id=referral_id,
+        case_id=row["case_id"],
+        receiver_id=row["receiver_id"],
+        purpose=row["purpose"],
+        seen=seen,
+        key=key,
+        body=body,
+    )

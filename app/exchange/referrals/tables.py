@@ -1,0 +1,60 @@
+"""The referral table."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Index, Text, text
+from sqlmodel import Field, SQLModel
+
+from app.exchange.referrals.lifecycle import REFERRAL
+from app.foundation.columns import Bytes, TextArray, Timestamp
+
+_OPEN = "state IN (" + ", ".join(f"'{state}'" for state in REFERRAL.open_states) + ")"
+
+
+class ReferralRow(SQLModel, table=True):
+    """A referral's envelope."""
+
+    __tablename__ = "referral"
+    __table_args__ = (
+        Index("referral_open_twin", "case_id", "receiver_id", "needs_hash", unique=True, postgresql_where=text(_OPEN)),
+        Index("referral_receiver", "receiver_id", "id"),
+        Index("referral_receiver_updated", "receiver_id", "updated_at", "id"),
+        Index("referral_receiver_open", "receiver_id", "id", postgresql_where=text(_OPEN)),
+        Index("referral_sender", "sender_id", "id"),
+        Index("referral_sender_updated", "sender_id", "updated_at", "id"),
+        Index("referral_sender_open", "sender_id", "id", postgresql_where=text(_OPEN)),
+        Index("referral_case", "case_id"),
+        Index("referral_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+    )
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="case_file.id", primary_key=True)
+    reference: str = Field(sa_type=Text)
+    sender_id: UUID = Field(foreign_key="agency.id")
+    sent_by_id: UUID = Field(foreign_key="agency.id")
+    receiver_id: UUID = Field(foreign_key="agency.id")
+    recorded_by_id: UUID = Field(foreign_key="agency.id")
+    state: str = Field(sa_type=Text)
+    state_before: str | None = Field(default=None, sa_type=Text)
+    version: int
+    purpose: str = Field(sa_type=Text)
+    urgency: str = Field(sa_type=Text)
+    respond_by: datetime = Field(sa_type=Timestamp)
+    sections: list[str] = Field(sa_type=TextArray)
+    needs_hash: bytes = Field(sa_type=Bytes)
+    version_id: UUID
+    replaces_id: UUID | None = Field(default=None)
+    offer_group: UUID | None = Field(default=None)
+    sent_at: datetime = Field(sa_type=Timestamp)
+    updated_at: datetime = Field(sa_type=Timestamp)
+    first_read_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    acknowledged_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    accepted_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    started_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    last_recorded_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    ended_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    service_point_id: UUID | None = Field(default=None, foreign_key="service_point.id")
+    due_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    clock: str = Field(sa_type=Text)
+    clock_step: int

@@ -1,0 +1,94 @@
+"""What the database's functions refuse (SQLSTATE class RJ), as problems; and the log entry of a refusal."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+from starlette.requests import Request
+
+from app.exchange.lifecycle import Lifecycle, Party
+from app.exchange.passing import problems
+from app.foundation.problems import NotFound, Problem
+from auth.caller import Caller
+from schemas.record.record import SECTIONS
+
+log = logging.getLogger("rujukan.refusals")
+
+
+def problem_of(
+    error: asyncpg.PostgresError, lifecycle: Lifecycle | None = None, *, sections: tuple[str, ...] = ()
+) -> Problem | None:
+    """Return the problem a refusal of the database means, or None if the error is no refusal."""
+    code = error.sqlstate or ""
+    if not code.startswith("RJ"):
+        return None
+    detail: dict[str, Any] = orjson.loads(error.detail) if getattr(error, "detail", None) else {}
+    if code == "RJ409" and lifecycle is not None:
+        return problems.MoveNotAllowed(
+            state=detail["state"],
+            version=detail["version"],
+            moves=lifecycle.moves_open(detail["state"], [Party(detail["party"])]),
+        )
+    if code == "RJ021":
+        uncovered = [name for name in SECTIONS if name in detail["sections"]]
+        return problems.DisclosureRefused(
+            refused=dict.fromkeys(uncovered, "consent"), sendable=[name for name in sections if name not in uncovered]
+        )
+    made: dict[str, Any] = {
+        "RJ404": NotFound,
+        "RJ412": problems.StaleVersion,
+        "RJ010": problems.RequestInProgress,
+        "RJ011": problems.IdempotencyKeyReused,
+        "RJ020": problems.NotLead,
+        "RJ022": problems.CaseClosed,
+        "RJ023": problems.OpenTwin,
+        "RJ024": problems.TransferAlreadyOpen,
+        "RJ025": problems.NothingToReplace,
+        "RJ026": problems.RecordVersionUnavailable,
+        "RJ027": problems.AnotherManifest,
+    }
+    problem: Problem = made[code](**detail)
+    return problem
+
+
+async def log_refusal(request: Request, problem: Problem) -> None:
+    """Write the refusal of an authenticated caller to the log, in a short transaction of its own, before the answer."""
+    caller: Caller | None = request.scope.get("rujukan.caller")
+    if problem.log_as is None or caller is None:
+        return
+    state = request.app.state
+    acting = request.scope.get("rujukan.acting")
+    route = request.scope.get("route")
+    subject_id = next((UUID(str(value)) for value in request.path_params.values() if _is_uuid(value)), None)
+    async with state.database.app.acquire() as conn:
+        await conn.fetchval(
+            "SELECT log_refusal($1, $2, $3, $4, $5, $6)",
+            (
+                caller.agency.id,
+                caller.client_id,
+                acting.actor if acting else None,
+                caller.request_id,
+                state.clock.now(),
+                caller.proof_hash,
+                caller.proof_until,
+            ),
+            getattr(route, "name", "unknown"),
+            problem.log_as,
+            None,
+            subject_id,
+            "{}",
+        )
+
+
+def _is_uuid(value: object) -> bool:
+    if isinstance(value, UUID):
+        return True
+    try:
+        UUID(str(value))
+    except ValueError:
+        return False
+    return True

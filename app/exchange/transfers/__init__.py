@@ -1,0 +1,1 @@
+"""Transfers: handing over responsibility for a case."""

@@ -1,0 +1,151 @@
+"""/v1/transfers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Response
+
+from app.dependencies import CaseConnection, IdempotencyKey, IfMatch
+from app.exchange.passing import http, problems
+from app.exchange.passing.reading import page, read
+from app.exchange.transfers import service
+from app.exchange.transfers.lifecycle import TRANSFER
+from app.foundation.http import StrictRoute
+from app.foundation.paging import InvalidCursor
+from app.foundation.problems import NotFound, answers
+from auth.caller import Caller
+from auth.guard import requires
+from auth.scopes import Scope
+from schemas.exchange import referral as wire
+from schemas.exchange.common import Moved
+
+router = APIRouter(prefix="/v1/transfers", tags=["transfers"], route_class=StrictRoute)
+CanRead = Annotated[Caller, requires(Scope.transfers_read)]
+CanAct = Annotated[Caller, requires(Scope.transfers_write)]
+TransferId = Annotated[UUID, Path(description="The transfer's id.")]
+
+
+@router.post(
+    "",
+    status_code=201,
+    responses=answers(
+        *http.ALWAYS,
+        *http.POSTED,
+        NotFound,
+        problems.DisclosureRefused,
+        problems.NotLead,
+        problems.UnknownReceiver,
+        problems.ReceiverUnavailable,
+        problems.TransferAlreadyOpen,
+        problems.CaseClosed,
+        problems.NothingToReplace,
+        problems.RecordVersionUnavailable,
+    ),
+)
+async def offer_transfer(
+    response: Response, body: wire.NewTransfer, caller: CanAct, db: CaseConnection, key: IdempotencyKey
+) -> Moved:
+    """Offer to hand over responsibility for a case. Only its lead may; a case has at most one open transfer.
+
+    The answer's transfer has a manifest of what comes with the case; the receiver repeats its digest when it accepts.
+    """
+    return http.created(response, "/v1/transfers", await service.offer(db, body, key))
+
+
+@router.get("", response_model=wire.TransferPage, responses=answers(*http.ALWAYS, InvalidCursor))
+async def list_transfers(
+    caller: CanRead,
+    db: CaseConnection,
+    role: http.Role = "receiver",
+    state: http.States = None,
+    urgency: http.Urgencies = None,
+    case: http.CaseFilter = None,
+    updated_since: http.UpdatedSince = None,
+    cursor: http.Cursor = None,
+    limit: http.PageLimit = 50,
+) -> Response:
+    """List transfers offered to the caller's agency, or by it. Envelopes only: nothing about the person."""
+    found = await page(
+        db,
+        TRANSFER,
+        role=role,
+        states=state,
+        urgency=urgency,
+        case_id=case,
+        updated_since=updated_since,
+        cursor=cursor,
+        limit=limit,
+    )
+    return http.json_response(found)
+
+
+@router.get("/{transfer_id}", response_model=wire.Transfer, responses=answers(*http.ALWAYS, NotFound))
+async def read_transfer(transfer_id: TransferId, caller: CanRead, db: CaseConnection) -> Response:
+    """Read a transfer with its manifest: the preview before it is accepted, the whole record afterwards. Reading is logged."""
+    found = await read(db, TRANSFER, transfer_id)
+    return http.json_response(found, version=found["version"])
+
+
+@router.post(
+    "/{transfer_id}/acknowledge", responses=answers(*http.ALWAYS, *http.POSTED, NotFound, problems.MoveNotAllowed)
+)
+async def acknowledge_transfer(
+    transfer_id: TransferId, body: wire.Acknowledge, caller: CanAct, db: CaseConnection, key: IdempotencyKey
+) -> Moved:
+    """Say that the offer is being looked at. Needs no version."""
+    return await service.acknowledge(db, transfer_id, body, key)
+
+
+@router.post(
+    "/{transfer_id}/accept",
+    responses=answers(*http.ALWAYS, *http.MOVED, problems.AnotherManifest, problems.ServicePointUnknown),
+)
+async def accept_transfer(
+    transfer_id: TransferId,
+    body: wire.AcceptTransfer,
+    caller: CanAct,
+    db: CaseConnection,
+    seen: IfMatch,
+    key: IdempotencyKey,
+) -> Moved:
+    """Agree to take over the case. The whole record opens; the lead does not move until the handover is confirmed."""
+    return await service.accept(db, transfer_id, body, seen, key)
+
+
+@router.post("/{transfer_id}/decline", responses=answers(*http.ALWAYS, *http.MOVED, problems.UnknownReceiver))
+async def decline_transfer(
+    transfer_id: TransferId, body: wire.Decline, caller: CanAct, db: CaseConnection, seen: IfMatch, key: IdempotencyKey
+) -> Moved:
+    """Refuse the case, with a coded reason. The lead stays where it is."""
+    return await service.decline(db, transfer_id, body, seen, key)
+
+
+@router.post("/{transfer_id}/recall", responses=answers(*http.ALWAYS, *http.MOVED))
+async def recall_transfer(
+    transfer_id: TransferId, body: wire.Recall, caller: CanAct, db: CaseConnection, seen: IfMatch, key: IdempotencyKey
+) -> Moved:
+    """Take the offer back before it is accepted."""
+    return await service.recall(db, transfer_id, body, seen, key)
+
+
+@router.post("/{transfer_id}/confirm-handover", responses=answers(*http.ALWAYS, *http.MOVED, problems.NotLead))
+async def confirm_handover(
+    transfer_id: TransferId,
+    body: wire.ConfirmHandover,
+    caller: CanAct,
+    db: CaseConnection,
+    seen: IfMatch,
+    key: IdempotencyKey,
+) -> Moved:
+    """Take over the case. Its lead agency changes in the same transaction, and with it the sender of its open referrals."""
+    return await service.confirm_handover(db, transfer_id, body, seen, key)
+
+
+@router.post("/{transfer_id}/amend", responses=answers(*http.ALWAYS, *http.MOVED, problems.DisclosureRefused))
+async def amend_transfer(
+    transfer_id: TransferId, body: wire.Amend, caller: CanAct, db: CaseConnection, seen: IfMatch, key: IdempotencyKey
+) -> Moved:
+    """Send a new version of the record, with its bases. The earlier version closes to the receiver."""
+    return await service.amend(db, transfer_id, body, seen, key)

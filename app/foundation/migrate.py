@@ -1,0 +1,75 @@
+"""Bring a database to the newest schema, as its owner."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from app.foundation.database import connection, engine
+
+FOLDER = Path(__file__).parent.parent / "migrations"
+
+
+def config() -> Config:
+    """Return Alembic's configuration; there is no ini file to find."""
+    made = Config()
+    made.set_main_option("script_location", str(FOLDER))
+    return made
+
+
+def newest() -> str:
+    """Return the revision the code expects."""
+    heads = ScriptDirectory.from_config(config()).get_heads()
+    if len(heads) != 1:
+        raise RuntimeError("there must be exactly one newest migration")
+    return heads[0]
+
+
+async def current(url: str) -> str | None:
+    """Return the revision the database is at, or None for an empty one."""
+    async with connection(url) as conn:
+        if await conn.fetchval("SELECT to_regclass('public.alembic_version')") is None:
+            return None
+        found: str | None = await conn.fetchval("SELECT version_num FROM alembic_version")
+        return found
+
+
+async def ensure_database(url: str) -> None:
+    """Create the database `url` names if the server has none of that name."""
+    parts = urlsplit(url)
+    name = parts.path.lstrip("/")
+    async with connection(parts._replace(path="/postgres").geturl()) as conn:
+        if not await conn.fetchval("SELECT true FROM pg_database WHERE datname = $1", name):
+            try:
+                await conn.execute(f'CREATE DATABASE "{name}"')
+            except asyncpg.DuplicateDatabaseError:
+                return  # another process was first
+
+
+async def upgrade(url: str) -> None:
+    """Run every migration the database lacks. Raises what Alembic raises; each migration is one transaction."""
+
+    def run(sync_connection: Connection) -> None:
+        cfg = config()
+        cfg.attributes["connection"] = sync_connection
+        command.upgrade(cfg, "head")
+
+    owner = engine(url)
+    try:
+        async with owner.connect() as conn:
+            await conn.run_sync(run)
+            await conn.commit()
+    finally:
+        await owner.dispose()
+
+
+def context_of(sync_connection: Connection) -> MigrationContext:
+    """Return Alembic's view of a connection (for the test that models and migrations agree)."""
+    return MigrationContext.configure(sync_connection)

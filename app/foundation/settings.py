@@ -1,0 +1,147 @@
+"""Every setting, once. Each is an environment variable `RUJUKAN_<NAME>`; `docs/settings.md` is made from this class."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class UnsafeSettings(Exception):
+    """Production refuses to start; `reasons` says everything that is wrong at once."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        self.reasons = reasons
+        super().__init__("; ".join(reasons))
+
+
+class Settings(BaseSettings):
+    """The process's settings, read once at start."""
+
+    model_config = SettingsConfigDict(env_prefix="RUJUKAN_", frozen=True, extra="ignore")
+
+    env: Literal["development", "production"] = Field(
+        "development", description="`production` refuses everything unsafe at once, with a list."
+    )
+    public_url: str = Field(
+        "http://127.0.0.1:8000",
+        description="The exchange's address as callers write it, without a path: the OAuth issuer, the tokens' audience, the base of `htu`.",
+    )
+    host: str = Field("127.0.0.1", description="Address `rujukan serve` listens on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port `rujukan serve` listens on.")
+    data_dir: Path = Field(
+        Path("data"), description="Folder of the embedded database, the keyring and client key files in development."
+    )
+    database_url: SecretStr | None = Field(
+        None, description="PostgreSQL as the role `rujukan_app`. Unset: an embedded PostgreSQL 18 in the data folder."
+    )
+    database_worker_url: SecretStr | None = Field(None, description="The same database as the role `rujukan_worker`.")
+    database_admin_url: SecretStr | None = Field(
+        None, description="The same database as the role `rujukan_admin`: agencies, clients, keys (command line)."
+    )
+    database_owner_url: SecretStr | None = Field(
+        None, description="The same database as its owner: only `rujukan migrate` needs it."
+    )
+    database_pool_size: int = Field(16, ge=1, le=500, description="Connections each API process keeps at most.")
+    keyring_file: Path | None = Field(
+        None,
+        description="File of the key-encryption keyset. Unset: `keyring.json` in the data folder, made at first start (development only).",
+    )
+    worker_in_process: bool = Field(True, description="Run the worker's jobs inside `rujukan serve`.")
+    clock_offset_seconds: int = Field(0, description="Shift the process's clock (development only).")
+    access_token_seconds: int = Field(300, ge=30, le=600, description="Life of an access token.")
+    max_body_bytes: int = Field(
+        1_048_576, ge=65_536, description="Largest request body accepted; a larger one gets 413."
+    )
+    idempotency_days: int = Field(30, ge=1, description="How long the answer to an `Idempotency-Key` is kept.")
+    signing_key_days: int = Field(90, ge=1, description="Age at which the exchange's signing key is rotated.")
+    emergency_country: str = Field(
+        "ID", description="Country within which a vital interest may open sections (ISO 3166-1 alpha-2)."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Level of the process's log on standard error."
+    )
+
+    respond_within_immediate: timedelta = Field(
+        timedelta(hours=1), description="Deadline to answer an immediate referral."
+    )
+    respond_within_urgent: timedelta = Field(timedelta(hours=24), description="Deadline to answer an urgent referral.")
+    respond_within_standard: timedelta = Field(timedelta(days=7), description="Deadline to answer a standard referral.")
+    start_within_immediate: timedelta = Field(
+        timedelta(hours=4), description="Deadline to start an accepted immediate referral."
+    )
+    start_within_urgent: timedelta = Field(
+        timedelta(hours=48), description="Deadline to start an accepted urgent referral."
+    )
+    start_within_standard: timedelta = Field(
+        timedelta(days=7), description="Deadline to start an accepted standard referral."
+    )
+    silence_in_progress: timedelta = Field(
+        timedelta(days=30), description="Reminder when nothing was recorded on a referral in progress."
+    )
+    confirm_handover_within: timedelta = Field(
+        timedelta(days=7), description="Deadline to confirm the handover of an accepted transfer."
+    )
+    answer_cancellation_within: timedelta = Field(
+        timedelta(days=3), description="Deadline to answer a request to cancel."
+    )
+    hold_at_most: timedelta = Field(timedelta(days=30), description="Longest hold before its review.")
+    paper_within: timedelta = Field(timedelta(days=7), description="Deadline to supply a pending handover paper.")
+
+    @field_validator("public_url")
+    @classmethod
+    def _bare_origin(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or parts.path not in ("", "/")
+            or parts.query
+            or parts.fragment
+        ):
+            raise ValueError("must be an origin such as https://rujukan.example.go.id, without a path")
+        return f"{parts.scheme}://{parts.netloc}".lower()
+
+    @cached_property
+    def keyring_path(self) -> Path:
+        """Where the keyring lies."""
+        return self.keyring_file or self.data_dir / "keyring.json"
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the database is the embedded one."""
+        return self.database_url is None
+
+    def unsafe(self) -> list[str]:
+        """Say everything that production must not run with; empty in development."""
+        if self.env != "production":
+            return []
+        reasons = []
+        if not self.public_url.startswith("https://"):
+            reasons.append("RUJUKAN_PUBLIC_URL must be https")
+        if self.embedded:
+            reasons.append("RUJUKAN_DATABASE_URL must name a PostgreSQL server: the embedded one is for development")
+        for name in ("database_url", "database_worker_url", "database_admin_url"):
+            if (url := getattr(self, name)) is None and not self.embedded:
+                reasons.append(f"RUJUKAN_{name.upper()} must be set")
+            elif url is not None and (urlsplit(url.get_secret_value()).username or "postgres") == "postgres":
+                reasons.append(f"RUJUKAN_{name.upper()} must log in as a role of its own, not as a superuser")
+        if self.keyring_file is None:
+            reasons.append("RUJUKAN_KEYRING_FILE must name a keyset that is kept and backed up apart from the database")
+        elif self.keyring_file.exists() and self.keyring_file.stat().st_mode & 0o077:
+            reasons.append("RUJUKAN_KEYRING_FILE must be readable by its owner alone (mode 0600)")
+        if self.clock_offset_seconds:
+            reasons.append("RUJUKAN_CLOCK_OFFSET_SECONDS must be 0")
+        if self.log_level == "DEBUG":
+            reasons.append("RUJUKAN_LOG_LEVEL must not be DEBUG: libraries log tokens at that level")
+        return reasons
+
+    def refuse_unsafe(self) -> None:
+        """Raise `UnsafeSettings` with every reason, or return."""
+        if reasons := self.unsafe():
+            raise UnsafeSettings(reasons)

@@ -1,0 +1,141 @@
+"""Assembly: which layers, routers and jobs there are. No logic."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from importlib.metadata import version
+
+import asyncpg
+from fastapi import FastAPI, Response
+from starlette.middleware import Middleware
+
+import app.pages.endpoints as pages
+from app import openapi
+from app.dependencies import MISSING_HEADERS
+from app.exchange.agencies import endpoints as agencies
+from app.exchange.cases import endpoints as cases
+from app.exchange.consents import endpoints as consents
+from app.exchange.referrals import endpoints as referrals
+from app.exchange.refusals import log_refusal
+from app.exchange.transfers import endpoints as transfers
+from app.foundation import http, migrate
+from app.foundation.clock import Clock
+from app.foundation.database import UNREACHABLE, Addresses, addresses, open_pool
+from app.foundation.keyring import Keyring
+from app.foundation.settings import Settings
+from app.outbox import endpoints as events
+from app.outbox.feed import Listener
+from app.worker import Worker
+from auth import endpoints as oauth
+from auth import metadata
+from auth.directory import Directory
+
+
+@dataclass(frozen=True)
+class Pools:
+    """The process's connections, by role."""
+
+    app: asyncpg.Pool
+
+
+def create_app(settings: Settings, *, clock: Clock | None = None, where: Addresses | None = None) -> FastAPI:
+    """Build the service. Raises `UnsafeSettings` in production if anything is unsafe."""
+    settings.refuse_unsafe()
+    clock = clock or Clock(timedelta(seconds=settings.clock_offset_seconds))
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        state = app.state
+        state.settings, state.clock = settings, clock
+        found = where or addresses(settings)
+        state.keyring = Keyring.open(settings.keyring_path, create=settings.env == "development")
+        state.database = Pools(await open_pool(found.app, size=settings.database_pool_size))
+        state.directory = Directory(state.database.app, state.keyring, clock)
+        state.listener = Listener(found.app)
+        worker = Worker(settings, found, state.keyring, clock) if settings.worker_in_process else None
+        await state.directory.start()
+        state.listener.start()
+        if worker:
+            await worker.start()
+        try:
+            yield
+        finally:
+            if worker:
+                await worker.stop()
+            await state.listener.stop()
+            await state.directory.stop()
+            await state.database.app.close()
+
+    app = FastAPI(
+        title="Rujukan",
+        version=version("rujukan"),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        lifespan=lifespan,
+        max_body_size=settings.max_body_bytes,
+        generate_unique_id_function=lambda route: route.name,
+        middleware=[Middleware(http.RequestContext), Middleware(http.LastResort)],
+        telemetry={"tracing": False},
+    )
+    http.install(app, on_refusal=log_refusal, missing_headers=MISSING_HEADERS)
+    app.openapi = partial(openapi.document, app)  # type: ignore[method-assign]
+    for router in (
+        metadata.router,
+        oauth.router,
+        agencies.router,
+        cases.router,
+        consents.router,
+        referrals.router,
+        transfers.router,
+        events.router,
+        pages.router,
+    ):
+        app.include_router(router)
+    for path, files in pages.static_files().items():
+        app.mount(path, files)
+    _add_health(app)
+    return app
+
+
+def _add_health(app: FastAPI) -> None:
+    @app.get("/healthz", tags=["health"], response_model=dict[str, str])
+    async def healthz() -> dict[str, str]:
+        """Say that the process is alive."""
+        return {"status": "alive"}
+
+    @app.get(
+        "/readyz",
+        tags=["health"],
+        response_model=dict[str, str],
+        responses={503: {"description": "Not ready; the body says what is missing."}},
+    )
+    async def readyz(response: Response) -> dict[str, str]:
+        """Say whether the process can serve: database, its role, migrations, keys."""
+        checks = await readiness(app)
+        if any(found != "ok" for found in checks.values()):
+            response.status_code = 503
+            response.headers["Retry-After"] = "2"
+        return checks
+
+
+async def readiness(app: FastAPI) -> dict[str, str]:
+    """Return what each thing a request needs is like: `ok`, or what is wrong."""
+    state = app.state
+    try:
+        async with state.database.app.acquire(timeout=2) as conn:
+            bypasses = await conn.fetchval("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
+            revision = await conn.fetchval("SELECT version_num FROM alembic_version")
+        snapshot = await state.directory.current()
+    except UNREACHABLE as error:
+        return {"database": f"unreachable: {type(error).__name__}"}
+    return {
+        "database": "ok",
+        "role": "ok" if not bypasses else "the role passes row-level security",
+        "migrations": "ok" if revision == migrate.newest() else "not at the newest migration",
+        "keys": "ok" if snapshot.signing.active is not None else "no active signing key",
+    }

@@ -1,0 +1,172 @@
+-- Who there is: agencies, their clients, the clients' keys; the exchange's own signing keys; what was used once.
+-- Times are parameters, never now(). Everything but the jti tables is read into memory by each process, and read again
+-- when `epoch` has moved.
+
+CREATE TABLE agency (
+    id          uuid        CONSTRAINT agency_pkey PRIMARY KEY,
+    code        text        NOT NULL CONSTRAINT agency_code_key UNIQUE
+                            CONSTRAINT agency_code_form CHECK (code ~ '^[a-z0-9][a-z0-9-]{1,62}$'),
+    name        text        NOT NULL,
+    kind        text        NOT NULL,
+    region      text,
+    country     text        NOT NULL DEFAULT 'ID' CONSTRAINT agency_country_form CHECK (country ~ '^[A-Z]{2}$'),
+    parent_id   uuid        CONSTRAINT agency_parent_id_fkey REFERENCES agency (id),
+    residential text,
+    accepts     jsonb,
+    capacity    integer     CONSTRAINT agency_capacity_sign CHECK (capacity >= 0),
+    status      text        NOT NULL DEFAULT 'active' CONSTRAINT agency_status_known CHECK (status IN ('active', 'suspended', 'closed')),
+    note        text,
+    created_at  timestamptz NOT NULL
+);
+
+CREATE TABLE service_point (
+    id           uuid        CONSTRAINT service_point_pkey PRIMARY KEY,
+    agency_id    uuid        NOT NULL CONSTRAINT service_point_agency_id_fkey REFERENCES agency (id),
+    name         text        NOT NULL,
+    confidential boolean     NOT NULL,
+    region       text,
+    address      text,
+    services     text[]      NOT NULL DEFAULT '{}',
+    created_at   timestamptz NOT NULL,
+    -- what is not stored cannot be shown by mistake
+    CONSTRAINT service_point_confidential_has_no_address CHECK (NOT confidential OR address IS NULL)
+);
+CREATE INDEX service_point_agency_id_idx ON service_point (agency_id);
+
+CREATE TABLE client (
+    client_id    text        CONSTRAINT client_pkey PRIMARY KEY CONSTRAINT client_id_form CHECK (client_id ~ '^[a-z0-9][a-z0-9._-]{2,63}$'),
+    name         text        NOT NULL,
+    status       text        NOT NULL DEFAULT 'active' CONSTRAINT client_status_known CHECK (status IN ('active', 'suspended')),
+    scopes       text[]      NOT NULL CONSTRAINT client_scopes_some CHECK (cardinality(scopes) > 0),
+    created_at   timestamptz NOT NULL,
+    last_used_at timestamptz
+);
+
+CREATE TABLE client_agency (
+    client_id text NOT NULL CONSTRAINT client_agency_client_id_fkey REFERENCES client (client_id),
+    agency_id uuid NOT NULL CONSTRAINT client_agency_agency_id_fkey REFERENCES agency (id),
+    CONSTRAINT client_agency_pkey PRIMARY KEY (client_id, agency_id)
+);
+
+CREATE TABLE client_key (
+    client_id text        NOT NULL CONSTRAINT client_key_client_id_fkey REFERENCES client (client_id),
+    kid       text        NOT NULL,
+    jwk       jsonb       NOT NULL CONSTRAINT client_key_jwk_public CHECK (NOT jwk ?| ARRAY['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']),
+    starts_at timestamptz NOT NULL,
+    ends_at   timestamptz,
+    CONSTRAINT client_key_pkey PRIMARY KEY (client_id, kid)
+);
+
+-- The exchange's own keys. Only `next` and `active` still have their private half: what is not stored cannot sign.
+CREATE TABLE signing_key (
+    id             uuid        CONSTRAINT signing_key_pkey PRIMARY KEY,
+    kid            text        NOT NULL CONSTRAINT signing_key_kid_key UNIQUE,
+    state          text        NOT NULL CONSTRAINT signing_key_state_known CHECK (state IN ('next', 'active', 'retiring', 'retired')),
+    jwk            jsonb       NOT NULL CONSTRAINT signing_key_jwk_public CHECK (NOT jwk ?| ARRAY['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']),
+    private_sealed bytea,
+    created_at     timestamptz NOT NULL,
+    activated_at   timestamptz,
+    published_until timestamptz,
+    CONSTRAINT signing_key_private_while_needed CHECK ((private_sealed IS NOT NULL) = (state IN ('next', 'active')))
+);
+CREATE UNIQUE INDEX signing_key_one_next_one_active ON signing_key (state) WHERE state IN ('next', 'active');
+
+-- RFC 7523 §3, `jti`: an assertion is used once, also after a crash, hence logged.
+CREATE TABLE assertion_jti (
+    hash       bytea       CONSTRAINT assertion_jti_pkey PRIMARY KEY,
+    expires_at timestamptz NOT NULL
+);
+CREATE INDEX assertion_jti_expires_at_idx ON assertion_jti (expires_at);
+
+-- RFC 9449 §11.1: a proof is used once. One a request, so not written to the WAL; a crash or a failover empties it.
+CREATE UNLOGGED TABLE proof_jti (
+    hash       bytea       CONSTRAINT proof_jti_pkey PRIMARY KEY,
+    expires_at timestamptz NOT NULL
+);
+CREATE INDEX proof_jti_expires_at_idx ON proof_jti (expires_at);
+
+-- Emptied together with proof_jti. While its row is missing no proof is taken; whoever notices puts one in that
+-- refuses all proofs which may have been used before: the table remembers every used proof that expires later.
+-- (The server's start time would not do: a crashed backend or a promoted standby empties the table without a new start.)
+CREATE UNLOGGED TABLE proof_memory (
+    id            boolean     CONSTRAINT proof_memory_pkey PRIMARY KEY DEFAULT true CONSTRAINT proof_memory_single CHECK (id),
+    complete_from timestamptz NOT NULL
+);
+INSERT INTO proof_memory (complete_from) VALUES ('-infinity');
+
+CREATE TABLE revoked_token (
+    jti        text        CONSTRAINT revoked_token_pkey PRIMARY KEY,
+    expires_at timestamptz NOT NULL,
+    revoked_at timestamptz NOT NULL
+);
+
+-- Moves with every change that the processes' memories must follow.
+CREATE TABLE epoch (
+    id    boolean CONSTRAINT epoch_pkey PRIMARY KEY DEFAULT true CONSTRAINT epoch_single CHECK (id),
+    value bigint  NOT NULL
+);
+INSERT INTO epoch (value) VALUES (1);
+
+CREATE FUNCTION bump_epoch() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE epoch SET value = value + 1;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON agency        FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
+CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON service_point FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
+CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OF name, status, scopes OR DELETE OR TRUNCATE ON client
+                                                                                        FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
+CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON client_agency FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
+CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON client_key    FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
+CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON signing_key   FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
+-- rows of revoked_token only go once their token has expired: nothing to follow
+CREATE TRIGGER bump_epoch AFTER INSERT ON revoked_token FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
+
+-- True if this proof was never used before, and can be known not to have been.
+CREATE FUNCTION use_proof(p_hash bytea, p_until timestamptz) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO proof_jti (hash, expires_at)
+    SELECT p_hash, p_until FROM proof_memory WHERE p_until > complete_from
+    ON CONFLICT DO NOTHING;
+    RETURN FOUND;
+END $$;
+
+-- Everything an issued token leaves behind, in one statement. Returns 'stored', or which of the two was used before.
+CREATE FUNCTION store_token(
+    p_at timestamptz, p_client text, p_agency uuid, p_request_id text,
+    p_assertion bytea, p_assertion_until timestamptz, p_proof bytea, p_proof_until timestamptz, p_detail jsonb
+) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO assertion_jti (hash, expires_at) VALUES (p_assertion, p_assertion_until) ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        RETURN 'assertion_used';
+    END IF;
+    IF NOT use_proof(p_proof, p_proof_until) THEN
+        RETURN 'proof_used';
+    END IF;
+    PERFORM append_log(p_at, p_agency, p_client, NULL, p_request_id, 'token:issue', 'done', 'client', NULL, NULL, p_detail);
+    -- to find clients nobody uses any more, an hour's precision is enough
+    UPDATE client SET last_used_at = p_at
+    WHERE client_id = p_client AND (last_used_at IS NULL OR last_used_at < p_at - interval '1 hour');
+    RETURN 'stored';
+END $$;
+
+REVOKE ALL ON FUNCTION use_proof(bytea, timestamptz),
+    store_token(timestamptz, text, uuid, text, bytea, timestamptz, bytea, timestamptz, jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION use_proof(bytea, timestamptz) TO rujukan_app;
+GRANT EXECUTE ON FUNCTION store_token(timestamptz, text, uuid, text, bytea, timestamptz, bytea, timestamptz, jsonb) TO rujukan_app;
+
+GRANT SELECT ON agency, service_point, client, client_agency, client_key, signing_key, revoked_token, epoch, proof_memory
+    TO rujukan_app, rujukan_worker, rujukan_admin, rujukan_definer;
+GRANT SELECT, INSERT ON assertion_jti, proof_jti TO rujukan_app;
+GRANT INSERT ON proof_memory TO rujukan_app, rujukan_worker;
+GRANT UPDATE (last_used_at) ON client TO rujukan_app;
+
+GRANT SELECT, DELETE ON assertion_jti, proof_jti, revoked_token TO rujukan_worker;
+GRANT INSERT, UPDATE ON signing_key TO rujukan_worker, rujukan_admin;
+GRANT UPDATE ON epoch TO rujukan_worker, rujukan_admin;
+
+GRANT INSERT, UPDATE ON agency, service_point, client, client_agency, client_key TO rujukan_admin;
+GRANT DELETE ON service_point, client_agency TO rujukan_admin;
+GRANT INSERT ON revoked_token TO rujukan_admin;

@@ -1,0 +1,34 @@
+-- Who may call what. The SECURITY DEFINER functions belong to rujukan_definer, which cannot log in.
+DO $$
+DECLARE f text;
+BEGIN
+    FOREACH f IN ARRAY ARRAY[
+        'append_log(timestamptz,uuid,text,text,text,text,text,text,uuid,uuid,jsonb)', 'is_lead(uuid)',
+        'publish(text,uuid,text,text[],timestamptz,text[])', 'publish_to_partners(uuid,text,timestamptz)', 'apply_handover(uuid,timestamptz)'] LOOP
+        EXECUTE format('GRANT CREATE ON SCHEMA public TO rujukan_definer');
+        EXECUTE format('ALTER FUNCTION %s OWNER TO rujukan_definer', f);
+        EXECUTE format('REVOKE CREATE ON SCHEMA public FROM rujukan_definer');
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO rujukan_app', f);
+    END LOOP;
+    FOREACH f IN ARRAY ARRAY[
+        'begin_acting(acting)', 'log_by(acting,text,text,text,uuid,uuid,jsonb)', 'log_refusal(acting,text,text,text,uuid,jsonb)',
+        'earlier_answer(acting,text,bytea,integer)', 'repeated_answer(acting,text,bytea,integer)', 'keep_answer(acting,text,bytea,moved)',
+        'store_record(acting,uuid,uuid,integer,text,text[],bytea,bytea,bytea[],bytea)',
+        'store_disclosures(acting,text,uuid,uuid,uuid,uuid,text,text,text,jsonb,bytea[],timestamptz)',
+        'store_consent(acting,uuid,jsonb,bytea)', 'store_case(acting,uuid,text,text,integer,timestamptz,text,bytea)',
+        'open_case(acting,text,bytea,integer,jsonb,bytea)', 'give_consent(acting,text,bytea,integer,uuid,jsonb,bytea)',
+        'send(acting,text,bytea,integer,jsonb,bytea,bytea,bytea[],bytea,bytea[],bytea,bytea)',
+        'apply_move(acting,text,bytea,integer,jsonb,bytea,bytea,bytea,bytea[],bytea,bytea[])',
+        'refuse_move(acting,text,uuid,text[],text,integer,text)',
+        'list_referrals(acting,text,text[],boolean,text[],uuid,timestamptz,timestamptz,uuid,integer)',
+        'list_transfers(acting,text,text[],boolean,text[],uuid,timestamptz,timestamptz,uuid,integer)',
+        'events_after(acting,bigint,integer)'] LOOP
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO rujukan_app', f);
+    END LOOP;
+END $$;
+GRANT EXECUTE ON FUNCTION current_agency() TO rujukan_app, rujukan_worker, rujukan_definer;
+GRANT EXECUTE ON FUNCTION append_log(timestamptz,uuid,text,text,text,text,text,text,uuid,uuid,jsonb) TO rujukan_worker, rujukan_admin;
+GRANT EXECUTE ON FUNCTION ensure_partitions(timestamptz), drop_idempotency_before(timestamptz) TO rujukan_worker;
+GRANT SELECT (id, kind) ON agency TO rujukan_definer;
+GRANT EXECUTE ON FUNCTION refuse_change() TO PUBLIC;
+GRANT SELECT ON alembic_version TO rujukan_app, rujukan_worker, rujukan_admin;

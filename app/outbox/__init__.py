@@ -1,0 +1,1 @@
+"""Events, in the transaction of their cause, and the feed made of them."""

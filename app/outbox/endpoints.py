@@ -1,0 +1,46 @@
+"""/v1/events."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from app.dependencies import CallerConnection
+from app.foundation import json
+from app.foundation.http import StrictRoute
+from app.foundation.problems import InvalidRequest, ServiceUnavailable, answers
+from app.outbox import feed
+from auth.caller import Caller
+from auth.guard import requires
+from auth.scopes import Scope
+from schemas.exchange.event import EventPage
+
+router = APIRouter(prefix="/v1/events", tags=["events"], route_class=StrictRoute)
+
+
+@router.get("", response_model=EventPage, responses=answers(InvalidRequest, ServiceUnavailable))
+async def read_events(
+    request: Request,
+    caller: Annotated[Caller, requires(Scope.events_read)],
+    db: CallerConnection,
+    after: Annotated[
+        int,
+        Query(
+            ge=0, le=9_223_372_036_854_775_806, description="Position of the last event you have; 0 for the beginning."
+        ),
+    ] = 0,
+    wait: Annotated[
+        float, Query(ge=0, le=60, description="Seconds to wait for the first event; the token's end ends it sooner.")
+    ] = 0,
+    limit: Annotated[int, Query(ge=1, le=500, description="How many at most.")] = 100,
+) -> Response:
+    """Read the agency's events in order, waiting for the next one if asked to.
+
+    Positions are dense and never change: nothing is skipped, nothing comes twice. An event says what changed; fetch it with your own token.
+    """
+    state = request.app.state
+    rows = await feed.events_after(db, state.listener, state.directory.current, after=after, wait=wait, limit=limit)
+    last = rows[-1]["position"] if rows else after
+    page = {"items": [feed.as_event(row) for row in rows], "next": f"/v1/events?after={last}"}
+    return Response(json.dumps(page), media_type="application/json")

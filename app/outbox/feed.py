@@ -1,0 +1,129 @@
+"""A feed that waits: one listening connection a process, no polling of the database for each waiting client."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from app.dependencies import Acting
+from app.foundation.database import UNREACHABLE
+from app.outbox import queries
+
+log = logging.getLogger("rujukan.feed")
+LOOK_AGAIN = 1.0
+"""How often a waiting feed checks that its caller may still wait."""
+
+
+class Listener:
+    """Wakes whoever waits for an agency's events. While its connection is away, every waiter looks for itself."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._waiting: dict[UUID, set[asyncio.Event]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._task = asyncio.create_task(self._listen(), name="feed listener")
+
+    async def stop(self) -> None:
+        """Stop listening and let every waiter go."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        self._wake(None)
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                conn: asyncpg.Connection = await asyncpg.connect(self._url, timeout=5)
+            except UNREACHABLE:
+                await asyncio.sleep(0.5)
+                continue
+            gone = asyncio.Event()
+            try:
+                conn.add_termination_listener(lambda _, gone=gone: gone.set())
+                await conn.add_listener(queries.CHANNEL, self._notified)
+                self._wake(None)  # something may have come while nobody listened
+                await gone.wait()
+            except UNREACHABLE as error:
+                log.warning("feed listener lost its connection: %s", type(error).__name__)
+            finally:
+                with suppress(Exception):
+                    await conn.close(timeout=1)
+
+    def _notified(self, _: Any, __: int, ___: str, payload: str) -> None:
+        for text in payload.split(","):
+            self._wake(UUID(text))
+
+    def _wake(self, agency_id: UUID | None) -> None:
+        woken = [agency_id] if agency_id is not None else list(self._waiting)
+        for each in woken:
+            for event in self._waiting.get(each, ()):
+                event.set()
+
+    def enter(self, agency_id: UUID) -> asyncio.Event:
+        """Register interest before looking, so that nothing falls between looking and waiting."""
+        event = asyncio.Event()
+        self._waiting.setdefault(agency_id, set()).add(event)
+        return event
+
+    def leave(self, agency_id: UUID, event: asyncio.Event) -> None:
+        """Lose interest."""
+        waiting = self._waiting.get(agency_id, set())
+        waiting.discard(event)
+        if not waiting:
+            self._waiting.pop(agency_id, None)
+
+
+async def events_after(
+    db: Acting, listener: Listener, current: Any, *, after: int, wait: float, limit: int
+) -> list[asyncpg.Record]:
+    """Return events after a position, waiting up to `wait` seconds for the first; the wait ends with the token, or when the caller is stopped.
+
+    `current` is the directory's method of that name: a suspended client or agency does not go on waiting.
+    """
+    event = listener.enter(db.agency_id)
+    try:
+        until = min(wait, (db.caller.expires_at - db.clock.now()).total_seconds())
+        loop = asyncio.get_running_loop()
+        end = loop.time() + until
+        while True:
+            event.clear()
+            rows = await queries.events_after(db, after, limit)
+            remaining = end - loop.time()
+            if rows or remaining <= 0:
+                return rows
+            while remaining > 0 and not event.is_set():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(event.wait(), min(remaining, LOOK_AGAIN))
+                remaining = end - loop.time()
+                snapshot = await current()
+                client = snapshot.clients.get(db.caller.client_id)
+                agency = snapshot.agencies.get(db.agency_id)
+                if client is None or not client.active or agency is None or not agency.active:
+                    return []
+    finally:
+        listener.leave(db.agency_id, event)
+
+
+def as_event(row: asyncpg.Record) -> dict[str, Any]:
+    """Return an event as receivers get it."""
+    time: datetime = row["recorded_at"]
+    return {
+        "id": row["event_id"],
+        "position": row["position"],
+        "type": row["type"],
+        "subject": row["subject"],
+        "subject_id": row["subject_id"],
+        "case_id": row["case_id"],
+        "state": row["state"],
+        "time": time,
+    }

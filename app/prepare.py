@@ -1,0 +1,29 @@
+"""Everything a development machine needs before it can serve: the embedded database, its schema, keys. Quick when it is all there."""
+
+from __future__ import annotations
+
+import auth.keys
+
+from app.foundation import migrate
+from app.foundation.clock import Clock
+from app.foundation.database import Addresses, addresses, connection
+from app.foundation.keyring import Keyring
+from app.foundation.settings import Settings
+
+
+async def prepare(settings: Settings, clock: Clock) -> Addresses:
+    """Start or adopt the database, bring it to the newest schema if this process may, make the first keys; disturb nothing that is there.
+
+    With a database of its own (`RUJUKAN_DATABASE_URL`) a process migrates only when it was also given the owner's URL.
+    """
+    found = addresses(settings)
+    if settings.embedded and found.owner is not None:
+        await migrate.ensure_database(found.owner)
+    if found.owner is not None and await migrate.current(found.owner) != migrate.newest():
+        await migrate.upgrade(found.owner)
+    keyring = Keyring.open(settings.keyring_path, create=settings.env == "development")
+    async with connection(found.worker) as conn:
+        await conn.fetchval("SELECT ensure_partitions($1)", clock.now())
+    async with connection(found.admin) as conn:
+        await auth.keys.ensure_active(conn, keyring, clock.now())
+    return found

@@ -1,0 +1,127 @@
+"""The worker's jobs, and how often each runs. Any number of workers may run, in the API's process or apart."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+import asyncpg
+
+import auth.keys
+import auth.queries
+from app.exchange.passing.clock import watch
+from app.exchange.referrals.lifecycle import REFERRAL
+from app.exchange.transfers.lifecycle import TRANSFER
+from app.foundation.clock import Clock
+from app.foundation.database import UNREACHABLE, Addresses, connection, open_pool
+from app.foundation.keyring import Keyring
+from app.foundation.settings import Settings
+from app.outbox.queries import sequence
+
+log = logging.getLogger("rujukan.worker")
+BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something done over and over; `run` returns how much it found, and is run again at once when that was a full batch."""
+
+    name: str
+    every: float
+    run: Callable[[], Awaitable[int]]
+    batch: int = BATCH
+
+
+class Worker:
+    """Runs every job until stopped. A job that fails is logged by type and tried again; the others go on."""
+
+    def __init__(self, settings: Settings, addresses: Addresses, keyring: Keyring, clock: Clock) -> None:
+        self._settings = settings
+        self._addresses = addresses
+        self._keyring = keyring
+        self._clock = clock
+        self._pool: asyncpg.Pool | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Connect as `rujukan_worker` and begin."""
+        self._pool = await open_pool(self._addresses.worker, size=4)
+        self._tasks = [asyncio.create_task(self._repeat(job), name=f"job {job.name}") for job in self.jobs()]
+
+    async def stop(self) -> None:
+        """Finish nothing halfway: each job is a transaction, which ends or is undone."""
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        if self._pool is not None:
+            await self._pool.close()
+
+    def jobs(self) -> list[Job]:
+        """Return every job there is."""
+        return [
+            Job("sequence events", 0.03, self.sequence_events),
+            Job("watch deadlines", 1.0, self.watch_deadlines, batch=200),
+            Job("make partitions", 3600.0, self.make_partitions),
+            Job("forget used ids", 60.0, self.forget_used_ids, batch=10_000),
+            Job("rotate signing keys", 300.0, self.rotate_signing_keys),
+        ]
+
+    async def _repeat(self, job: Job) -> None:
+        while True:
+            pause = job.every
+            try:
+                if await job.run() >= job.batch:
+                    pause = 0
+            except UNREACHABLE as error:
+                log.warning("%s: database unreachable: %s", job.name, type(error).__name__)
+                pause = max(pause, 0.5)
+            except Exception as error:
+                log.error("%s failed: %s", job.name, type(error).__name__)
+                pause = max(pause, 5.0)
+            await asyncio.sleep(pause)
+
+    async def sequence_events(self) -> int:
+        """Give committed events their positions in the feeds."""
+        assert self._pool is not None
+        async with self._pool.acquire() as conn:
+            return await sequence(conn, BATCH)
+
+    async def watch_deadlines(self) -> int:
+        """Remind, mark as overdue, expire."""
+        assert self._pool is not None
+        async with self._pool.acquire() as conn:
+            found = [
+                await watch(conn, lifecycle, self._settings, self._clock.now()) for lifecycle in (REFERRAL, TRANSFER)
+            ]
+        return max(found)
+
+    async def make_partitions(self) -> int:
+        """Make next months' partitions; drop idempotent answers that are too old to be asked for."""
+        assert self._pool is not None
+        now = self._clock.now()
+        async with self._pool.acquire() as conn:
+            made: int = await conn.fetchval("SELECT ensure_partitions($1)", now)
+            await conn.fetchval(
+                "SELECT drop_idempotency_before($1)", now - timedelta(days=self._settings.idempotency_days)
+            )
+        return made
+
+    async def forget_used_ids(self) -> int:
+        """Forget ids of assertions and proofs that are too old to be accepted anyway."""
+        assert self._pool is not None
+        async with self._pool.acquire() as conn:
+            return await auth.queries.purge_expired(conn, now=self._clock.now())
+
+    async def rotate_signing_keys(self) -> int:
+        """Rotate the exchange's signing key when it is old enough."""
+        async with connection(self._addresses.admin) as conn:
+            await auth.keys.ensure_active(
+                conn, self._keyring, self._clock.now(), rotate_after=timedelta(days=self._settings.signing_key_days)
+            )
+        return 0

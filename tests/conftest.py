@@ -1,0 +1,195 @@
+"""A real PostgreSQL built by the migrations, a clone of it for each pytest worker, and the assembled service on it."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import secrets
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+from fastapi import FastAPI
+
+import auth.keys
+from app.foundation import migrate
+from app.foundation.clock import Clock
+from app.foundation.database import Addresses, embedded_addresses
+from app.foundation.keyring import Keyring
+from app.foundation.settings import Settings
+from app.main import create_app
+from app.worker import Worker
+from tests.makers.world import World
+
+ISSUER = "https://rujukan.test"
+KEPT = (
+    "alembic_version",
+    "epoch",
+    "proof_memory",
+    "signing_key",
+    "agency",
+    "service_point",
+    "client",
+    "client_agency",
+    "client_key",
+)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="session")
+def server_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One embedded server for the whole run, whichever worker comes first."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    return shared / "server"
+
+
+@pytest.fixture(scope="session")
+async def template(server_folder: Path) -> Addresses:
+    """The server with a database that has every migration, to clone from."""
+    server_folder.mkdir(exist_ok=True)  # noqa: ASYNC240 -- nothing else runs yet
+    with _alone(server_folder.parent / "template.lock"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = embedded_addresses(server_folder, "template_rujukan")
+        assert found.owner is not None
+        await migrate.ensure_database(found.owner)
+        if await migrate.current(found.owner) is None:
+            await migrate.upgrade(found.owner)
+    return found
+
+
+async def clone(template: Addresses, name: str) -> Addresses:
+    """Make a database with the newest schema, and return its addresses."""
+    assert template.owner is not None
+    admin = await asyncpg.connect(template.owner.replace("/template_rujukan", "/postgres"))
+    try:
+        await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE template_rujukan')
+        await admin.execute(
+            f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC; '
+            f'GRANT CONNECT ON DATABASE "{name}" TO rujukan_app, rujukan_worker, rujukan_admin, rujukan_auditor'
+        )
+    finally:
+        await admin.close()
+    return Addresses(
+        **{
+            role: getattr(template, role).replace("/template_rujukan", f"/{name}")
+            for role in ("app", "worker", "admin", "owner")
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+async def addresses(template: Addresses, server_folder: Path) -> Addresses:
+    """This pytest worker's own database."""
+    with _alone(server_folder.parent / "template.lock"):
+        return await clone(template, f"test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{secrets.token_hex(3)}")
+
+
+@dataclass
+class Exchange:
+    """The assembled service, with what tests need to look behind it."""
+
+    app: FastAPI
+    settings: Settings
+    clock: Clock
+    keyring: Keyring
+    addresses: Addresses
+    owner: asyncpg.Connection
+    http: httpx.AsyncClient
+    worker: Worker
+    shifted: timedelta = field(default_factory=timedelta)
+
+    @property
+    def database(self) -> object:
+        return self.app.state.database
+
+    @property
+    def directory(self) -> object:
+        return self.app.state.directory
+
+    def later(self, **by: float) -> None:
+        """Move the clock forward; it is put back after the test."""
+        self.clock.shift(timedelta(**by))
+
+    async def settle(self) -> None:
+        """Do what the worker would do by now."""
+        while await self.worker.watch_deadlines():
+            pass
+        while await self.worker.sequence_events():
+            pass
+
+
+@pytest.fixture(scope="session")
+async def exchange(addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Exchange]:
+    """The service in this process, over ASGI; a real HTTP server has a fixture of its own, `served`."""
+    settings = Settings(
+        public_url=ISSUER, data_dir=tmp_path_factory.mktemp("data"), worker_in_process=False, database_pool_size=10
+    )
+    clock = Clock()
+    keyring = Keyring.open(settings.keyring_path, create=True)
+    admin = await asyncpg.connect(addresses.admin)
+    await auth.keys.ensure_active(admin, keyring, clock.now() - timedelta(days=1))
+    await admin.close()
+    app = create_app(settings, clock=clock, where=addresses)
+    owner = await asyncpg.connect(addresses.owner)
+    await owner.fetchval("SELECT ensure_partitions($1)", clock.now())
+    worker = Worker(settings, addresses, keyring, clock)
+    worker.jobs = list  # type: ignore[method-assign,assignment]  # tests run the jobs by hand
+    async with app.router.lifespan_context(app):
+        await worker.start()
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url=ISSUER) as http:
+            yield Exchange(app, settings, clock, keyring, addresses, owner, http, worker)
+        await worker.stop()
+    await owner.close()
+
+
+@pytest.fixture(autouse=True)
+async def _clean(request: pytest.FixtureRequest) -> AsyncIterator[None]:
+    """Leave no case behind, and the clock as it was."""
+    yield
+    if "exchange" not in request.fixturenames:
+        return
+    exchange: Exchange = request.getfixturevalue("exchange")
+    exchange.clock.shift(-exchange.clock.offset)
+    tables = await exchange.owner.fetch(
+        "SELECT relname FROM pg_class c WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace AND NOT relispartition"
+    )
+    names = ", ".join(f'"{row["relname"]}"' for row in tables if row["relname"] not in KEPT)
+    for _ in range(3):
+        try:
+            await exchange.owner.execute(f"TRUNCATE {names}")
+            break
+        except asyncpg.DeadlockDetectedError:
+            await asyncio.sleep(0.1)
+
+
+@pytest.fixture(scope="session")
+async def _world(exchange: Exchange) -> World:
+    made = World(exchange)
+    admin = await asyncpg.connect(exchange.addresses.admin)
+    await made.settle_in(admin)
+    await admin.close()
+    return made
+
+
+@pytest.fixture
+def world(_world: World) -> World:
+    """Agencies with systems of their own; no case yet."""
+    for agency in _world.agencies.values():
+        agency.client.forget_token()
+    return _world
