@@ -5,7 +5,7 @@
 CREATE TABLE agency (
     id          uuid        CONSTRAINT agency_pkey PRIMARY KEY,
     code        text        NOT NULL CONSTRAINT agency_code_key UNIQUE
-                            CONSTRAINT agency_code_form CHECK (code ~ '^[a-z0-9][a-z0-9-]{1,62}$'),
+                            CONSTRAINT agency_code_form CHECK (code ~ '^[a-z0-9][a-z0-9-]{1,62}[a-z0-9]$'),
     name        text        NOT NULL,
     kind        text        NOT NULL,
     region      text,

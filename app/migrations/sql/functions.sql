@@ -91,14 +91,15 @@ END $$;
 -- Tells the receivers of the case's open referrals that responsibility is about to move, or has moved.
 CREATE FUNCTION publish_to_partners(p_transfer uuid, p_type text, p_at timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE v transfer;
+DECLARE v transfer; v_state text;
 BEGIN
     SELECT * INTO v FROM transfer WHERE id = p_transfer;
     IF NOT FOUND OR current_agency() IS NULL OR current_agency() NOT IN (v.sender_id, v.receiver_id) THEN
         RAISE EXCEPTION 'only a party tells of a transfer' USING ERRCODE = 'insufficient_privilege';
     END IF;
+    SELECT state INTO v_state FROM case_file WHERE id = v.case_id;
     INSERT INTO outbox (agency_id, type, subject, subject_id, case_id, state, recorded_at)
-    SELECT DISTINCT r.receiver_id, p_type, 'case', v.case_id, v.case_id, v.state, p_at
+    SELECT DISTINCT r.receiver_id, p_type, 'case', v.case_id, v.case_id, v_state, p_at
     FROM referral r
     WHERE r.case_id = v.case_id AND r.receiver_id NOT IN (v.sender_id, v.receiver_id)
       AND r.state IN ('sent', 'received', 'info_requested', 'accepted', 'in_progress', 'on_hold', 'cancel_requested');
@@ -135,6 +136,8 @@ BEGIN
         INSERT INTO outbox (agency_id, type, subject, subject_id, case_id, state, recorded_at)
         VALUES (r.sender_id, 'referral.absorbed', 'referral', r.id, r.case_id, 'absorbed', p_at);
         UPDATE disclosure SET opened_at = coalesce(opened_at, p_at) WHERE subject_id = r.id AND closed_at IS NULL;
+        PERFORM append_log(p_at, v.receiver_id, NULL, NULL, NULL, 'referral:absorb', 'done', 'referral', r.id, r.case_id,
+                           jsonb_build_object('transfer', v.id));
     END LOOP;
 
     UPDATE referral SET sender_id = v.receiver_id, updated_at = p_at
@@ -175,10 +178,12 @@ BEGIN
         RAISE EXCEPTION 'the consent does not cover this' USING ERRCODE = 'RJ021',
             DETAIL = jsonb_build_object('sections', to_jsonb(v_uncovered))::text;
     END IF;
+    -- what rests on a consent ends with it, at the latest
     INSERT INTO disclosure (id, case_id, subject, subject_id, version_id, sender_id, receiver_id, basis, consent_id, legal_basis, article,
                             reason, sections, until_at, onward, recorded_at, opened_at)
     SELECT b.id, p_case, p_subject, p_subject_id, p_version, a.agency, p_receiver, b.basis, b.consent_id, b.legal_basis, b.article,
-           p_reasons[b.place], b.sections, b.until_at, b.onward, a.at, p_opened_at
+           p_reasons[b.place], b.sections,
+           least(b.until_at, (SELECT c.until_at FROM consent c WHERE c.id = b.consent_id AND c.case_id = p_case)), b.onward, a.at, p_opened_at
     FROM jsonb_to_recordset(p_bases) AS b(place integer, id uuid, basis text, consent_id uuid, legal_basis text, article text,
                                           sections text[], until_at timestamptz, onward boolean);
 END $$;
@@ -236,6 +241,15 @@ BEGIN
     RETURN m;
 END $$;
 
+-- What comes with the case, under a fresh salt; its digest is what the receiver repeats.
+CREATE FUNCTION manifest_of(p_open uuid[], p_version uuid, p_sections text[]) RETURNS text LANGUAGE sql VOLATILE AS $$
+    -- written by hand in the canonical form of RFC 8785: sorted members, no white space, ASCII only
+    SELECT format('{"open_referrals":[%s],"record_version":"%s","salt":"%s","sections":[%s]}',
+        (SELECT string_agg('"' || i || '"', ',' ORDER BY i) FROM unnest(p_open) i), p_version,
+        replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''),
+        (SELECT string_agg('"' || s || '"', ',' ORDER BY n) FROM unnest(p_sections) WITH ORDINALITY AS u(s, n)))
+$$;
+
 -- Sends a referral or offers a transfer: with its case and consent if they are new, its record, its bases, its log entries and its event.
 CREATE FUNCTION send(
     a acting, p_key text, p_hash bytea, p_days integer, p jsonb, p_needs_hash bytea, p_wrapped_key bytea, p_parts bytea[], p_preview bytea,
@@ -243,7 +257,7 @@ CREATE FUNCTION send(
 ) RETURNS moved LANGUAGE plpgsql AS $$
 DECLARE
     m moved; x record; v_number integer; v_state text; v_lead uuid; v_other uuid; v_needs bytea := p_needs_hash; v_sections text[];
-    v_manifest jsonb; v_text text; v_salt text; v_open uuid[];
+    v_text text; v_open uuid[];
 BEGIN
     PERFORM begin_acting(a);
     m := earlier_answer(a, p_key, p_hash, p_days);
@@ -266,6 +280,7 @@ BEGIN
             OR (x.subject = 'referral' AND EXISTS (
                 SELECT FROM disclosure d JOIN referral r ON r.id = d.subject_id
                 WHERE d.case_id = x.case_id AND d.receiver_id = a.agency AND d.onward AND d.closed_at IS NULL AND d.locked_at IS NULL
+                  AND (d.until_at IS NULL OR d.until_at > a.at)
                   AND r.state IN ('accepted', 'in_progress', 'on_hold', 'cancel_requested'))))
         RETURNING records INTO v_number;
         IF NOT FOUND THEN
@@ -286,7 +301,13 @@ BEGIN
         END IF;
     END IF;
     IF x.reuse THEN
-        SELECT v.needs_hash, v.sections INTO v_needs, v_sections FROM record_version v JOIN record_content c ON c.version_id = v.id
+        -- its author may send all of it; whoever holds it, what was opened to them, and unless they lead the case only with a basis to pass it on
+        SELECT lead_id INTO v_lead FROM case_file WHERE id = x.case_id;
+        SELECT v.needs_hash, CASE WHEN v.author_id = a.agency THEN v.sections ELSE (
+            SELECT coalesce(array_agg(s), '{}') FROM disclosure d, unnest(d.sections) AS s
+            WHERE d.version_id = v.id AND d.receiver_id = a.agency AND d.opened_at IS NOT NULL AND d.closed_at IS NULL AND d.locked_at IS NULL
+              AND (d.until_at IS NULL OR d.until_at > a.at) AND (d.onward OR v_lead = a.agency)) END
+        INTO v_needs, v_sections FROM record_version v JOIN record_content c ON c.version_id = v.id
         WHERE v.id = x.version_id AND v.case_id = x.case_id;
         IF NOT FOUND OR NOT (x.sections <@ v_sections) THEN
             RAISE EXCEPTION 'no such record version with these sections' USING ERRCODE = 'RJ026';
@@ -309,11 +330,7 @@ BEGIN
     ELSE
         SELECT coalesce(array_agg(id ORDER BY id), '{}') INTO v_open FROM referral WHERE case_id = x.case_id AND sender_id = a.agency
             AND state IN ('sent', 'received', 'info_requested', 'accepted', 'in_progress', 'on_hold', 'cancel_requested');
-        v_salt := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
-        -- written by hand in the canonical form of RFC 8785: sorted members, no white space, ASCII only
-        v_text := format('{"open_referrals":[%s],"record_version":"%s","salt":"%s","sections":[%s]}',
-            (SELECT string_agg('"' || i || '"', ',' ORDER BY i) FROM unnest(v_open) i), x.version_id, v_salt,
-            (SELECT string_agg('"' || s || '"', ',' ORDER BY n) FROM unnest(x.sections) WITH ORDINALITY AS u(s, n)));
+        v_text := manifest_of(v_open, x.version_id, x.sections);
         INSERT INTO transfer (id, case_id, reference, sender_id, receiver_id, recorded_by_id, state, purpose, urgency, respond_by, sections,
                               version_id, replaces_id, manifest, manifest_digest, sent_at, updated_at, due_at)
         VALUES (x.id, x.case_id, x.reference, a.agency, x.receiver_id, x.recorded_by_id, 'offered', x.purpose, x.urgency, x.respond_by, x.sections,
@@ -357,7 +374,7 @@ CREATE FUNCTION apply_move(
 ) RETURNS moved LANGUAGE plpgsql AS $$
 DECLARE
     m moved; x record; v_case uuid; v_reference text; v_from text; v_to text; v_version integer; v_sender uuid; v_receiver uuid;
-    v_purpose text; v_accepted timestamptz; v_number integer; v_other uuid;
+    v_purpose text; v_accepted timestamptz; v_number integer; v_other uuid; v_manifest text;
 BEGIN
     PERFORM begin_acting(a);
     m := earlier_answer(a, p_key, p_hash, p_days);
@@ -367,8 +384,13 @@ BEGIN
         subject text, id uuid, event text, from_states text[], to_state text, party text, seen integer, counts boolean, tells text[], not_kinds text[],
         partners text, access text, final boolean, due jsonb, move_id uuid, occurred_at timestamptz, channel text, recorded_by_id uuid,
         service_point_id uuid, manifest_digest text, paper text, paper_due_at timestamptz, log jsonb,
-        version_id uuid, schema_version text, record_sections text[], sections text[], bases jsonb, receiver_code text, receiver_kind text);
+        case_id uuid, version_id uuid, schema_version text, record_sections text[], sections text[], bases jsonb, receiver_code text,
+        receiver_kind text);
 
+    IF x.version_id IS NOT NULL THEN
+        -- the case's row first, as in a handover: so that neither ever waits for the other
+        UPDATE case_file SET records = records + 1, updated_at = a.at WHERE id = x.case_id RETURNING records INTO v_number;
+    END IF;
     IF x.subject = 'referral' THEN
         BEGIN
             UPDATE referral r SET
@@ -423,7 +445,12 @@ BEGIN
     END IF;
 
     IF x.version_id IS NOT NULL THEN
-        UPDATE case_file SET records = records + 1, updated_at = a.at WHERE id = v_case RETURNING records INTO v_number;
+        IF x.subject = 'transfer' THEN  -- whoever read the earlier manifest must not accept this one unseen
+            v_manifest := manifest_of(ARRAY(SELECT id FROM referral WHERE case_id = v_case AND sender_id = a.agency AND state IN (
+                'sent', 'received', 'info_requested', 'accepted', 'in_progress', 'on_hold', 'cancel_requested')), x.version_id, x.sections);
+            UPDATE transfer SET manifest = v_manifest::jsonb, manifest_digest = encode(sha256(convert_to(v_manifest, 'UTF8')), 'hex')
+            WHERE id = x.id;
+        END IF;
         PERFORM store_record(a, x.version_id, v_case, v_number, x.schema_version, x.record_sections, p_needs_hash, p_wrapped_key, p_parts, p_preview);
         UPDATE disclosure SET closed_at = a.at WHERE subject_id = x.id AND closed_at IS NULL;
         PERFORM store_disclosures(a, x.subject, x.id, v_case, x.version_id, v_receiver, x.receiver_code, x.receiver_kind, v_purpose,
@@ -476,7 +503,9 @@ BEGIN
         IF v_version IS DISTINCT FROM p_seen AND p_seen IS NOT NULL THEN
             RAISE EXCEPTION 'stale' USING ERRCODE = 'RJ412', DETAIL = jsonb_build_object('state', v_state, 'version', v_version)::text;
         END IF;
-        RAISE EXCEPTION 'another manifest' USING ERRCODE = 'RJ027', DETAIL = jsonb_build_object('state', v_state, 'version', v_version)::text;
+        IF v_digest IS DISTINCT FROM p_digest AND p_digest IS NOT NULL THEN
+            RAISE EXCEPTION 'another manifest' USING ERRCODE = 'RJ027', DETAIL = jsonb_build_object('state', v_state, 'version', v_version)::text;
+        END IF;  -- else it became possible only after it was tried
     END IF;
     RAISE EXCEPTION 'not now' USING ERRCODE = 'RJ409',
         DETAIL = jsonb_build_object('subject', p_subject, 'state', v_state, 'version', v_version, 'party', v_party)::text;

@@ -19,7 +19,7 @@ BEGIN
         'open_case(acting,text,bytea,integer,jsonb,bytea)', 'give_consent(acting,text,bytea,integer,uuid,jsonb,bytea)',
         'send(acting,text,bytea,integer,jsonb,bytea,bytea,bytea[],bytea,bytea[],bytea,bytea)',
         'apply_move(acting,text,bytea,integer,jsonb,bytea,bytea,bytea,bytea[],bytea,bytea[])',
-        'refuse_move(acting,text,uuid,text[],text,integer,text)',
+        'refuse_move(acting,text,uuid,text[],text,integer,text)', 'manifest_of(uuid[],uuid,text[])',
         'list_referrals(acting,text,text[],boolean,text[],uuid,timestamptz,timestamptz,uuid,integer)',
         'list_transfers(acting,text,text[],boolean,text[],uuid,timestamptz,timestamptz,uuid,integer)',
         'events_after(acting,bigint,integer)'] LOOP
@@ -28,7 +28,19 @@ BEGIN
 END $$;
 GRANT EXECUTE ON FUNCTION current_agency() TO rujukan_app, rujukan_worker, rujukan_definer;
 GRANT EXECUTE ON FUNCTION append_log(timestamptz,uuid,text,text,text,text,text,text,uuid,uuid,jsonb) TO rujukan_worker, rujukan_admin;
+
+-- Partitions are made and dropped by the role that owns their tables, never by whoever asks for it.
+GRANT CREATE ON SCHEMA public TO rujukan_keeper;
+DO $$
+DECLARE t text;
+BEGIN
+    FOREACH t IN ARRAY ARRAY['log_entry', 'log_entry_default', 'event', 'event_default', 'idempotency', 'idempotency_default'] LOOP
+        EXECUTE format('ALTER TABLE %I OWNER TO rujukan_keeper', t);
+    END LOOP;
+    ALTER FUNCTION ensure_partitions(timestamptz) OWNER TO rujukan_keeper;
+    ALTER FUNCTION drop_idempotency_before(timestamptz) OWNER TO rujukan_keeper;
+END $$;
+GRANT EXECUTE ON FUNCTION refuse_change() TO rujukan_keeper;  -- a new partition gets the trigger too
 GRANT EXECUTE ON FUNCTION ensure_partitions(timestamptz), drop_idempotency_before(timestamptz) TO rujukan_worker;
 GRANT SELECT (id, kind) ON agency TO rujukan_definer;
-GRANT EXECUTE ON FUNCTION refuse_change() TO PUBLIC;
 GRANT SELECT ON alembic_version TO rujukan_app, rujukan_worker, rujukan_admin;

@@ -57,7 +57,7 @@ BEGIN
             BEGIN
                 EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)', v_name, v_table,
                                v_month::text || ' 00:00:00+00', (v_month + interval '1 month')::date::text || ' 00:00:00+00');
-                EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_name);
+                EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', v_name);
                 v_made := v_made + 1;
             EXCEPTION WHEN check_violation THEN
                 NULL;  -- rows of that month came before it: they stay in the default partition, where nothing is lost

@@ -1,5 +1,6 @@
 -- The roles processes log in as. None owns a table, none is a superuser, none bypasses row-level security.
--- rujukan_definer owns the SECURITY DEFINER functions and cannot log in.
+-- Two more cannot log in: rujukan_definer owns the SECURITY DEFINER functions that act for an agency, rujukan_keeper the tables that are
+-- partitioned by time and the functions that make and drop their partitions.
 DO $$
 DECLARE r text;
 BEGIN
@@ -8,15 +9,17 @@ BEGIN
             EXECUTE format('CREATE ROLE %I LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE', r);
         END IF;
     END LOOP;
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'rujukan_definer') THEN
-        CREATE ROLE rujukan_definer NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE;
-    END IF;
+    FOREACH r IN ARRAY ARRAY['rujukan_definer', 'rujukan_keeper'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = r) THEN
+            EXECUTE format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE', r);
+        END IF;
+        EXECUTE format('GRANT %I TO %I', r, current_user);
+    END LOOP;
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO rujukan_app, rujukan_worker, rujukan_admin, rujukan_auditor', current_database());
-    EXECUTE format('GRANT rujukan_definer TO %I', current_user);
 END $$;
 
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
-GRANT USAGE ON SCHEMA public TO rujukan_app, rujukan_worker, rujukan_admin, rujukan_auditor, rujukan_definer;
--- functions are granted one by one, to whom they are for
-ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+GRANT USAGE ON SCHEMA public TO rujukan_app, rujukan_worker, rujukan_admin, rujukan_auditor, rujukan_definer, rujukan_keeper;
+-- Functions are granted one by one, to whom they are for. Without IN SCHEMA: what PUBLIC has by default cannot be taken from it for one schema.
+ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;

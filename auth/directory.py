@@ -1,0 +1,229 @@
+"""Who there is, in memory: one immutable snapshot, read again when the epoch row has moved.
+
+A process whose last look is older than a second asks the database before it answers, and lets its errors pass (they become
+503): so a suspended client, agency or key is out within a second, everywhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from app.foundation.clock import Clock
+from app.foundation.database import UNREACHABLE
+from app.foundation.keyring import Keyring
+from auth import jose, keys, queries
+from auth.binding import dpop
+from auth.jose import VerificationKey
+from auth.scopes import Scope
+
+log = logging.getLogger("rujukan.auth")
+POLL_EVERY: Final = 0.3
+FRESH_FOR: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class AgencyEntry:
+    """An agency as everything above knows it."""
+
+    id: UUID
+    code: str
+    name: str
+    kind: str
+    region: str | None
+    country: str
+    parent_id: UUID | None
+    status: str
+
+    @property
+    def active(self) -> bool:
+        """Whether it may act now."""
+        return self.status == "active"
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePointEntry:
+    """A service point; a confidential one has no address."""
+
+    id: UUID
+    agency_id: UUID
+    name: str
+    confidential: bool
+    region: str | None
+    address: str | None
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClientKeyEntry:
+    """A registered key and when it counts."""
+
+    key: VerificationKey
+    starts_at: datetime
+    ends_at: datetime | None
+
+    def counts(self, now: datetime) -> bool:
+        """Whether the key may be used at `now`."""
+        return self.starts_at <= now and (self.ends_at is None or now < self.ends_at)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientEntry:
+    """A client with all that decides what it may be given."""
+
+    client_id: str
+    name: str
+    status: str
+    scopes: frozenset[Scope]
+    agency_ids: tuple[UUID, ...]
+    keys: Mapping[str, ClientKeyEntry]
+
+    @property
+    def active(self) -> bool:
+        """Whether it may act now."""
+        return self.status == "active"
+
+    def keys_at(self, now: datetime) -> list[VerificationKey]:
+        """Return the keys that count at `now`."""
+        return [entry.key for entry in self.keys.values() if entry.counts(now)]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All of it as of one epoch."""
+
+    epoch: int
+    agencies: Mapping[UUID, AgencyEntry]
+    by_code: Mapping[str, AgencyEntry]
+    service_points: Mapping[UUID, ServicePointEntry]
+    clients: Mapping[str, ClientEntry]
+    revoked: frozenset[str]
+    signing: keys.Signing
+
+
+class Directory:
+    """Keeps the present snapshot; `start` it before use and `stop` it after."""
+
+    def __init__(self, pool: asyncpg.Pool, keyring: Keyring, clock: Clock) -> None:
+        self._pool = pool
+        self._keyring = keyring
+        self._clock = clock
+        self._snapshot: Snapshot | None = None
+        self._looked_at = float("-inf")
+        self._looking = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Read everything once and go on looking in the background."""
+        await self._look()
+        self._task = asyncio.create_task(self._poll(), name="auth directory")
+
+    async def stop(self) -> None:
+        """End the background task."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    async def current(self) -> Snapshot:
+        """Return the present snapshot: at once if it is fresh, else after a look, whose errors pass to the caller."""
+        if self._snapshot is not None and time.monotonic() - self._looked_at < FRESH_FOR:
+            return self._snapshot
+        async with self._looking:
+            if self._snapshot is None or time.monotonic() - self._looked_at >= FRESH_FOR:
+                await self._look()
+            assert self._snapshot is not None, "a look that does not raise leaves a snapshot"
+            return self._snapshot
+
+    async def refresh(self) -> Snapshot:
+        """Look now, whatever the age; for commands and tests that have just changed something."""
+        async with self._looking:
+            await self._look()
+            assert self._snapshot is not None, "a look that does not raise leaves a snapshot"
+            return self._snapshot
+
+    async def _poll(self) -> None:
+        unreachable = False
+        while True:
+            await asyncio.sleep(POLL_EVERY)
+            try:
+                async with self._looking:
+                    await self._look()
+                unreachable = False
+            except UNREACHABLE as error:
+                if not unreachable:
+                    log.warning("directory not refreshed: %s", type(error).__name__)
+                unreachable = True
+            except Exception as error:
+                # the loop must outlive a bad row; until it is mended every request asks, fails, and is told so
+                log.error("directory not refreshed: %s", type(error).__name__)
+
+    async def _look(self) -> None:
+        asked_at = time.monotonic()  # before the query: what changed while it ran may be missing from its answer
+        epoch, remembers = await queries.epoch_now(self._pool)
+        if not remembers:
+            now = self._clock.now()
+            await queries.begin_proof_memory(self._pool, complete_from=now + dpop.LONGEST_MEMORY)
+            log.warning("the memory of used proofs was lost; proofs made before now are refused")
+        if self._snapshot is None or self._snapshot.epoch != epoch:
+            rows = await queries.everything(self._pool, now=self._clock.now())
+            self._snapshot = build(rows, self._keyring)
+        self._looked_at = asked_at
+
+
+def build(rows: queries.Rows, keyring: Keyring) -> Snapshot:
+    """Make the snapshot of what was read."""
+    agencies = {row["id"]: AgencyEntry(**dict(row)) for row in rows.agencies}
+    client_keys: dict[str, dict[str, ClientKeyEntry]] = {}
+    for row in rows.client_keys:
+        entry = ClientKeyEntry(_client_key(row["kid"], row["jwk"]), row["starts_at"], row["ends_at"])
+        client_keys.setdefault(row["client_id"], {})[row["kid"]] = entry
+    acts_for: dict[str, list[UUID]] = {}
+    for row in rows.client_agencies:
+        acts_for.setdefault(row["client_id"], []).append(row["agency_id"])
+    known = frozenset(Scope)
+    return Snapshot(
+        epoch=rows.epoch,
+        agencies=MappingProxyType(agencies),
+        by_code=MappingProxyType({entry.code: entry for entry in agencies.values()}),
+        service_points=MappingProxyType(
+            {
+                row["id"]: ServicePointEntry(**{**dict(row), "services": tuple(row["services"])})
+                for row in rows.service_points
+            }
+        ),
+        clients=MappingProxyType(
+            {
+                row["client_id"]: ClientEntry(
+                    client_id=row["client_id"],
+                    name=row["name"],
+                    status=row["status"],
+                    # a scope of a newer release is not one this process could honour
+                    scopes=frozenset(Scope(name) for name in row["scopes"] if name in known),
+                    agency_ids=tuple(acts_for.get(row["client_id"], ())),
+                    keys=MappingProxyType(client_keys.get(row["client_id"], {})),
+                )
+                for row in rows.clients
+            }
+        ),
+        revoked=frozenset(row["jti"] for row in rows.revoked),
+        signing=keys.load(rows.signing_keys, keyring),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _client_key(kid: str, jwk: str) -> VerificationKey:
+    return jose.import_public({**json.loads(jwk), "kid": kid})

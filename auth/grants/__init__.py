@@ -1,0 +1,1 @@
+"""A file a grant of RFC 6749 §4."""

@@ -1,0 +1,220 @@
+"""The guard an endpoint declares: token and proof are verified in memory, and end in a `Caller` (RFC 9068 §4, RFC 9449 §7).
+
+Of a verified token only the signature's result and the claims are remembered. Expiry, revocation, the state of client, key and
+agency, and the registered scopes are looked at in every request.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Request, Security
+from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlows
+from fastapi.security import OAuth2
+
+from app.foundation.http import refuse_bad_query
+from auth import jose
+from auth.binding import dpop
+from auth.caller import Caller
+from auth.directory import AgencyEntry, Snapshot
+from auth.jose import JoseRefusedError
+from auth.problems import InsufficientScope, InvalidProof, InvalidToken, Unauthenticated
+from auth.scopes import DESCRIPTIONS, Scope
+from auth.server import TOKEN_PATH
+
+_TYPES = frozenset({"at+jwt"})
+REMEMBERED: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """The claims of a token whose signature verified."""
+
+    signing_kid: str
+    client_id: str
+    client_kid: str
+    agency: str
+    scopes: frozenset[Scope]
+    thumbprint: str
+    expires_at: datetime
+    jti: str
+    ath: str = field(repr=False)
+
+
+class VerifiedTokens:
+    """The tokens verified last, by the digest that proofs name them by (`ath`)."""
+
+    def __init__(self, size: int = REMEMBERED) -> None:
+        self._size = size
+        self._tokens: OrderedDict[str, AccessToken] = OrderedDict()
+
+    def get(self, ath: str) -> AccessToken | None:
+        """Return what is remembered of the token."""
+        token = self._tokens.get(ath)
+        if token is not None:
+            self._tokens.move_to_end(ath)
+        return token
+
+    def put(self, token: AccessToken) -> None:
+        """Remember a token, forgetting the one not seen for longest."""
+        self._tokens[token.ath] = token
+        if len(self._tokens) > self._size:
+            self._tokens.popitem(last=False)
+
+
+async def authenticate(request: Request) -> Caller:
+    """Return who sent the request. Raises the problems of `auth.problems`, before anything else wrong with it is told."""
+    state = request.app.state
+    snapshot = await state.directory.current()
+    now = state.clock.now()
+    try:
+        verified: VerifiedTokens = state.verified_tokens
+    except AttributeError:
+        verified = state.verified_tokens = VerifiedTokens()
+    scope = request.scope
+    value = _credentials(scope["headers"])
+    token = _verify(value, verified, snapshot, issuer=state.settings.public_url, now=now)
+    agency = _standing(token, snapshot, now)
+    try:
+        proof = dpop.check(
+            dpop.header_of(scope["headers"]),
+            method=scope["method"],
+            url=_origin(state.settings.public_url) + dpop.normalise_path(_raw_path(scope)),
+            now=now,
+            ath=token.ath,
+            thumbprint=token.thumbprint,
+        )
+    except dpop.InvalidProofError as refused:
+        raise InvalidProof(refused.reason) from None
+    caller = Caller(
+        client_id=token.client_id,
+        agency=agency,
+        scopes=token.scopes & snapshot.clients[token.client_id].scopes,
+        proof_hash=proof.hash,
+        proof_until=proof.until,
+        expires_at=token.expires_at,
+        request_id=scope.get("request_id", ""),
+    )
+    scope["rujukan.caller"] = caller  # for the handler that logs a refusal by rule
+    refuse_bad_query(request)
+    return caller
+
+
+CurrentCaller = Annotated[Caller, Depends(authenticate)]
+
+oauth2 = OAuth2(
+    flows=OAuthFlows(
+        clientCredentials=OAuthFlowClientCredentials(
+            tokenUrl=TOKEN_PATH, scopes={str(scope): text for scope, text in DESCRIPTIONS.items()}
+        )
+    ),
+    scheme_name="oauth2",
+    description="`private_key_jwt` and DPoP-bound access tokens.",
+    auto_error=False,
+)
+
+
+def requires(*scopes: Scope) -> Any:
+    """The caller holds every one of `scopes`, or is told which are needed."""
+    needed = frozenset(scopes)
+
+    async def guard(caller: CurrentCaller, _: Annotated[str | None, Security(oauth2)]) -> Caller:
+        if not needed <= caller.scopes:
+            raise InsufficientScope(scopes=sorted(needed))
+        return caller
+
+    return Security(guard, scopes=sorted(needed))
+
+
+def _credentials(headers: list[tuple[bytes, bytes]]) -> str:
+    """Return the token of the one `Authorization: DPoP` header (RFC 9449 §7.1)."""
+    found = [value for name, value in headers if name == b"authorization"]
+    if not found:
+        raise Unauthenticated
+    scheme, _, token = found[0].decode("latin-1").partition(" ")
+    if len(found) > 1:
+        raise InvalidToken("malformed")
+    if scheme.lower() != "dpop":
+        raise InvalidToken("wrong_scheme")
+    token = token.strip(" ")
+    if not token or not token.isascii():
+        raise InvalidToken("malformed")
+    return token
+
+
+def _verify(value: str, verified: VerifiedTokens, snapshot: Snapshot, *, issuer: str, now: datetime) -> AccessToken:
+    """Return the token's claims if it was signed by a key that still counts, for this exchange, and has not expired."""
+    if len(value) > jose.MAX_TOKEN:
+        raise InvalidToken("malformed")
+    ath = dpop.token_hash(value)
+    token = verified.get(ath)
+    if token is None:
+        token = _read(value, ath, snapshot, issuer=issuer, now=now)
+        verified.put(token)
+    elif snapshot.signing.verifying(token.signing_kid, now=now) is None:
+        raise InvalidToken("signing_key")
+    if token.expires_at <= now:
+        raise InvalidToken("expired")
+    return token
+
+
+def _read(value: str, ath: str, snapshot: Snapshot, *, issuer: str, now: datetime) -> AccessToken:
+    try:
+        token = jose.parse(value, _TYPES)
+    except JoseRefusedError:
+        raise InvalidToken("malformed") from None
+    key = snapshot.signing.verifying(token.kid, now=now)
+    if key is None:
+        raise InvalidToken("signing_key")
+    if not token.is_signed_by(key):
+        raise InvalidToken("signature")
+    claims = token.claims
+    if claims.get("iss") != issuer:
+        raise InvalidToken("issuer")
+    if claims.get("aud") != issuer:
+        raise InvalidToken("audience")
+    known = frozenset(Scope)
+    return AccessToken(
+        signing_kid=key.kid or key.thumbprint,
+        client_id=claims["client_id"],
+        client_kid=claims["client_kid"],
+        agency=claims["agency"],
+        scopes=frozenset(Scope(name) for name in claims["scope"].split(" ") if name in known),
+        thumbprint=claims["cnf"]["jkt"],
+        expires_at=datetime.fromtimestamp(claims["exp"], UTC),
+        jti=claims["jti"],
+        ath=ath,
+    )
+
+
+def _standing(token: AccessToken, snapshot: Snapshot, now: datetime) -> AgencyEntry:
+    """Return the agency the token speaks for, if token, client, key and agency are still in good standing."""
+    if token.jti in snapshot.revoked:
+        raise InvalidToken("revoked")
+    client = snapshot.clients.get(token.client_id)
+    if client is None or not client.active:
+        raise InvalidToken("client")
+    key = client.keys.get(token.client_kid)
+    if key is None or not key.counts(now):
+        raise InvalidToken("client_key")
+    agency = snapshot.by_code.get(token.agency)
+    if agency is None or not agency.active or agency.id not in client.agency_ids:
+        raise InvalidToken("agency")
+    return agency
+
+
+@lru_cache(maxsize=8)
+def _origin(public_url: str) -> str:
+    """Return the configured origin, normalised. Never what a `Host` header says (RFC 9449 §4.3 check 9)."""
+    url = dpop.normalise(public_url)
+    assert url is not None, "the settings take nothing but an origin"
+    return url.removesuffix("/")
+
+
+def _raw_path(scope: Any) -> str:
+    raw: bytes | None = scope.get("raw_path")
+    return raw.decode("latin-1").partition("?")[0] if raw else scope["path"]

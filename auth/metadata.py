@@ -1,0 +1,76 @@
+"""What the exchange says of itself (RFC 8414, RFC 9728), made from the values the code enforces."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+import orjson
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from app.foundation.settings import Settings
+from auth.grants.client_credentials import ClientCredentials
+from auth.jose import ALGORITHMS
+from auth.scopes import Scope
+from auth.server import TOKEN_PATH
+
+router = APIRouter(include_in_schema=False)
+JWKS_PATH: Final = "/oauth2/jwks"
+MAX_AGE: Final = timedelta(minutes=5)
+
+
+def authorization_server(settings: Settings) -> dict[str, Any]:
+    """Return the authorization server's metadata (RFC 8414 §2)."""
+    return {
+        "issuer": settings.public_url,
+        "token_endpoint": settings.public_url + TOKEN_PATH,
+        "jwks_uri": settings.public_url + JWKS_PATH,
+        "scopes_supported": [str(scope) for scope in Scope],
+        "response_types_supported": [],  # required by §2; there is no authorization endpoint
+        "grant_types_supported": [ClientCredentials.GRANT_TYPE],
+        "token_endpoint_auth_methods_supported": list(ClientCredentials.TOKEN_ENDPOINT_AUTH_METHODS),
+        "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
+        "dpop_signing_alg_values_supported": list(ALGORITHMS),  # RFC 9449 §5.1
+        "protected_resources": [settings.public_url],  # RFC 9728 §4
+    }
+
+
+def protected_resource(settings: Settings) -> dict[str, Any]:
+    """Return the protected resource's metadata (RFC 9728 §2)."""
+    return {
+        "resource": settings.public_url,
+        "authorization_servers": [settings.public_url],
+        "scopes_supported": [str(scope) for scope in Scope],
+        "bearer_methods_supported": [],  # §2: an empty array says that bearer tokens are not taken
+        "dpop_signing_alg_values_supported": list(ALGORITHMS),
+        "dpop_bound_access_tokens_required": True,
+        "resource_name": "Rujukan",
+    }
+
+
+@router.get("/.well-known/oauth-authorization-server")
+async def authorization_server_metadata(request: Request) -> Response:
+    """Publish the authorization server's metadata (RFC 8414 §3)."""
+    return cacheable(request, authorization_server(request.app.state.settings))
+
+
+@router.get("/.well-known/oauth-protected-resource")
+async def protected_resource_metadata(request: Request) -> Response:
+    """Publish the protected resource's metadata (RFC 9728 §3)."""
+    return cacheable(request, protected_resource(request.app.state.settings))
+
+
+def cacheable(
+    request: Request, document: Mapping[str, Any], *, media_type: str = "application/json", max_age: timedelta = MAX_AGE
+) -> Response:
+    """Render a public document with an `ETag`, or 304 if the caller has it (RFC 9110 §13.1.2)."""
+    body = orjson.dumps(document)
+    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {"Cache-Control": f"public, max-age={int(max_age.total_seconds())}", "ETag": tag}
+    known = [given.strip().removeprefix("W/") for given in request.headers.get("if-none-match", "").split(",")]
+    if tag in known or "*" in known:
+        return Response(status_code=304, headers=headers)
+    return Response(body, headers=headers, media_type=media_type)

@@ -1,0 +1,118 @@
+"""How a caller is told that it was not let in (RFC 6750 §3, RFC 9449 §7.1, RFC 9728 §5.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.foundation.problems import Problem
+from auth.jose import ALGORITHMS
+
+
+class NotLetIn(Problem):
+    """Base of the problems that carry a `WWW-Authenticate` challenge."""
+
+    error: ClassVar[str | None] = None
+    """RFC 6750 §3.1 or RFC 9449 §12.2; None where no credentials were given at all."""
+
+    def parameters(self) -> dict[str, str]:
+        """Return the challenge's parameters besides the constant ones."""
+        return {} if self.error is None else {"error": self.error, "error_description": self.title}
+
+    def response(self, request: Request) -> Response:
+        """Render the problem with its challenge."""
+        parameters = {
+            **self.parameters(),
+            "algs": " ".join(ALGORITHMS),
+            "resource_metadata": f"{request.app.state.settings.public_url}/.well-known/oauth-protected-resource",
+        }
+        self.headers["WWW-Authenticate"] = "DPoP " + ", ".join(
+            f'{name}="{value}"' for name, value in parameters.items()
+        )
+        return super().response(request)
+
+
+class Unauthenticated(NotLetIn):
+    """The request carries no access token.
+
+    Get one at the token endpoint and send it as `Authorization: DPoP <token>` with a `DPoP` proof of possession. Tokens in the
+    query or the body are not read. The metadata that `WWW-Authenticate` points to says where the token endpoint is.
+    """
+
+    type, status, title, title_id = "unauthenticated", 401, "An access token is required", "Token akses diperlukan"
+
+
+class InvalidToken(NotLetIn):
+    """The access token does not count, or does not count any more.
+
+    `reason` says why. `expired`, `signing_key`: get a new token. `wrong_scheme`: a bound token is sent with the scheme `DPoP`,
+    not `Bearer`. `malformed`, `signature`, `issuer`, `audience`: it is not a token of this exchange for this exchange.
+    `revoked`, `client`, `client_key`, `agency`: the token was revoked, or the client, its key or its agency is suspended or at
+    its end; ask the operators.
+    """
+
+    type, status, title, title_id = "invalid-token", 401, "The access token is not valid", "Token akses tidak sah"
+    error = "invalid_token"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason=reason)
+
+
+class InvalidProof(NotLetIn):
+    """The DPoP proof does not hold for this request (RFC 9449 §4.3).
+
+    `reason` names the check that failed: `missing`, `several`, `malformed` (not a `dpop+jwt` by a listed algorithm with a public
+    `jwk`), `signature`, `wrong_key` (not the key the token is bound to), `htm`, `htu` (the exchange's public URL without query),
+    `iat` (more than 60 seconds old, or 10 seconds ahead: check your clock), `time`, `nbf`, `exp`, `ath`, `jti`. Make a new proof
+    for each request.
+    """
+
+    type, status, title, title_id = "invalid-dpop-proof", 401, "The DPoP proof is not valid", "Bukti DPoP tidak sah"
+    error = "invalid_dpop_proof"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason=reason)
+
+
+class ProofReplayed(NotLetIn):
+    """This DPoP proof was used before, or the exchange cannot know that it was not.
+
+    Each request needs a proof of its own, also a request that is repeated. In the seconds after a failure of its database
+    the exchange has forgotten which proofs were used, and refuses those made before it. Send the request again with a new proof.
+    """
+
+    type, status, title, title_id = (
+        "dpop-proof-replayed",
+        401,
+        "The DPoP proof was used before",
+        "Bukti DPoP sudah pernah dipakai",
+    )
+    error = "invalid_dpop_proof"
+
+
+class InsufficientScope(NotLetIn):
+    """The token lacks a scope this request needs; `scopes` are all it needs.
+
+    Ask for them when you get the token. If the token endpoint refuses them, they are not registered for your client: ask the
+    operators.
+    """
+
+    type, status, title, title_id = (
+        "insufficient-scope",
+        403,
+        "The token lacks a scope",
+        "Cakupan token tidak mencukupi",
+    )
+    error = "insufficient_scope"
+    log_as = "insufficient_scope"
+
+    def __init__(self, scopes: Sequence[str]) -> None:
+        self.scopes = [str(scope) for scope in scopes]
+        super().__init__(scopes=self.scopes)
+
+    def parameters(self) -> dict[str, Any]:
+        """Name the scopes (RFC 6750 §3)."""
+        return {**super().parameters(), "scope": " ".join(self.scopes)}

@@ -1,0 +1,300 @@
+"""All SQL of who-are-you, named for what it answers. What writes is in `auth.sql`'s grants: the API may only use up a jti."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from app.foundation.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Everything a process keeps in memory, read in one snapshot."""
+
+    epoch: int
+    agencies: Sequence[Mapping[str, Any]]
+    service_points: Sequence[Mapping[str, Any]]
+    clients: Sequence[Mapping[str, Any]]
+    client_agencies: Sequence[Mapping[str, Any]]
+    client_keys: Sequence[Mapping[str, Any]]
+    signing_keys: Sequence[Mapping[str, Any]]
+    revoked: Sequence[Mapping[str, Any]]
+
+
+async def epoch_now(conn: Connection) -> tuple[int, bool]:
+    """Return the epoch, and whether the memory of used proofs is there."""
+    row = await conn.fetchrow("SELECT value, EXISTS (SELECT FROM proof_memory) AS remembers FROM epoch")
+    assert row is not None, "the migrations have put the epoch's row in"
+    return row["value"], row["remembers"]
+
+
+async def begin_proof_memory(conn: Connection, *, complete_from: datetime) -> None:
+    """Start remembering used proofs again after a crash forgot them; the first process to notice decides."""
+    await conn.execute("INSERT INTO proof_memory (complete_from) VALUES ($1) ON CONFLICT DO NOTHING", complete_from)
+
+
+async def everything(pool: asyncpg.Pool, *, now: datetime) -> Rows:
+    """Return agencies, clients, keys and revocations as of one instant, with the epoch they belong to."""
+    async with pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
+        return Rows(
+            epoch=await conn.fetchval("SELECT value FROM epoch"),
+            agencies=await conn.fetch("SELECT id, code, name, kind, region, country, parent_id, status FROM agency"),
+            service_points=await conn.fetch(
+                "SELECT id, agency_id, name, confidential, region, address, services FROM service_point"
+            ),
+            clients=await conn.fetch("SELECT client_id, name, status, scopes FROM client"),
+            client_agencies=await conn.fetch("SELECT client_id, agency_id FROM client_agency"),
+            client_keys=await conn.fetch("SELECT client_id, kid, jwk::text AS jwk, starts_at, ends_at FROM client_key"),
+            signing_keys=await conn.fetch(
+                "SELECT id, kid, state, jwk::text AS jwk, private_sealed, published_until FROM signing_key WHERE state <> 'retired'"
+            ),
+            revoked=await conn.fetch("SELECT jti FROM revoked_token WHERE expires_at > $1", now),
+        )
+
+
+async def store_token(
+    pool: asyncpg.Pool,
+    *,
+    at: datetime,
+    client_id: str,
+    agency_id: UUID,
+    request_id: str,
+    assertion: tuple[bytes, datetime],
+    proof: tuple[bytes, datetime],
+    detail: Mapping[str, Any],
+) -> str:
+    """Use up assertion and proof and log the token, in one statement. Returns `stored`, `assertion_used` or `proof_used`."""
+    outcome: str = await pool.fetchval(
+        "SELECT store_token($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        at,
+        client_id,
+        agency_id,
+        request_id,
+        *assertion,
+        *proof,
+        json.dumps(detail),
+    )
+    return outcome
+
+
+async def use_proof(conn: Connection, *, proof_hash: bytes, until: datetime) -> bool:
+    """Use up a proof; False if it was used before. Belongs into the transaction that does the request's work."""
+    first: bool = await conn.fetchval("SELECT use_proof($1, $2)", proof_hash, until)
+    return first
+
+
+async def purge_expired(conn: Connection, *, now: datetime, at_most: int = 10_000) -> int:
+    """Forget jtis that nothing could be replayed with any more; returns how many. In bites, so that no lock is held for long."""
+    gone = 0
+    for table, key in (("assertion_jti", "hash"), ("proof_jti", "hash"), ("revoked_token", "jti")):
+        done = await conn.execute(
+            f"DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE expires_at < $1 LIMIT $2)",  # noqa: S608 -- names from the line above
+            now,
+            at_most,
+        )
+        gone += int(done.split()[-1])
+    return gone
+
+
+async def log_act(
+    conn: Connection,
+    *,
+    at: datetime,
+    actor: str,
+    action: str,
+    subject: str,
+    subject_id: UUID | None = None,
+    detail: Mapping[str, Any],
+) -> None:
+    """Write the log entry of an administrative act, in the transaction of the act."""
+    await conn.execute(
+        "SELECT append_log($1, NULL, NULL, $2, NULL, $3, 'done', $4, $5, NULL, $6)",
+        at,
+        actor,
+        action,
+        subject,
+        subject_id,
+        json.dumps(detail),
+    )
+
+
+# administration
+
+
+async def agency_id_of(conn: Connection, code: str) -> UUID | None:
+    """Return the id of the agency with this code."""
+    found: UUID | None = await conn.fetchval("SELECT id FROM agency WHERE code = $1", code)
+    return found
+
+
+async def insert_agency(conn: Connection, **values: Any) -> bool:
+    """Add an agency; False if its code is taken."""
+    accepts = values["accepts"]
+    done = await conn.execute(
+        "INSERT INTO agency (id, code, name, kind, region, country, parent_id, residential, accepts, capacity, note, created_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10, $11, $12) ON CONFLICT (code) DO NOTHING",
+        *(values[name] for name in ("id", "code", "name", "kind", "region", "country", "parent_id", "residential")),
+        None if accepts is None else json.dumps(accepts),
+        *(values[name] for name in ("capacity", "note", "created_at")),
+    )
+    return bool(done == "INSERT 0 1")
+
+
+async def set_agency_status(conn: Connection, code: str, status: str) -> UUID | None:
+    """Set an agency's status and return its id; None if there is no such agency, or it is closed for good."""
+    found: UUID | None = await conn.fetchval(
+        "UPDATE agency SET status = $2 WHERE code = $1 AND status <> 'closed' RETURNING id", code, status
+    )
+    return found
+
+
+async def agencies(conn: Connection) -> list[asyncpg.Record]:
+    """Return all agencies by code."""
+    return list(
+        await conn.fetch(
+            "SELECT a.id, a.code, a.name, a.kind, a.region, a.country, p.code AS parent, a.status, a.created_at"
+            " FROM agency a LEFT JOIN agency p ON p.id = a.parent_id ORDER BY a.code"
+        )
+    )
+
+
+async def insert_service_point(conn: Connection, **values: Any) -> None:
+    """Add a service point."""
+    await conn.execute(
+        "INSERT INTO service_point (id, agency_id, name, confidential, region, address, services, created_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        *(
+            values[name]
+            for name in ("id", "agency_id", "name", "confidential", "region", "address", "services", "created_at")
+        ),
+    )
+
+
+async def insert_client(conn: Connection, *, client_id: str, name: str, scopes: Sequence[str], at: datetime) -> bool:
+    """Add a client; False if its id is taken."""
+    done = await conn.execute(
+        "INSERT INTO client (client_id, name, scopes, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        client_id,
+        name,
+        scopes,
+        at,
+    )
+    return bool(done == "INSERT 0 1")
+
+
+async def insert_client_agency(conn: Connection, *, client_id: str, agency_id: UUID) -> None:
+    """Let a client act for an agency."""
+    await conn.execute("INSERT INTO client_agency (client_id, agency_id) VALUES ($1, $2)", client_id, agency_id)
+
+
+async def insert_client_key(
+    conn: Connection, *, client_id: str, kid: str, jwk: Mapping[str, Any], starts_at: datetime
+) -> bool:
+    """Register a client's public key; False if it has one of that `kid`."""
+    done = await conn.execute(
+        "INSERT INTO client_key (client_id, kid, jwk, starts_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        client_id,
+        kid,
+        json.dumps(jwk),
+        starts_at,
+    )
+    return bool(done == "INSERT 0 1")
+
+
+async def end_client_keys(
+    conn: Connection, *, client_id: str, kid: str | None, but: str | None, ends_at: datetime
+) -> list[str]:
+    """End the key `kid`, or all but `but` if None, no later than `ends_at`; returns which."""
+    rows = await conn.fetch(
+        "UPDATE client_key SET ends_at = $4 WHERE client_id = $1 AND ($2::text IS NULL OR kid = $2) AND kid IS DISTINCT FROM $3"
+        " AND (ends_at IS NULL OR ends_at > $4) RETURNING kid",
+        client_id,
+        kid,
+        but,
+        ends_at,
+    )
+    return [row["kid"] for row in rows]
+
+
+async def client_exists(conn: Connection, client_id: str) -> bool:
+    """Whether there is such a client; locks its row against a change of its keys from elsewhere."""
+    return bool(await conn.fetchval("SELECT true FROM client WHERE client_id = $1 FOR UPDATE", client_id))
+
+
+async def set_client_status(conn: Connection, client_id: str, status: str) -> bool:
+    """Set a client's status; False if there is no such client."""
+    return bool(
+        await conn.execute("UPDATE client SET status = $2 WHERE client_id = $1", client_id, status) == "UPDATE 1"
+    )
+
+
+async def clients(conn: Connection) -> list[asyncpg.Record]:
+    """Return all clients with their agencies' codes and their keys."""
+    return list(
+        await conn.fetch(
+            "SELECT c.client_id, c.name, c.status, c.scopes, c.created_at, c.last_used_at,"
+            " ARRAY(SELECT a.code FROM client_agency ca JOIN agency a ON a.id = ca.agency_id"
+            "       WHERE ca.client_id = c.client_id ORDER BY a.code) AS agencies,"
+            " (SELECT coalesce(jsonb_agg(jsonb_build_object('kid', k.kid, 'starts_at', k.starts_at, 'ends_at', k.ends_at) ORDER BY k.starts_at),"
+            "  '[]') FROM client_key k WHERE k.client_id = c.client_id)::text AS keys"
+            " FROM client c ORDER BY c.client_id"
+        )
+    )
+
+
+# the exchange's signing keys
+
+
+async def lock_signing_keys(conn: Connection) -> list[asyncpg.Record]:
+    """Return the signing keys still published or used, newest first, and keep everybody else from changing any until commit."""
+    await conn.execute("LOCK TABLE signing_key IN SHARE ROW EXCLUSIVE MODE")
+    return await signing_keys(conn, retired=False)
+
+
+async def signing_keys(conn: Connection, *, retired: bool = True) -> list[asyncpg.Record]:
+    """Return the signing keys without their private halves, newest first."""
+    return list(
+        await conn.fetch(
+            "SELECT id, kid, state, created_at, activated_at, published_until FROM signing_key"
+            " WHERE $1 OR state <> 'retired' ORDER BY created_at DESC, id DESC",
+            retired,
+        )
+    )
+
+
+async def insert_signing_key(
+    conn: Connection, *, id: UUID, kid: str, state: str, jwk: Mapping[str, Any], private_sealed: bytes, at: datetime
+) -> None:
+    """Add a signing key."""
+    await conn.execute(
+        "INSERT INTO signing_key (id, kid, state, jwk, private_sealed, created_at, activated_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $3 = 'active' THEN $6::timestamptz END)",
+        id,
+        kid,
+        state,
+        json.dumps(jwk),
+        private_sealed,
+        at,
+    )
+
+
+async def activate_signing_key(conn: Connection, id: UUID, *, at: datetime) -> None:
+    """Sign with this key from now on."""
+    await conn.execute("UPDATE signing_key SET state = 'active', activated_at = $2 WHERE id = $1", id, at)
+
+
+async def end_signing_key(conn: Connection, id: UUID, *, state: str, published_until: datetime) -> None:
+    """Stop signing with this key and destroy its private half."""
+    await conn.execute(
+        "UPDATE signing_key SET state = $2, private_sealed = NULL, published_until = $3 WHERE id = $1",
+        id,
+        state,
+        published_until,
+    )

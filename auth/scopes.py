@@ -1,0 +1,55 @@
+"""Every scope, once: what a client may do. What its agency may see is policy's to say."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Final
+
+
+class Scope(StrEnum):
+    """A value of `scope` (RFC 6749 §3.3)."""
+
+    cases_read = "cases.read"
+    cases_write = "cases.write"
+    consents_write = "consents.write"
+    referrals_read = "referrals.read"
+    referrals_write = "referrals.write"
+    transfers_read = "transfers.read"
+    transfers_write = "transfers.write"
+    events_read = "events.read"
+    directory_read = "directory.read"
+
+
+DESCRIPTIONS: Final[dict[Scope, str]] = {
+    Scope.cases_read: "Read cases the agency takes part in, and their history.",
+    Scope.cases_write: "Open and close cases, and change who takes part in them.",
+    Scope.consents_write: "Record consents and their withdrawal.",
+    Scope.referrals_read: "Read referrals sent or received, and the records that came with them.",
+    Scope.referrals_write: "Send, answer and conclude referrals.",
+    Scope.transfers_read: "Read transfers of responsibility offered or received.",
+    Scope.transfers_write: "Offer, answer and confirm transfers of responsibility.",
+    Scope.events_read: "Read the feed of events.",
+    Scope.directory_read: "Read the directory of agencies and service points.",
+}
+
+_GRAMMAR = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+(?: [\x21\x23-\x5B\x5D-\x7E]+)*")
+
+
+class UnknownScopeError(ValueError):
+    """A scope that does not exist; the text is not repeated."""
+
+
+def parse_scope(text: str) -> frozenset[Scope]:
+    """Return the scopes `text` names. Raises `UnknownScopeError` for one there is not, and for what RFC 6749 §3.3 does not allow."""
+    if not _GRAMMAR.fullmatch(text):
+        raise UnknownScopeError("the scope does not follow RFC 6749 section 3.3")
+    try:
+        return frozenset(Scope(token) for token in text.split(" "))
+    except ValueError:
+        raise UnknownScopeError("there is no such scope") from None
+
+
+def scope_text(scopes: frozenset[Scope]) -> str:
+    """Write `scopes` as one `scope` value, always in the same order."""
+    return " ".join(sorted(scopes))

@@ -1,0 +1,192 @@
+"""The authorization server: Authlib's skeleton, one instance a request, pure computation between a load and a store.
+
+Authlib finds the grant and the authentication method and writes errors; what is decided comes from the directory's
+snapshot, and what must be stored is left at `issued`. Nothing in here waits.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+from authlib.oauth2.rfc6749 import AuthorizationServer, ClientMixin, OAuth2Request
+from authlib.oauth2.rfc6749.errors import InvalidClientError
+from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
+from starlette.responses import Response
+
+from app.foundation.settings import Settings
+from auth.binding import dpop
+from auth.client_auth.private_key_jwt import Assertion, PrivateKeyJwt
+from auth.directory import AgencyEntry, ClientEntry, Snapshot
+from auth.errors import ClientRefusedError
+from auth.grants.client_credentials import ClientCredentials
+from auth.scopes import Scope, scope_text
+
+TOKEN_PATH = "/oauth2/token"  # noqa: S105 -- a path
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+class OAuthClient(ClientMixin):  # type: ignore[misc]
+    """A client of the directory as Authlib asks about it."""
+
+    def __init__(self, entry: ClientEntry) -> None:
+        self.entry = entry
+
+    def get_client_id(self) -> str:
+        """Return its id."""
+        return self.entry.client_id
+
+    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
+        """Whether it is registered for this method (RFC 7591 §2)."""
+        del endpoint
+        return method == PrivateKeyJwt.CLIENT_AUTH_METHOD
+
+    def check_grant_type(self, grant_type: str) -> bool:
+        """Whether it is registered for this grant."""
+        return bool(grant_type == ClientCredentials.GRANT_TYPE)
+
+
+class TokenRequest(OAuth2Request):  # type: ignore[misc]
+    """A token request: form and headers only, the query is never read."""
+
+    def __init__(self, form: dict[str, str], headers: Headers) -> None:
+        # Authlib would check that the address is https; the settings have refused anything else in production already
+        super().__init__("POST", f"https://localhost{TOKEN_PATH}")
+        self._form = form
+        self.raw_headers = headers
+        self.payload = BasicOAuth2Payload(form)
+
+    @property
+    def form(self) -> dict[str, str]:
+        """The body's parameters."""
+        return self._form
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a token request is given."""
+
+    client: ClientEntry
+    agency: AgencyEntry
+    scopes: frozenset[Scope]
+    assertion: Assertion
+    proof: dpop.Proof
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A token that counts once its assertion and proof are used up."""
+
+    decision: Decision
+    jti: str
+    response: Mapping[str, Any] = field(repr=False)
+
+
+class Server(AuthorizationServer):  # type: ignore[misc]
+    """One token request's server."""
+
+    def __init__(self, *, settings: Settings, snapshot: Snapshot, now: datetime) -> None:
+        super().__init__()
+        self.settings = settings
+        self.snapshot = snapshot
+        self.now = now
+        self.token_endpoint = dpop.normalise(settings.public_url + TOKEN_PATH)
+        self.decision: Decision | None = None
+        self.jti = secrets.token_urlsafe(16)
+        self.issued: Issued | None = None
+        self.register_client_auth_method(
+            PrivateKeyJwt.CLIENT_AUTH_METHOD, PrivateKeyJwt(issuer=settings.public_url, now=now)
+        )
+        self.register_grant(ClientCredentials)
+        self.register_token_generator("default", self.access_token)
+
+    def query_client(self, client_id: str) -> OAuthClient | None:
+        """Return the client of that id, suspended or not."""
+        entry = self.snapshot.clients.get(client_id)
+        return None if entry is None else OAuthClient(entry)
+
+    def authenticate_client(self, request: TokenRequest, methods: list[str], endpoint: str = "token") -> OAuthClient:
+        """Authenticate the client, turning whatever Authlib says into the one answer."""
+        try:
+            client: OAuthClient = super().authenticate_client(request, methods, endpoint)
+        except ClientRefusedError:
+            raise
+        except InvalidClientError:
+            raise ClientRefusedError from None
+        return client
+
+    def decide(
+        self,
+        *,
+        client: ClientEntry,
+        agency: AgencyEntry,
+        scopes: frozenset[Scope],
+        assertion: Assertion,
+        proof: dpop.Proof,
+    ) -> None:
+        """Take the grant's decision, from which the token is made."""
+        self.decision = Decision(client, agency, scopes, assertion, proof)
+
+    def access_token(self, **_: Any) -> dict[str, Any]:
+        """Return the token response of RFC 6749 §5.1 and RFC 9449 §5 with an access token by RFC 9068 §2."""
+        decision, key = self.decision, self.snapshot.signing.active
+        assert decision is not None, "a grant that does not raise has decided"
+        assert key is not None, "the endpoint has looked"
+        issued_at = int(self.now.timestamp())
+        lifetime = self.settings.access_token_seconds
+        claims = {
+            "iss": self.settings.public_url,
+            "aud": self.settings.public_url,
+            "sub": decision.client.client_id,
+            "client_id": decision.client.client_id,
+            "client_kid": decision.assertion.kid,  # so that the token ends with the key that asked for it
+            "agency": decision.agency.code,
+            "scope": scope_text(decision.scopes),
+            "iat": issued_at,
+            "exp": issued_at + lifetime,
+            "jti": self.jti,
+            "cnf": {"jkt": decision.proof.thumbprint},
+        }
+        return {
+            "access_token": key.sign({"typ": "at+jwt", "kid": key.public.kid}, claims),
+            "token_type": "DPoP",
+            "expires_in": lifetime,
+            "scope": scope_text(decision.scopes),
+            "agency": decision.agency.code,
+        }
+
+    def save_token(self, token: dict[str, Any], request: TokenRequest) -> None:
+        """Leave what is to be stored to the endpoint."""
+        del request
+        assert self.decision is not None, "a token is made from a decision"
+        self.issued = Issued(self.decision, self.jti, token)
+
+    def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: nobody listens."""
+
+    def create_oauth2_request(self, request: TokenRequest) -> TokenRequest:
+        """Return the request, which is Authlib's kind already."""
+        return request
+
+    def handle_response(self, status: int, body: Mapping[str, Any], headers: Sequence[tuple[str, str]]) -> Response:
+        """Render an answer."""
+        return render(status, body, headers)
+
+
+def render(status: int, body: Mapping[str, Any], headers: Sequence[tuple[str, str]]) -> Response:
+    """Render what Authlib answers with."""
+    return Response(orjson.dumps(body), status, dict(headers))
+
+
+def log_detail(issued: Issued, *, seconds: int) -> dict[str, Any]:
+    """Return what the log says of a token: enough to find and revoke it, nothing of the token itself."""
+    return {
+        "jti": issued.jti,
+        "scope": scope_text(issued.decision.scopes),
+        "kid": issued.decision.assertion.kid,
+        "seconds": seconds,
+    }

@@ -1,0 +1,196 @@
+"""The tables of `auth.sql` as SQLModel classes: for `alembic check` and for administration, where nobody waits."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    TIMESTAMP,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+
+def _time(*, nullable: bool = False) -> Any:
+    return Field(sa_column=Column(TIMESTAMP(timezone=True), nullable=nullable))
+
+
+def _text(*, nullable: bool = False, default: str | None = None) -> Any:
+    return Field(
+        sa_column=Column(Text, nullable=nullable, server_default=None if default is None else text(f"'{default}'"))
+    )
+
+
+class Agency(SQLModel, table=True):
+    """Whoever can hold a case or sign in."""
+
+    __tablename__: ClassVar[str] = "agency"
+    __table_args__ = (UniqueConstraint("code", name="agency_code_key"),)
+
+    id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    code: str = _text()
+    name: str = _text()
+    kind: str = _text()
+    region: str | None = _text(nullable=True)
+    country: str = _text(default="ID")
+    parent_id: UUID | None = Field(
+        sa_column=Column(Uuid, ForeignKey("agency.id", name="agency_parent_id_fkey"), nullable=True)
+    )
+    residential: str | None = _text(nullable=True)
+    accepts: dict[str, Any] | None = Field(sa_column=Column(JSONB, nullable=True))
+    capacity: int | None = Field(sa_column=Column(Integer, nullable=True))
+    status: str = _text(default="active")
+    note: str | None = _text(nullable=True)
+    created_at: datetime = _time()
+
+
+class ServicePoint(SQLModel, table=True):
+    """An address inside one agency where services are given; a confidential one has none here."""
+
+    __tablename__: ClassVar[str] = "service_point"
+    __table_args__ = (
+        CheckConstraint("NOT confidential OR address IS NULL", name="service_point_confidential_has_no_address"),
+        Index("service_point_agency_id_idx", "agency_id"),
+    )
+
+    id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    agency_id: UUID = Field(
+        sa_column=Column(Uuid, ForeignKey("agency.id", name="service_point_agency_id_fkey"), nullable=False)
+    )
+    name: str = _text()
+    confidential: bool = Field(sa_column=Column(Boolean, nullable=False))
+    region: str | None = _text(nullable=True)
+    address: str | None = _text(nullable=True)
+    services: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False, server_default=text("'{}'")))
+    created_at: datetime = _time()
+
+
+class Client(SQLModel, table=True):
+    """An OAuth client: one system, acting for one or several agencies."""
+
+    __tablename__: ClassVar[str] = "client"
+
+    client_id: str = Field(sa_column=Column(Text, primary_key=True))
+    name: str = _text()
+    status: str = _text(default="active")
+    scopes: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    created_at: datetime = _time()
+    last_used_at: datetime | None = _time(nullable=True)
+
+
+class ClientAgency(SQLModel, table=True):
+    """That a client may act for an agency."""
+
+    __tablename__: ClassVar[str] = "client_agency"
+    __table_args__ = (PrimaryKeyConstraint("client_id", "agency_id", name="client_agency_pkey"),)
+
+    client_id: str = Field(
+        sa_column=Column(Text, ForeignKey("client.client_id", name="client_agency_client_id_fkey"), nullable=False)
+    )
+    agency_id: UUID = Field(
+        sa_column=Column(Uuid, ForeignKey("agency.id", name="client_agency_agency_id_fkey"), nullable=False)
+    )
+
+
+class ClientKey(SQLModel, table=True):
+    """A client's public key and when it counts; keys may overlap."""
+
+    __tablename__: ClassVar[str] = "client_key"
+    __table_args__ = (PrimaryKeyConstraint("client_id", "kid", name="client_key_pkey"),)
+
+    client_id: str = Field(
+        sa_column=Column(Text, ForeignKey("client.client_id", name="client_key_client_id_fkey"), nullable=False)
+    )
+    kid: str = _text()
+    jwk: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    starts_at: datetime = _time()
+    ends_at: datetime | None = _time(nullable=True)
+
+
+class SigningKey(SQLModel, table=True):
+    """A key of the exchange's own, by which access tokens are signed."""
+
+    __tablename__: ClassVar[str] = "signing_key"
+    __table_args__ = (
+        UniqueConstraint("kid", name="signing_key_kid_key"),
+        Index(
+            "signing_key_one_next_one_active",
+            "state",
+            unique=True,
+            postgresql_where=text("state IN ('next', 'active')"),
+        ),
+    )
+
+    id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    kid: str = _text()
+    state: str = _text()
+    jwk: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    private_sealed: bytes | None = Field(sa_column=Column(LargeBinary, nullable=True))
+    created_at: datetime = _time()
+    activated_at: datetime | None = _time(nullable=True)
+    published_until: datetime | None = _time(nullable=True)
+
+
+class AssertionJti(SQLModel, table=True):
+    """A client assertion that was used (RFC 7523 §3)."""
+
+    __tablename__: ClassVar[str] = "assertion_jti"
+    __table_args__ = (Index("assertion_jti_expires_at_idx", "expires_at"),)
+
+    hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    expires_at: datetime = _time()
+
+
+class ProofJti(SQLModel, table=True):
+    """A DPoP proof that was used (RFC 9449 §11.1)."""
+
+    __tablename__: ClassVar[str] = "proof_jti"
+    __table_args__ = (Index("proof_jti_expires_at_idx", "expires_at"), {"prefixes": ["UNLOGGED"]})
+
+    hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
+    expires_at: datetime = _time()
+
+
+class ProofMemory(SQLModel, table=True):
+    """From when on `proof_jti` is complete; missing after a crash emptied both."""
+
+    __tablename__: ClassVar[str] = "proof_memory"
+    __table_args__ = ({"prefixes": ["UNLOGGED"]},)
+
+    id: bool = Field(sa_column=Column(Boolean, primary_key=True, server_default=text("true")))
+    complete_from: datetime = _time()
+
+
+class RevokedToken(SQLModel, table=True):
+    """An access token that is refused before it expires."""
+
+    __tablename__: ClassVar[str] = "revoked_token"
+
+    jti: str = Field(sa_column=Column(Text, primary_key=True))
+    expires_at: datetime = _time()
+    revoked_at: datetime = _time()
+
+
+class Epoch(SQLModel, table=True):
+    """Moves with every change that the processes' memories must follow."""
+
+    __tablename__: ClassVar[str] = "epoch"
+
+    id: bool = Field(sa_column=Column(Boolean, primary_key=True, server_default=text("true")))
+    value: int = Field(sa_column=Column(BigInteger, nullable=False))

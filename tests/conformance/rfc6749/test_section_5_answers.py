@@ -1,0 +1,60 @@
+"""RFC 6749 §5.1 and §5.2: how the token endpoint answers."""
+
+from __future__ import annotations
+
+import pytest
+
+from auth import admin as world_admin
+from tests.makers.auth import ABSENT, jose
+
+
+async def test_a_successful_answer_holds_exactly_these_members(party):
+    reply = await party.ask(scope="cases.read")
+    answer = reply.json()
+    assert reply.status_code == 200
+    assert set(answer) == {"access_token", "token_type", "expires_in", "scope", "agency"}
+    assert (answer["token_type"], answer["expires_in"], answer["agency"]) == ("DPoP", 300, party.agencies[0])
+    assert (reply.headers["Cache-Control"], reply.headers["Pragma"]) == ("no-store", "no-cache")
+    assert reply.headers["Content-Type"] == "application/json"
+
+
+async def test_there_is_no_refresh_token(party):
+    assert "refresh_token" not in (await party.ask()).json()
+
+
+GENERIC = {"error": "invalid_client", "error_description": "Client authentication failed."}
+
+
+class TestInvalidClientIsUniform:
+    """An outsider cannot tell which clients exist, are suspended, or have which keys."""
+
+    async def answers(self, world, party):
+        stranger = jose.generate()
+        unknown = {"iss": "client-nobody", "sub": "client-nobody"}
+        yield await party.ask(client_id="client-nobody", client_assertion=party.assertion(**unknown))
+        yield await party.ask(
+            client_assertion=party.assertion(key=stranger, header={"kid": party.credentials.signing_key().public.kid})
+        )
+        yield await party.ask(client_assertion=party.assertion(key=stranger))
+        yield await party.ask(client_assertion=party.assertion(header={"kid": "another"}))
+        for algorithm in ("PS256", "Ed25519", "EdDSA"):
+            yield await party.ask(client_assertion=party.assertion(key=jose.generate(algorithm)))
+            yield await party.ask(
+                client_id=ABSENT, client_assertion=party.assertion(key=jose.generate(algorithm), **unknown)
+            )
+        await world.act(world_admin.suspend_client, party.client_id)
+        yield await party.ask()
+        yield await party.ask(client_assertion=party.assertion(key=stranger))
+
+    async def test_one_answer_for_all(self, world, party):
+        async for reply in self.answers(world, party):
+            assert (reply.status_code, reply.json()) == (401, GENERIC)
+            assert "WWW-Authenticate" not in reply.headers
+            assert reply.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("field", ["scope", "agency", "resource", "grant_type", "client_id"])
+async def test_nothing_sent_is_repeated(party, field):
+    reply = await party.ask(**{field: "n0thing-to-echo"})
+    assert reply.status_code in (400, 401)
+    assert "n0thing" not in reply.text + str(reply.headers)
