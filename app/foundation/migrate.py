@@ -15,6 +15,8 @@ from sqlalchemy import Connection
 from app.foundation.database import connection, engine
 
 FOLDER = Path(__file__).parent.parent / "migrations"
+_LOCK = 7_201_000
+"""Advisory lock of whoever migrates."""
 
 
 def config() -> Config:
@@ -49,12 +51,12 @@ async def ensure_database(url: str) -> None:
         if not await conn.fetchval("SELECT true FROM pg_database WHERE datname = $1", name):
             try:
                 await conn.execute(f'CREATE DATABASE "{name}"')
-            except asyncpg.DuplicateDatabaseError:
+            except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
                 return  # another process was first
 
 
 async def upgrade(url: str) -> None:
-    """Run every migration the database lacks. Raises what Alembic raises; each migration is one transaction."""
+    """Run every migration the database lacks, one process at a time. Raises what Alembic raises; each migration is one transaction."""
 
     def run(sync_connection: Connection) -> None:
         cfg = config()
@@ -63,7 +65,8 @@ async def upgrade(url: str) -> None:
 
     owner = engine(url)
     try:
-        async with owner.connect() as conn:
+        async with connection(url) as alone, owner.connect() as conn:
+            await alone.execute("SELECT pg_advisory_lock($1)", _LOCK)
             await conn.run_sync(run)
             await conn.commit()
     finally:

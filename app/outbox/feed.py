@@ -27,6 +27,7 @@ class Listener:
         self._url = url
         self._waiting: dict[UUID, set[asyncio.Event]] = {}
         self._task: asyncio.Task[None] | None = None
+        self.closing = False
 
     def start(self) -> None:
         """Begin to listen."""
@@ -34,10 +35,15 @@ class Listener:
 
     async def stop(self) -> None:
         """Stop listening and let every waiter go."""
+        self.release()
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
+
+    def release(self) -> None:
+        """Let every waiter go: the process is about to end, and must not wait for who waits."""
+        self.closing = True
         self._wake(None)
 
     async def _listen(self) -> None:
@@ -99,7 +105,7 @@ async def events_after(
             event.clear()
             rows = await queries.events_after(db, after, limit)
             remaining = end - loop.time()
-            if rows or remaining <= 0:
+            if rows or remaining <= 0 or listener.closing:
                 return rows
             while remaining > 0 and not event.is_set():
                 with suppress(TimeoutError):

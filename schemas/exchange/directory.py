@@ -28,6 +28,7 @@ class AgencyPage(Wire):
     """Agencies by code."""
 
     items: list[Agency]
+    next: str | None
 
 
 class ServicePoint(Wire):

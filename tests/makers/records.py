@@ -7,6 +7,7 @@ from typing import Any
 NAME = "Surya Wijaksana Ampel"
 """An invented name, looked for where it must not be."""
 SECRET_PLACE = "Jalan Cempaka Rahasia 17"
+SECRET_STORY = "They took his passport in Tegal and locked the door."
 
 
 def record(*, needs: tuple[str, ...] = ("shelter_men",), **sections: Any) -> dict[str, Any]:
@@ -18,6 +19,22 @@ def record(*, needs: tuple[str, ...] = ("shelter_men",), **sections: Any) -> dic
         "needs": {"services": [{"need": need} for need in needs]},
         **sections,
     }
+
+
+def full_record(**sections: Any) -> dict[str, Any]:
+    """A record with many sections, each with words that must be found nowhere but in it."""
+    return record(
+        location={"addresses": [{"kind": "current", "place": {"street": SECRET_PLACE, "region": "81.71", "country": "ID"}}]},
+        contact={"channels": [{"kind": "mobile_phone", "value": "+6281234567890", "safe": "no"}]},
+        health={"infectious": "contact", "medicines": [{"name": "Rifampicin 450"}]},
+        psychosocial={"wishes": "To see his daughter Melati."},
+        narrative={"entries": [{"text": SECRET_STORY, "language": "en", "author_role": "social_worker"}]},
+        **sections,
+    )
+
+
+FULL_SECTIONS = ("identity", "contact", "location", "safety", "health", "psychosocial", "needs", "narrative")
+"""The sections of `full_record`."""
 
 
 def legal_basis(*sections: str, **more: Any) -> dict[str, Any]:
@@ -63,3 +80,24 @@ def referral(receiver: str = "iom", **more: Any) -> dict[str, Any]:
 def transfer(receiver: str = "ministry", **more: Any) -> dict[str, Any]:
     """A complete `POST /v1/transfers` that opens its case."""
     return referral(receiver, **{"purpose": "case_responsibility", **more})
+
+
+PATHS = {"record_service": "services", "confirm_handover": "confirm-handover"}
+"""Where an event's path is not its name."""
+
+
+def move(event: str, at: Any, **more: Any) -> dict[str, Any]:
+    """The body of a move that its table allows."""
+    bodies: dict[str, dict[str, Any]] = {
+        "acknowledge": {},
+        "accept": {"ready_to_receive_from": at.isoformat()},
+        "decline": {"reason": "no_place"},
+        "recall": {"reason": "No longer needed."},
+        "start": {},
+        "record_service": {"service": "shelter", "on": at.date().isoformat(), "status": "given"},
+        "complete": {"outcomes": [{"need": "shelter_men", "outcome": "met"}]},
+        "fail": {"reason": "left"},
+        "amend": {"record": record(), "bases": [legal_basis()]},
+        "confirm_handover": {"paper": "not_used"},
+    }
+    return {**bodies[event], **more}

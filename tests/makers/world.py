@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
+import asyncpg
 import httpx
 
 from app.client import Credentials, ExchangeClient
@@ -63,6 +65,7 @@ class World:
     def __init__(self, exchange: Any) -> None:
         self.exchange = exchange
         self.agencies: dict[str, Agency] = {}
+        self.ids: dict[str, UUID] = {}
         self.service_points: dict[str, str] = {}
 
     def __getattr__(self, name: str) -> Agency:
@@ -75,7 +78,9 @@ class World:
         """Register every agency with one client that holds every scope."""
         now = self.exchange.clock.now()
         for code, kind in AGENCIES.items():
-            await admin.add_agency(conn, code=code, name=f"The {code}", kind=kind, now=now, actor="test")
+            self.ids[code] = await admin.add_agency(
+                conn, code=code, name=f"The {code}", kind=kind, now=now, actor="test"
+            )
             credentials = Credentials.generate(f"{code}-system", self.exchange.settings.public_url)
             await admin.add_client(
                 conn,
@@ -118,32 +123,119 @@ class World:
             kind, made["id"], made["case_id"], made["version"], self.agencies[sender], self.agencies[receiver], reply
         )
 
-    async def move(self, passed: Passed, event: str, body: Any = None, *, by: Agency | None = None) -> httpx.Response:
+    async def move(
+        self, passed: Passed, event: str, body: Any = None, *, by: Agency | None = None, seen: int | None = None
+    ) -> httpx.Response:
         """Make a move, by the receiver unless another is named; the version is kept up when it succeeds."""
         who = by or (passed.sender if event in ("recall", "amend") else passed.receiver)
-        versioned = event not in ("acknowledge", "services")
-        reply = await who.post(f"{passed.path}/{event}", body or {}, if_match=passed.version if versioned else None)
+        versioned = event not in ("acknowledge", "services", "record_service")
+        if body is None and event != "services":
+            body = await self.body(passed, event)
+        reply = await who.post(
+            f"{passed.path}/{records.PATHS.get(event, event)}",
+            body or {},
+            if_match=(seen or passed.version) if versioned else None,
+        )
         if reply.status_code == 200:
             passed.version = reply.json()["version"]
         return reply
 
+    async def moved(self, passed: Passed, *events: str) -> Passed:
+        """Make moves that succeed, one after the other."""
+        for event in events:
+            reply = await self.move(passed, event)
+            assert reply.status_code == 200, reply.text
+        return passed
+
+    async def body(self, passed: Passed, event: str) -> dict[str, Any]:
+        """The body of a move that the table allows."""
+        body = records.move(event, self.exchange.clock.now())
+        if event == "accept" and passed.kind == "transfer":
+            body["manifest_digest"] = (await self.row(passed))["manifest_digest"]
+        return body
+
     async def accepted(self, **more: Any) -> Passed:
         """A referral or transfer that its receiver has accepted."""
-        passed = await self.send(**more)
-        body = self.acceptance()
-        if passed.kind == "transfer":
-            body["manifest_digest"] = (await passed.receiver.get(passed.path)).json()["manifest_digest"]
-        reply = await self.move(passed, "accept", body)
-        assert reply.status_code == 200, reply.text
-        return passed
+        return await self.moved(await self.send(**more), "accept")
 
     async def in_progress(self, **more: Any) -> Passed:
         """A referral whose person has arrived."""
-        passed = await self.accepted(**more)
-        reply = await self.move(passed, "start")
-        assert reply.status_code == 200, reply.text
-        return passed
+        return await self.moved(await self.accepted(**more), "start")
+
+    async def handed_over(self, **more: Any) -> Passed:
+        """A transfer whose receiver leads the case now."""
+        return await self.moved(await self.accepted(kind="transfer", **more), "confirm_handover")
 
     def acceptance(self, **more: Any) -> dict[str, Any]:
         """The body of an acceptance."""
         return {"ready_to_receive_from": self.exchange.clock.now().isoformat(), **more}
+
+    # what only the owner of the database sees
+
+    @property
+    def owner(self) -> asyncpg.Connection:
+        """The database as its owner sees it, past every policy."""
+        owner: asyncpg.Connection = self.exchange.owner
+        return owner
+
+    async def row(self, passed: Passed) -> asyncpg.Record:
+        """The row as it is stored."""
+        row = await self.owner.fetchrow(f"SELECT * FROM {passed.kind} WHERE id = $1", UUID(passed.id))
+        assert row is not None
+        return row
+
+    async def lead_of(self, case_id: str) -> str:
+        """The code of the agency that leads the case."""
+        code: str = await self.owner.fetchval(
+            "SELECT code FROM case_file c JOIN agency a ON a.id = c.lead_id WHERE c.id = $1", UUID(case_id)
+        )
+        return code
+
+    async def log(self, **columns: Any) -> list[asyncpg.Record]:
+        """The log's entries with these values, oldest first."""
+        where = " AND ".join(f"{name} = ${place}" for place, name in enumerate(columns, start=1)) or "true"
+        rows: list[asyncpg.Record] = await self.owner.fetch(
+            f"SELECT * FROM log_entry WHERE {where} ORDER BY id", *columns.values()
+        )
+        return rows
+
+    async def refusals(self) -> list[asyncpg.Record]:
+        """The log's entries about what was refused."""
+        rows: list[asyncpg.Record] = await self.owner.fetch("SELECT * FROM log_entry WHERE outcome <> 'done' ORDER BY id")
+        return rows
+
+    async def told(self) -> list[tuple[str, str]]:
+        """Who was told what since the last sequencing, as (agency, type), in order of agency."""
+        rows = await self.owner.fetch(
+            "SELECT code, type FROM outbox o JOIN agency a ON a.id = o.agency_id ORDER BY code, seq"
+        )
+        return [(row["code"], row["type"]) for row in rows]
+
+    async def put(self, passed: Passed, state: str) -> None:
+        """Set a row to a state by the owner's hand, with the times and the access that go with it."""
+        accepted = state not in (
+            "sent", "offered", "received", "info_requested", "declined", "recalled", "expired", "entered_in_error",
+        )  # fmt: skip
+        final = state in (
+            "completed", "not_completed", "declined", "recalled", "cancelled", "expired", "absorbed", "entered_in_error", "aborted",
+        )  # fmt: skip
+        closed = state in ("declined", "recalled", "cancelled", "expired", "aborted", "entered_in_error")
+        now, row_id = self.exchange.clock.now(), UUID(passed.id)
+        started = ", started_at = CASE WHEN $3 THEN $2::timestamptz END" if passed.kind == "referral" else ""
+        await self.owner.execute(
+            f"""UPDATE {passed.kind} SET state = $5, accepted_at = CASE WHEN $3 THEN $2::timestamptz END,
+                       ended_at = CASE WHEN $4 THEN $2::timestamptz END{started} WHERE id = $1""",
+            row_id,
+            now,
+            accepted,
+            final,
+            state,
+        )
+        await self.owner.execute(
+            """UPDATE disclosure SET opened_at = CASE WHEN $3 THEN $2::timestamptz END,
+                      closed_at = CASE WHEN $4 THEN $2::timestamptz END WHERE subject_id = $1""",
+            row_id,
+            now,
+            accepted,
+            closed,
+        )

@@ -152,6 +152,7 @@ async def amend(
     sealed = seal(db.keyring, body.record, version_id=uuid7(db.at), case_id=case_id, at=db.at)
     bases, reasons = bases_for_storage(db, body.bases, None)
     facts = {
+        "case_id": case_id,
         "version_id": sealed.version_id,
         "schema_version": sealed.schema_version,
         "record_sections": list(sections),
