@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import fcntl
 import os
 import secrets
+import shutil
+import tempfile
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -40,6 +43,16 @@ KEPT = (
     "client_agency",
     "client_key",
 )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each run a temporary root of its own: another run beside it would take the database's user the way to its files."""
+    if os.environ.get("PYTEST_XDIST_WORKER") or "PYTEST_DEBUG_TEMPROOT" in os.environ:
+        return
+    root = tempfile.mkdtemp(prefix="rujukan-tests-")
+    os.chmod(root, 0o755)  # noqa: S103 -- the embedded database runs as another user
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = root
+    atexit.register(shutil.rmtree, root, ignore_errors=True)  # after the embedded database, registered later, has stopped
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""The same creation, written the way the frameworks' own guides write it."""
