@@ -1,0 +1,74 @@
+"""The requests an act becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from app.demo.samples import Document
+
+
+def opening(record: Document) -> Document:
+    """Return how the person came to the agency, for a new case."""
+    return {"entry_channel": record["identification"]["entry_channel"]}
+
+
+def consent(act: Mapping[str, Any], now: datetime) -> Document:
+    """Return the consent the person has just given."""
+    body = {
+        name: act[name] for name in ("giver", "method", "language", "interpreter", "sections", "agencies", "purposes")
+    }
+    body |= {
+        "given_at": now.isoformat(),
+        "until": (now + timedelta(days=act["until_days"])).isoformat(),
+        "notice": act["told"],
+    }
+    return body | ({"own_view": act["own_view"]} if "own_view" in act else {})
+
+
+def bases(act: Mapping[str, Any], consents: Mapping[str, str]) -> list[Document]:
+    """Return the act's bases; one of consent names it by its id, or not at all if it comes in the same request."""
+    return [_basis(basis, consents) for basis in act["bases"]]
+
+
+def _basis(basis: Mapping[str, Any], consents: Mapping[str, str]) -> Document:
+    body: Document = {"kind": basis["kind"], "sections": basis["sections"]}
+    if basis["kind"] == "consent":
+        given = consents.get(basis["consent"])
+        return body | ({"consent_id": given} if given else {})
+    law = basis["legal_basis"]
+    return body | {"legal_basis": law["code"], "article": law["article"], "reason": basis["reason"]}
+
+
+def sending(act: Mapping[str, Any], consents: Mapping[str, str]) -> Document:
+    """Return a referral or transfer, still without case and record."""
+    return {
+        "receiver": act["to"],
+        "purpose": act["purpose"],
+        "urgency": act["urgency"],
+        "bases": bases(act, consents),
+    }
+
+
+def acceptance(now: datetime, point: Mapping[str, Any] | None) -> Document:
+    """Return where to and when; for a house that must not be found, a place to meet instead of its address."""
+    body: Document = {"ready_to_receive_from": (now + timedelta(hours=2)).isoformat(), "contact": "petugas piket"}
+    if point is not None:
+        body["service_point"] = point["id"]
+        if point["confidential"]:
+            body["meeting_point"] = "Pos pelayanan, pintu kedatangan"
+    return body
+
+
+def outcomes(act: Mapping[str, Any], instead: Mapping[str, str]) -> Document:
+    """Return an outcome for each need, as the person has them."""
+    return {"outcomes": [told | {"need": instead.get(told["need"], told["need"])} for told in act["outcomes"]]}
+
+
+def handover(act: Mapping[str, Any], today: date, place: int) -> Document:
+    """Return what stands about the handover's paper; `place` numbers those of one group."""
+    paper: Document = {"paper": act["handover"]["paper"]}
+    if paper["paper"] == "issued":
+        paper |= {"number": act["handover"]["number"].format(place), "date": today.isoformat()}
+    return paper

@@ -1,0 +1,286 @@
+"""All acts of all cases on one line of time, with the answers between them; and how things must stand at its end.
+
+The line is cut at `SPAN`, which is now: what would come later has not happened yet, so that something is left to do by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta, tzinfo
+from typing import Any, Final, Literal
+
+from app.demo.samples import Sample
+
+Event = Literal[
+    "open",
+    "consent",
+    "send",
+    "receive",
+    "accept",
+    "decline",
+    "recall",
+    "expire",
+    "start",
+    "service",
+    "complete",
+    "fail",
+    "confirm_handover",
+    "correct",
+    "skip",
+    "trial",
+]
+
+SPAN: Final = timedelta(days=63)
+"""How far back the demonstration begins."""
+_CUT: Final = SPAN - timedelta(hours=3)
+"""Before the present day has begun anywhere, so that the end is the same at every hour of the day."""
+
+STARTS: Final[dict[str, int]] = {
+    "case-01-fisher-ambon": 0,
+    "case-07-myanmar-fisher-benjina": 2,
+    "case-04-domestic-worker": 6,
+    "case-05-boy-lift-net": 9,
+    "case-09-withdrawal": 12,
+    "case-08-miner-disability": 37,
+    "case-02-scam-myawaddy": 41,
+    "case-06-plantation-family": 43,
+    "case-03a-scam-group-woman": 51,
+    "case-03b-scam-group-apart": 51,
+    "case-03c-scam-group-man": 51,
+    "case-03c-scam-group-man-others": 51,
+    "case-10-breach-and-rectify": 57,
+}
+"""The day on which each case begins."""
+
+_ANSWERED: Final = {
+    "immediate": timedelta(minutes=25),
+    "urgent": timedelta(hours=4),
+    "standard": timedelta(hours=22),
+}
+_STARTED: Final = {"immediate": timedelta(hours=1), "urgent": timedelta(hours=20), "standard": timedelta(hours=26)}
+_MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+_STATE: Final[dict[Event, str]] = {
+    "receive": "received",
+    "accept": "accepted",
+    "decline": "declined",
+    "recall": "recalled",
+    "expire": "expired",
+    "start": "in_progress",
+    "complete": "completed",
+    "fail": "not_completed",
+    "confirm_handover": "completed",
+}
+OPEN: Final = frozenset({"sent", "offered", "received", "accepted", "in_progress"})
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing somebody does, at a distance from the demonstration's first midnight (UTC)."""
+
+    at: timedelta
+    case: str
+    act: int
+    """Which of the case's acts it belongs to; of a trial, which of `TRIALS`."""
+    event: Event
+    item: int = 0
+    """Which of the act's services."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A request the policy must refuse, made before the right one: it shows what no basis can open."""
+
+    case: str
+    day: int
+    act: Mapping[str, Any]
+
+
+TRIALS: Final = (
+    Trial(
+        "case-01-fisher-ambon",
+        13,
+        {
+            "act": "referral",
+            "from": "kemensos",
+            "to": "polri-polda-maluku",
+            "purpose": "identification",
+            "urgency": "standard",
+            "sections": ["identity", "psychosocial", "needs"],
+            "needs": ["legal_aid"],
+            "bases": [
+                {
+                    "kind": "legal_obligation",
+                    "sections": ["identity", "psychosocial", "needs"],
+                    "legal_basis": {"code": "uu-21-2007", "article": "Pasal 51–53"},
+                    "reason": "Penyidik meminta catatan konseling.",
+                }
+            ],
+        },
+    ),
+    Trial(
+        "case-07-myanmar-fisher-benjina",
+        28,
+        {
+            "act": "referral",
+            "from": "iom-indonesia",
+            "to": "kedubes-myanmar",
+            "purpose": "documents",
+            "urgency": "standard",
+            "sections": ["identity", "migration", "needs"],
+            "needs": ["documents"],
+            "bases": [
+                {
+                    "kind": "public_task",
+                    "sections": ["identity", "migration", "needs"],
+                    "legal_basis": {"code": "uu-21-2007", "article": "Pasal 54"},
+                    "reason": "Travel papers, before anybody asked the person.",
+                }
+            ],
+        },
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The steps in order; the state in which every act's referral or transfer must end, and who leads every case."""
+
+    steps: tuple[Step, ...]
+    states: Mapping[tuple[str, int], str]
+    leads: Mapping[str, str]
+
+
+def plan(samples: Sequence[Sample], zones: Mapping[str, tzinfo]) -> Plan:
+    """Put the acts of all samples on one line of time."""
+    acts = {sample.id: sample.acts for sample in samples}
+    planned = [step for sample in samples for step in _Line(sample, zones).steps()]
+    planned += [
+        Step(_hour(STARTS[trial.case] + trial.day, 8, zones[trial.act["from"]]), trial.case, index, "trial")
+        for index, trial in enumerate(TRIALS)
+        if trial.case in acts
+    ]
+    planned.sort(key=lambda step: step.at)
+    return _played(planned, acts)
+
+
+def opens_inline(acts: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the case begins as one request: opened, consented to and referred by one agency on one day."""
+    first = acts[:3]
+    return (
+        [act["act"] for act in first] == ["open", "consent", "referral"]
+        and len({(act["day"], act["from"]) for act in first}) == 1
+        and all(basis.get("consent") == first[1]["id"] for basis in first[2]["bases"])
+    )
+
+
+def _played(planned: Iterable[Step], acts: Mapping[str, Sequence[Mapping[str, Any]]]) -> Plan:
+    """Cut the line, leave out what an absorbed referral would still have done, and follow states and leads to the end."""
+    steps: list[Step] = []
+    states: dict[tuple[str, int], str] = {}
+    leads: dict[str, str] = {}
+    for step in planned:
+        here = (step.case, step.act)
+        if step.at >= _CUT or (step.event != "trial" and states.get(here) == "absorbed"):
+            continue
+        steps.append(step)
+        if step.event == "trial":
+            continue
+        act = acts[step.case][step.act]
+        leads.setdefault(step.case, act["from"])
+        if step.event == "send":
+            states[here] = "sent" if act["act"] == "referral" else "offered"
+        elif step.event in _STATE:
+            states[here] = _STATE[step.event]
+        if step.event == "confirm_handover":
+            leads[step.case] = act["to"]
+            for (case, index), state in list(states.items()):
+                other = acts[case][index]
+                if case == step.case and other["act"] == "referral" and other["to"] == act["to"] and state in OPEN:
+                    states[case, index] = "absorbed"
+    return Plan(tuple(steps), states, leads)
+
+
+def _hour(day: float, hour: float, zone: tzinfo) -> timedelta:
+    """Return when it is `hour` o'clock on that day in `zone`."""
+    offset = zone.utcoffset(None)
+    assert offset is not None
+    return timedelta(days=day, hours=hour) - offset
+
+
+class _Line:
+    """Places one case's acts: each at nine in the morning where it is done, or later if something must come first."""
+
+    def __init__(self, sample: Sample, zones: Mapping[str, tzinfo]) -> None:
+        self._sample = sample
+        self._zones = zones
+        self._day = STARTS[sample.id]
+        self._leads_from: dict[str, timedelta] = {}
+
+    def steps(self) -> list[Step]:
+        """Return the steps, act by act."""
+        found: list[Step] = []
+        free = timedelta(days=-1)
+        inline = opens_inline(self._sample.acts)
+        for index, act in enumerate(self._sample.acts):
+            at = max(_hour(self._day + act["day"], 9, self._zones[act["from"]]), free)
+            if act["from"] in self._leads_from:
+                at = max(at, self._leads_from[act["from"]] + 30 * _MINUTE)
+            free = at + 40 * _MINUTE
+            match act["act"]:
+                case "open":
+                    self._leads_from[act["from"]] = at - 30 * _MINUTE
+                    found += [] if inline else [self._step(at, index, "open")]
+                case "consent":
+                    found += [] if inline and index == 1 else [self._step(at, index, "consent")]
+                case "event":
+                    found.append(self._step(at, index, "correct" if act["kind"] == "correct_record" else "skip"))
+                case _:
+                    found.append(self._step(at, index, "send"))
+                    found += self._answered(at, index, act)
+        return found
+
+    def _step(self, at: timedelta, index: int, event: Event, item: int = 0) -> Step:
+        return Step(at, self._sample.id, index, event, item)
+
+    def _answered(self, at: timedelta, index: int, act: Mapping[str, Any]) -> list[Step]:
+        if act["answer"] == "none":
+            if act["then"] == "recall":
+                return [self._step(at + 23 * _HOUR, index, "recall")]
+            return [self._step(at + 7 * _DAY + _HOUR, index, "expire")]
+        answer = _ANSWERED[act["urgency"]]
+        if "answered_after_hours" in act:
+            answer = timedelta(hours=act["answered_after_hours"]) - 5 * _MINUTE
+        receive, answered = at + answer / 2, at + answer
+        steps = [self._step(receive, index, "receive")]
+        if act["answer"] == "declined":
+            return [*steps, self._step(answered, index, "decline")]
+        steps.append(self._step(answered, index, "accept"))
+        return steps + (
+            self._handed_over(at, answered, index, act)
+            if act["act"] == "transfer"
+            else self._worked_on(at, answered, index, act)
+        )
+
+    def _handed_over(self, at: timedelta, accepted: timedelta, index: int, act: Mapping[str, Any]) -> list[Step]:
+        arrives = _hour(self._day + act["day"] + act["handover"]["after_days"], 8, self._zones[act["to"]])
+        confirmed = max(arrives, accepted + (30 * _MINUTE if act["handover"]["after_days"] else _HOUR))
+        self._leads_from[act["to"]] = confirmed
+        return [self._step(confirmed, index, "confirm_handover")]
+
+    def _worked_on(self, at: timedelta, accepted: timedelta, index: int, act: Mapping[str, Any]) -> list[Step]:
+        given = [at + timedelta(days=service["after_days"], hours=2) for service in act.get("services", ())]
+        started = max(
+            accepted + 15 * _MINUTE, min([accepted + _STARTED[act["urgency"]], *(each - _HOUR for each in given)])
+        )
+        steps = [self._step(started, index, "start")]
+        for item, when in enumerate(given):
+            steps.append(self._step(max(when, steps[-1].at + 20 * _MINUTE), index, "service", item))
+        ends: Event | None = None
+        if "completed_after_days" in act:
+            ends, after = "complete", act["completed_after_days"]
+        elif "not_completed" in act:
+            ends, after = "fail", act["not_completed"]["after_days"]
+        if ends is not None:
+            steps.append(self._step(max(at + timedelta(days=after, hours=3), steps[-1].at + _HOUR), index, ends))
+        return steps

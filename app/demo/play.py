@@ -1,0 +1,153 @@
+"""Plays the plan: moves the clock, lets the deadlines pass, does each step, and follows the news of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from app.demo.acts import Acts
+from app.demo.plan import Plan, Step
+from app.demo.runs import Run, Told
+from app.demo.samples import Sample
+from app.demo.screen import Screen
+from app.demo.systems import System
+from app.foundation.clock import Clock
+from app.worker import Job, Worker
+
+_HOP: Final = timedelta(hours=3)
+"""No jump is longer, so that every deadline is looked at about when it comes."""
+_BY_THE_CLOCK: Final = ("reminder", "overdue", "expired")
+_SHOWN_PREVIEW: Final = ("case-01-fisher-ambon", 2)
+
+
+class HandWorker(Worker):
+    """Does its jobs when it is told to, so that they fall where the plan has them."""
+
+    def jobs(self) -> list[Job]:
+        """Return nothing to repeat."""
+        return []
+
+    async def catch_up(self) -> bool:
+        """Watch the deadlines until none is due, and put every event in its feed; say whether a deadline was due."""
+        due = False
+        while await self.watch_deadlines():
+            due = True
+        while await self.sequence_events():
+            pass
+        return due
+
+
+class Player:
+    """Plays all cases, on one clock."""
+
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        systems: Mapping[str, System],
+        clock: Clock,
+        worker: HandWorker,
+        screen: Screen,
+        first_day: datetime,
+    ) -> None:
+        self.samples = {sample.id: sample for sample in samples}
+        self.runs = {
+            sample.id: [Run(sample, person, place) for place, person in enumerate(sample.people, start=1)]
+            for sample in samples
+        }
+        self.acts = Acts(systems, clock)
+        self._systems = systems
+        self._clock = clock
+        self._worker = worker
+        self._screen = screen
+        self._first_day = first_day
+        self._headed: set[str] = set()
+
+    def all_runs(self) -> list[Run]:
+        """Return every person's case."""
+        return [run for runs in self.runs.values() for run in runs]
+
+    async def play(self, plan: Plan) -> None:
+        """Do every step of the plan, in order."""
+        for step in plan.steps:
+            await self.advance(self._first_day + step.at)
+            await self._perform(step)
+
+    async def advance(self, to: datetime) -> None:
+        """Move the clock on in hops, and tell what the deadlines did meanwhile. Never back."""
+        while (left := to - self._clock.now()) > timedelta():
+            self._clock.shift(min(left, _HOP))
+            await self._let_deadlines_pass()
+
+    async def _let_deadlines_pass(self) -> None:
+        if await self._worker.catch_up():
+            self._tell_of_the_clock(await self.follow(_parties(self.all_runs())))
+
+    async def follow(self, codes: Iterable[str]) -> list[tuple[System, dict[str, Any]]]:
+        """Let agencies read their feeds, and return what is new to each."""
+        found = []
+        for code in sorted(codes):
+            system = self._systems[code]
+            found += [(system, event) for event in await system.news()]
+        return found
+
+    async def _perform(self, step: Step) -> None:
+        runs = self.runs[step.case]
+        if step.case not in self._headed:
+            self._headed.add(step.case)
+            sample = self.samples[step.case]
+            self._screen.heading(f"Case {sample.number}: {sample.title}")
+        await self._let_deadlines_pass()
+        for run in runs:
+            told = await self.acts.do(run, step)
+        due = await self._worker.catch_up()
+        concerned = told.concerns | _parties(self.all_runs() if due else runs)
+        news = await self.follow(concerned if due else concerned - {told.by})
+        reached = {system.name for system, event in news if not event["type"].endswith(_BY_THE_CLOCK)}
+        first_preview = (step.case, step.act) == _SHOWN_PREVIEW and told.preview is not None
+        if step.event != "receive" or first_preview:
+            self._show(told, runs, sorted(reached))
+        self._tell_of_the_clock(news)
+        if first_preview and told.preview:
+            self._screen.preview(self._systems[told.by].name, told.preview)
+        if told.refused:
+            self._screen.refused(told.refused)
+
+    def _show(self, told: Told, runs: Sequence[Run], reached: Sequence[str]) -> None:
+        several = f" (for each of the {len(runs)})" if len(runs) > 1 else ""
+        self._screen.line(
+            self._clock.now(),
+            self._systems[told.by].zone,
+            runs[0].sample.number,
+            told.reference if len(runs) == 1 else f"{len(runs)} cases",
+            told.text + several,
+            style=told.style,
+            news=reached,
+        )
+
+    def _tell_of_the_clock(self, news: Iterable[tuple[System, dict[str, Any]]]) -> None:
+        """Write a line for each reminder and each deadline passed; an expiry has its own step."""
+        passed = {each.id: (run, each) for run in self.all_runs() for each in run.passed.values()}
+        told: set[tuple[str, str, str]] = set()
+        for system, event in news:
+            what = event["type"].rsplit(".", 1)[-1]
+            if what not in ("reminder", "overdue") or event["subject_id"] not in passed:
+                continue
+            run, each = passed[event["subject_id"]]
+            key = (system.code, run.sample.id, event["type"])
+            if key in told:
+                continue  # the same for each of a group
+            told.add(key)
+            said = "is reminded" if what == "reminder" else "hears that a deadline has passed"
+            self._screen.line(
+                datetime.fromisoformat(event["time"]),
+                system.zone,
+                run.sample.number,
+                each.reference,
+                f"the clock: {system.name} {said} ({event['state']})",
+                style="dim italic",
+            )
+
+
+def _parties(runs: Iterable[Run]) -> set[str]:
+    return {code for run in runs for code in run.parties()}

@@ -1,0 +1,82 @@
+"""What those who play remember of a case while it is played."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.demo.plan import OPEN
+from app.demo.samples import Document, Person, Sample
+
+
+@dataclass
+class Passed:
+    """A referral or transfer on its way."""
+
+    kind: str
+    act: Mapping[str, Any] = field(repr=False)
+    id: str
+    reference: str
+    version: int
+    state: str
+    sender: str
+    receiver: str
+
+    @property
+    def path(self) -> str:
+        """Where it stands."""
+        return f"/v1/{self.kind}s/{self.id}"
+
+    @property
+    def open(self) -> bool:
+        """Whether somebody still has something to do."""
+        return self.state in OPEN
+
+
+@dataclass
+class Run:
+    """One person's case."""
+
+    sample: Sample = field(repr=False)
+    person: Person = field(repr=False)
+    place: int
+    """Which of the sample's people."""
+    lead: str = ""
+    case_id: str = ""
+    reference: str = ""
+    consents: dict[str, str] = field(default_factory=dict)
+    passed: dict[int, Passed] = field(default_factory=dict)
+
+    def parties(self) -> set[str]:
+        """Return who has a part in it now."""
+        ends = {code for each in self.passed.values() if each.open for code in (each.sender, each.receiver)}
+        return (ends | {self.lead}) - {""}
+
+    def hand_over(self, transfer: Passed) -> list[Passed]:
+        """Follow the lead to the transfer's receiver, with the referrals it takes along; return those that were absorbed."""
+        earlier, self.lead = self.lead, transfer.receiver
+        absorbed = []
+        for each in self.passed.values():
+            if each.kind != "referral" or not each.open:
+                continue
+            if each.receiver == self.lead:
+                each.state = "absorbed"
+                absorbed.append(each)
+            elif each.sender == earlier:
+                each.sender = self.lead
+        return absorbed
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the terminal says of a step."""
+
+    by: str
+    style: str
+    text: str
+    reference: str
+    concerns: frozenset[str] = frozenset()
+    """Who may have news of it beside the parties there are afterwards."""
+    preview: Document | None = field(default=None, repr=False)
+    refused: Document | None = field(default=None, repr=False)
