@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import auth.keys
-
 from app.foundation import migrate
 from app.foundation.clock import Clock
 from app.foundation.database import Addresses, addresses, connection
@@ -24,6 +23,5 @@ async def prepare(settings: Settings, clock: Clock) -> Addresses:
     keyring = Keyring.open(settings.keyring_path, create=settings.env == "development")
     async with connection(found.worker) as conn:
         await conn.fetchval("SELECT ensure_partitions($1)", clock.now())
-    async with connection(found.admin) as conn:
         await auth.keys.ensure_active(conn, keyring, clock.now())
     return found

@@ -1,1 +1,88 @@
-"""The command line."""
+"""The command line. Each group of commands is a module of this package, read only when it is called for."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import version
+from typing import Annotated, Any, Final
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_group
+
+from app.cli.failures import explain
+
+PLACES: Final = {
+    "serve": "app.cli.serving",
+    "worker": "app.cli.serving",
+    "demo": "app.cli.demo",
+    "migrate": "app.cli.migrating",
+    "agencies": "app.cli.agencies",
+    "service-points": "app.cli.service_points",
+    "clients": "app.cli.clients",
+    "keys": "app.cli.keys",
+    "doctor": "app.cli.doctor",
+    "api": "app.cli.api",
+    "openapi": "app.cli.documents",
+    "settings": "app.cli.documents",
+}
+"""Where each command stands. The service itself takes a second to import, which a short command need not wait for."""
+
+
+class Commands(TyperGroup):
+    """The root: finds commands, and ends what a person can put right with one line instead of a traceback."""
+
+    def list_commands(self, _: Any) -> list[str]:
+        """Return the names in the order of `PLACES`."""
+        return list(PLACES)
+
+    def get_command(self, _: Any, cmd_name: str) -> Any:
+        """Return the command of that name, reading its module."""
+        if cmd_name not in PLACES:
+            return None
+        found = get_group(importlib.import_module(PLACES[cmd_name]).app)
+        command = found.commands.get(cmd_name, found)
+        command.name = cmd_name
+        return command
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        self.commands = dict.fromkeys(PLACES, self)  # names to suggest for a misspelt one
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            failure = explain(error)
+            if failure is None:
+                raise
+            typer.echo(f"rujukan: {failure}", err=True)
+            raise typer.Exit(failure.code) from None
+
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"rujukan {version('rujukan')}")
+        raise typer.Exit
+
+
+@app.callback()
+def rujukan(
+    _: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """The exchange through which agencies refer victims of trafficking to each other.
+
+    Settings are environment variables RUJUKAN_*: see `rujukan settings`.
+
+    Exit codes: 0 done; 1 a check failed, or the machine is not fit; 2 not possible as asked for; 3 unreachable.
+
+    `api` ends with 4 if the exchange refused, 5 if it failed.
+    """
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="rujukan")

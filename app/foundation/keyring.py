@@ -53,7 +53,7 @@ class Keyring:
                 json_proto_keyset_format.parse(json.dumps(stored[name]), secret_key_access.TOKEN)
                 for name in ("key_encryption", "lookup")
             ]
-        except (OSError, ValueError, KeyError, tink.TinkError) as error:
+        except (OSError, ValueError, TypeError, KeyError, tink.TinkError) as error:
             raise KeyringUnusable(f"the keyring at {path} cannot be used: {type(error).__name__}") from error
         return cls(*handles)
 

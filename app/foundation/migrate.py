@@ -34,6 +34,17 @@ def newest() -> str:
     return heads[0]
 
 
+def serves(revision: str | None) -> bool:
+    """Whether this code can serve a database at `revision`: the one it expects, or a later one that it does not know.
+
+    A migration runs beside the code before it, which has to go on serving while it is replaced.
+    """
+    if revision is None:
+        return False
+    known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
+    return revision == newest() or revision not in known
+
+
 async def current(url: str) -> str | None:
     """Return the revision the database is at, or None for an empty one."""
     async with connection(url) as conn:

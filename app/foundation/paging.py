@@ -52,8 +52,9 @@ def decode_cursor(keyring: Keyring, scope: str, cursor: str, *, length: int) -> 
     return keys
 
 
-def next_link(path: str, filters: Mapping[str, str | None], cursor: str | None) -> str | None:
+def next_link(path: str, filters: Mapping[str, str | list[str] | None], cursor: str | None) -> str | None:
     """Return the address of the next page, or None at the end."""
     if cursor is None:
         return None
-    return f"{path}?{urlencode({name: value for name, value in {**filters, 'cursor': cursor}.items() if value is not None})}"
+    given = {name: value for name, value in {**filters, "cursor": cursor}.items() if value is not None}
+    return f"{path}?{urlencode(given, doseq=True)}"

@@ -19,7 +19,7 @@ from app.foundation.i18n import language_of
 MEDIA_TYPE = "application/problem+json"
 
 
-class Problem(Exception):  # noqa: N818 -- RFC 9457's word
+class Problem(Exception):
     """Something a caller can understand and act on."""
 
     type: ClassVar[str]

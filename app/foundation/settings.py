@@ -30,7 +30,8 @@ class Settings(BaseSettings):
     )
     public_url: str = Field(
         "http://127.0.0.1:8000",
-        description="The exchange's address as callers write it, without a path: the OAuth issuer, the tokens' audience, the base of `htu`.",
+        description="The exchange's address as callers write it, without a path: the OAuth issuer, the tokens' audience, the base of `htu`."
+        " Unset in development: it follows host and port.",
     )
     host: str = Field("127.0.0.1", description="Address `rujukan serve` listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port `rujukan serve` listens on.")

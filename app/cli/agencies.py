@@ -1,0 +1,182 @@
+"""`agencies`: who can hold a case or sign in."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from app.cli.administering import administer
+from app.cli.common import Actor, Json, acting, faults_of, load_settings, read_json, show_json, show_table
+from app.cli.failures import Failure
+from app.foundation.settings import Settings
+from auth import admin
+from schemas.base import Count
+from schemas.codes.agencies import Accepts, AgencyGroup, AgencyKind
+from schemas.text import AgencyCode, CountryCode, RegionCode
+
+app = typer.Typer(help="Add, list, suspend and resume agencies.", no_args_is_help=True)
+
+
+class Entry(BaseModel):
+    """An agency as it is added, by hand or from a file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    code: AgencyCode
+    name: str
+    kind: AgencyKind
+    country: CountryCode = "ID"
+    region: RegionCode | None = None
+    parent: AgencyCode | None = None
+    residential: Accepts | None = None
+    accepts: dict[AgencyGroup, Accepts] | None = None
+    capacity: Count | None = None
+    note: str | None = None
+
+    def values(self) -> dict[str, Any]:
+        """Return what `auth.admin.add_agency` takes."""
+        return self.model_dump(mode="json")
+
+
+class EntryFile(BaseModel):
+    """A file of agencies."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    about: str | None = None
+    agencies: list[Entry]
+
+
+@app.command()
+def add(
+    code: Annotated[str, typer.Argument(help="Its code: small letters, digits and hyphens.")],
+    name: Annotated[str, typer.Option(help="Its name, as people know it.")],
+    kind: Annotated[str, typer.Option(help="What sort of institution it is; a wrong one lists all.")],
+    region: Annotated[str | None, typer.Option(help="Kemendagri code, such as 31.75.")] = None,
+    country: Annotated[str, typer.Option(help="ISO 3166-1 alpha-2.")] = "ID",
+    parent: Annotated[str | None, typer.Option(help="Code of the agency it belongs to.")] = None,
+    capacity: Annotated[int | None, typer.Option(help="How many people it can house.", min=0)] = None,
+    note: Annotated[str | None, typer.Option(help="A remark for administrators.")] = None,
+    actor: Actor = None,
+    as_json: Json = False,
+) -> None:
+    """Add an agency."""
+    if kind not in set(AgencyKind):
+        raise Failure("there is no such kind of agency", f"Kinds are: {', '.join(sorted(AgencyKind))}.")
+    given = {
+        "code": code,
+        "name": name,
+        "kind": kind,
+        "region": region,
+        "country": country,
+        "parent": parent,
+        "capacity": capacity,
+        "note": note,
+    }
+    try:
+        entry = Entry.model_validate(given)
+    except ValidationError as error:
+        raise Failure(f"this is no agency: {faults_of(error)}") from None
+    id = asyncio.run(_add(load_settings(), entry, acting(actor)))
+    if as_json:
+        show_json({"id": id, "code": entry.code})
+    else:
+        typer.echo(f"Added {entry.code}, {entry.name}.")
+
+
+async def _add(settings: Settings, entry: Entry, actor: str) -> str:
+    async with administer(settings) as the:
+        return str(await admin.add_agency(the.conn, **entry.values(), now=the.now, actor=actor))
+
+
+@app.command("import")
+def import_(
+    file: Annotated[
+        Path, typer.Argument(help='JSON: {"agencies": [{"code", "name", "kind", …}]}; - for standard input.')
+    ],
+    actor: Actor = None,
+    as_json: Json = False,
+) -> None:
+    """Add the agencies of a file that are not there yet: all of them, or none if one is wrong."""
+    try:
+        entries = EntryFile.model_validate(read_json(file, "agencies")).agencies
+    except ValidationError as error:
+        raise Failure(f"{file} does not hold agencies: {faults_of(error)}") from None
+    added, present = asyncio.run(_import(load_settings(), parents_first(entries), acting(actor)))
+    if as_json:
+        show_json({"added": added, "present": present})
+    else:
+        typer.echo(f"Added {len(added)}; {len(present)} of the file were there already and are unchanged.")
+
+
+async def _import(settings: Settings, entries: list[Entry], actor: str) -> tuple[list[str], list[str]]:
+    async with administer(settings) as the, the.conn.transaction():
+        before = {agency.code for agency in await admin.list_agencies(the.conn)}
+        fresh = [entry for entry in entries if entry.code not in before]
+        for entry in fresh:
+            await admin.add_agency(the.conn, **entry.values(), now=the.now, actor=actor)
+    return [entry.code for entry in fresh], [entry.code for entry in entries if entry.code in before]
+
+
+def parents_first(entries: list[Entry]) -> list[Entry]:
+    """Return the entries so that a parent comes before who belongs to it, otherwise as they are."""
+    by_code = {entry.code: entry for entry in entries}
+    if len(by_code) != len(entries):
+        raise Failure("the file names an agency twice")
+    ordered: dict[str, Entry] = {}
+    for entry in entries:
+        line = [entry]
+        while (parent := by_code.get(line[-1].parent or "")) is not None and parent.code not in ordered:
+            if parent in line:
+                raise Failure(f"{parent.code} would belong to itself")
+            line.append(parent)
+        ordered |= {each.code: each for each in reversed(line) if each.code not in ordered}
+    return list(ordered.values())
+
+
+@app.command("list")
+def list_(as_json: Json = False) -> None:
+    """List all agencies."""
+    found = asyncio.run(_list(load_settings()))
+    if as_json:
+        show_json([vars_of(agency) for agency in found])
+        return
+    show_table(
+        ("code", "name", "kind", "region", "parent", "status"),
+        [(a.code, a.name, a.kind, a.region or a.country, a.parent, a.status) for a in found],
+        empty="There is no agency yet. Add one with `rujukan agencies add`, or many with `rujukan agencies import`.",
+    )
+
+
+def vars_of(agency: admin.ListedAgency) -> dict[str, Any]:
+    """Return an agency as JSON shows it."""
+    return {name: getattr(agency, name) for name in admin.ListedAgency.__dataclass_fields__}
+
+
+async def _list(settings: Settings) -> list[admin.ListedAgency]:
+    async with administer(settings) as the:
+        return await admin.list_agencies(the.conn)
+
+
+@app.command()
+def suspend(code: Annotated[str, typer.Argument(help="Its code.")], actor: Actor = None) -> None:
+    """Shut an agency out, within a second: its tokens stop counting, it gets no new ones."""
+    asyncio.run(_set(load_settings(), code, acting(actor), active=False))
+    typer.echo(f"{code} is suspended. `rujukan agencies resume {code}` lets it in again.")
+
+
+@app.command()
+def resume(code: Annotated[str, typer.Argument(help="Its code.")], actor: Actor = None) -> None:
+    """Let a suspended agency in again."""
+    asyncio.run(_set(load_settings(), code, acting(actor), active=True))
+    typer.echo(f"{code} is active.")
+
+
+async def _set(settings: Settings, code: str, actor: str, *, active: bool) -> None:
+    change = admin.resume_agency if active else admin.suspend_agency
+    async with administer(settings) as the:
+        await change(the.conn, code, now=the.now, actor=actor)

@@ -1,0 +1,138 @@
+"""`api`: one request to the exchange, with token and proof, as a client that is registered there."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.console import Console
+from rich.highlighter import JSONHighlighter
+
+from app.cli.common import ACTOR, load_settings, read_json
+from app.cli.failures import Code, Failure
+from app.client import Credentials, ExchangeClient
+from app.foundation.settings import Settings
+from auth.jose import JoseRefusedError
+
+app = typer.Typer()
+_METHOD = re.compile(r"[A-Z]{3,10}")
+_STEERS_A_TERMINAL = re.compile("[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+@app.command()
+def api(
+    method: Annotated[str, typer.Argument(help="GET, POST, …")],
+    path: Annotated[str, typer.Argument(help="Path and query, such as /v1/me.")],
+    client: Annotated[
+        str, typer.Option("--as", help="Client id (its file is in the data folder), or a credentials file.")
+    ],
+    data: Annotated[
+        str | None, typer.Option("--data", "-d", help="JSON body; @FILE reads it from a file, @- from standard input.")
+    ] = None,
+    agency: Annotated[
+        str | None, typer.Option(help="Code of the agency to act for, if the client has several.")
+    ] = None,
+    actor: Annotated[
+        str, typer.Option(help="Rujukan-Actor: your staff reference.", envvar="RUJUKAN_ACTOR", show_envvar=True)
+    ] = "cli",
+    if_match: Annotated[str | None, typer.Option(help="The version it was decided on, for moves.", metavar="N")] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Idempotency-Key. Unset: a new one for each POST.", show_default=False)
+    ] = None,
+    include: Annotated[bool, typer.Option("--include", "-i", help="Show status and headers too.")] = False,
+) -> None:
+    """Send one request and print the answer. A POST without -d sends {}."""
+    credentials = find_credentials(load_settings(), client)
+    if agency is not None:
+        credentials = dataclasses.replace(credentials, agency=agency)
+    if not ACTOR.fullmatch(actor):
+        raise Failure("an actor is 1 to 64 visible ASCII characters, without a space", "Give one with --actor.")
+    method = method.upper()
+    path = path.removeprefix(credentials.issuer)
+    if not _METHOD.fullmatch(method) or not path.startswith("/"):
+        raise Failure("a request is a method and a path", "Such as: rujukan api GET /v1/me --as iom-system")
+    body = body_of(data)
+    if body is None and method == "POST":
+        body = {}
+    reply = asyncio.run(_send(credentials, method, path, body, actor, _version(if_match), key))
+    if include:
+        typer.echo(f"HTTP {reply.status_code} {reply.reason_phrase}")
+        for name, value in reply.headers.items():
+            typer.echo(f"{name}: {value}")
+        typer.echo()
+    _show(reply)
+    if reply.status_code >= 400:
+        raise typer.Exit(Code.broken if reply.status_code >= 500 else Code.refused)
+
+
+def find_credentials(settings: Settings, client: str) -> Credentials:
+    """Return the credentials of a client id with a file in the data folder, or those in the file named."""
+    named = settings.data_dir / "clients" / f"{client}.json"
+    path = named if "/" not in client and named.exists() else Path(client)
+    try:
+        credentials = Credentials.load(path)
+        credentials.signing_key()
+    except FileNotFoundError:
+        raise Failure(
+            f"there is no key file for {client}: neither {named} nor {client} is there",
+            "`rujukan clients add … --generate` makes one.",
+        ) from None
+    except OSError as error:
+        raise Failure(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, JoseRefusedError):
+        raise Failure(
+            f"{path} does not hold a client's credentials", "`rujukan clients add … --generate` makes such a file."
+        ) from None
+    return credentials
+
+
+def body_of(data: str | None) -> Any:
+    """Return what -d says."""
+    if data is None:
+        return None
+    if data.startswith("@"):
+        return read_json(Path(data[1:]), "the body")
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        raise Failure("the body is not JSON", "-d '{\"a\": 1}', or -d @FILE to read one.") from None
+
+
+def _version(text: str | None) -> int | str | None:
+    return int(text) if text is not None and text.isdecimal() else text
+
+
+async def _send(
+    credentials: Credentials, method: str, path: str, body: Any, actor: str, if_match: int | str | None, key: str | None
+) -> httpx.Response:
+    async with ExchangeClient(credentials) as exchange:
+        try:
+            return await exchange.request(method, path, json=body, actor=actor, if_match=if_match, idempotency_key=key)
+        except (httpx.InvalidURL, UnicodeError):
+            raise Failure("the path or a header cannot be sent as it is written") from None
+
+
+def _show(reply: httpx.Response) -> None:
+    if not reply.content:
+        return
+    try:
+        text = json.dumps(reply.json(), indent=2, ensure_ascii=False)
+    except ValueError:
+        typer.echo(_harmless(reply.text))
+        return
+    if sys.stdout.isatty():
+        Console().print(JSONHighlighter()(_harmless(text)), soft_wrap=True)
+    else:
+        typer.echo(text)
+
+
+def _harmless(text: str) -> str:
+    """Write what would steer a terminal, or turn text around, as its escape."""
+    return _STEERS_A_TERMINAL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -1,0 +1,277 @@
+"""`clients`: the systems that call the exchange, and their keys."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.administering import administer
+from app.cli.common import Actor, Json, acting, load_settings, read_json, show_json, show_table
+from app.cli.failures import Code, Failure
+from app.client import Credentials
+from app.foundation.settings import Settings
+from auth import admin
+from auth.scopes import Scope
+
+app = typer.Typer(help="Add, list, suspend and resume clients; rotate their keys.", no_args_is_help=True)
+
+ClientId = Annotated[str, typer.Argument(help="The client's id.")]
+Generate = Annotated[
+    bool, typer.Option("--generate", help="Make a key here; the private half goes to a file of its own.")
+]
+Jwks = Annotated[Path | None, typer.Option(help="File with the client's public JWK Set; - for standard input.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        help="Where --generate writes. Unset: clients/<client_id>.json in the data folder.", show_default=False
+    ),
+]
+_DURATION = re.compile(r"([0-9]{1,6})([smhd]?)")
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a client's system is configured with."""
+
+    client_id: str
+    agencies: tuple[str, ...]
+    issuer: str
+    token_endpoint: str
+    kids: tuple[str, ...]
+    file: str | None
+
+    def show(self, *, as_json: bool, headline: str) -> None:
+        """Print it."""
+        if as_json:
+            show_json(asdict(self))
+            return
+        typer.echo(headline)
+        typer.echo(f"  issuer          {self.issuer}")
+        typer.echo(f"  token endpoint  {self.token_endpoint}")
+        typer.echo(f"  client_id       {self.client_id}")
+        typer.echo(f"  kid             {', '.join(self.kids)}")
+        if self.file is not None:
+            typer.echo(f"  private key     {self.file} (readable by its owner alone)")
+            typer.echo(f"Try it: rujukan api GET /v1/me --as {self.client_id}")
+
+
+@app.command()
+def add(
+    client_id: ClientId,
+    agency: Annotated[list[str], typer.Option(help="Code of an agency it acts for; repeat for more.")],
+    name: Annotated[str | None, typer.Option(help="What it is. Unset: its id.", show_default=False)] = None,
+    scope: Annotated[
+        list[str] | None, typer.Option(help="What it may do; repeat for more. Unset: every scope.", show_default=False)
+    ] = None,
+    generate: Generate = False,
+    jwks: Jwks = None,
+    out: Out = None,
+    actor: Actor = None,
+    as_json: Json = False,
+) -> None:
+    """Register a client for agencies, with exactly one of --generate and --jwks."""
+    settings = load_settings()
+    _one_source(generate, jwks, out)
+    values: dict[str, Any] = {
+        "client_id": client_id,
+        "name": name or client_id,
+        "agencies": agency,
+        "scopes": [part for each in scope for part in each.split()] if scope else [str(each) for each in Scope],
+        "actor": acting(actor),
+    }
+    if jwks is not None:
+        made = asyncio.run(_add(settings, {**values, "jwks": _public(jwks)}, None))
+    else:
+        only = agency[0] if len(set(agency)) == 1 else None
+        credentials = Credentials.generate(client_id, settings.public_url, agency=only)
+        with _written(credentials, path := out or default_file(settings, client_id)):
+            made = asyncio.run(_add(settings, {**values, "jwks": credentials.public_jwks()}, path))
+    made.show(as_json=as_json, headline=f"{client_id} may act for {', '.join(made.agencies)}. Its system needs:")
+
+
+async def _add(settings: Settings, values: dict[str, Any], path: Path | None) -> Made:
+    async with administer(settings) as the:
+        await admin.add_client(the.conn, **values, now=the.now)
+        return await _made(settings, the.conn, values["client_id"], path)
+
+
+async def _made(settings: Settings, conn: Any, client_id: str, path: Path | None, kid: str | None = None) -> Made:
+    listed = next(client for client in await admin.list_clients(conn) if client.client_id == client_id)
+    return Made(
+        client_id=client_id,
+        agencies=listed.agencies,
+        issuer=settings.public_url,
+        token_endpoint=f"{settings.public_url}/oauth2/token",
+        kids=(kid,) if kid else tuple(key.kid for key in listed.keys),
+        file=None if path is None else str(path),
+    )
+
+
+@app.command("list")
+def list_(as_json: Json = False) -> None:
+    """List all clients with their agencies and keys."""
+    found = asyncio.run(_list(load_settings()))
+    if as_json:
+        show_json([asdict(client) for client in found])
+        return
+    show_table(
+        ("client", "agencies", "status", "scopes", "keys", "last used"),
+        [
+            (
+                client.client_id,
+                client.agencies,
+                client.status,
+                "all" if set(client.scopes) == set(Scope) else client.scopes,
+                [
+                    f"{key.kid[:12]}{f' until {key.ends_at:%Y-%m-%d %H:%M}Z' if key.ends_at else ''}"
+                    for key in client.keys
+                ],
+                client.last_used_at,
+            )
+            for client in found
+        ],
+        empty="There is no client yet. Add one with `rujukan clients add`.",
+    )
+
+
+async def _list(settings: Settings) -> list[admin.ListedClient]:
+    async with administer(settings) as the:
+        return await admin.list_clients(the.conn)
+
+
+@app.command()
+def suspend(client_id: ClientId, actor: Actor = None) -> None:
+    """Shut a client out, within a second: its tokens stop counting, it gets no new ones."""
+    asyncio.run(_set(load_settings(), client_id, acting(actor), active=False))
+    typer.echo(f"{client_id} is suspended. `rujukan clients resume {client_id}` lets it in again.")
+
+
+@app.command()
+def resume(client_id: ClientId, actor: Actor = None) -> None:
+    """Let a suspended client in again."""
+    asyncio.run(_set(load_settings(), client_id, acting(actor), active=True))
+    typer.echo(f"{client_id} is active.")
+
+
+async def _set(settings: Settings, client_id: str, actor: str, *, active: bool) -> None:
+    change = admin.resume_client if active else admin.suspend_client
+    async with administer(settings) as the:
+        await change(the.conn, client_id, now=the.now, actor=actor)
+
+
+@app.command()
+def rotate(
+    client_id: ClientId,
+    overlap: Annotated[
+        str, typer.Option(help="How long its present keys still count, such as 30m, 1h, 2d; 0 ends them now.")
+    ] = "1h",
+    generate: Generate = False,
+    jwks: Jwks = None,
+    out: Out = None,
+    actor: Actor = None,
+    as_json: Json = False,
+) -> None:
+    """Give a client another key and end its present ones after an overlap, with exactly one of --generate and --jwks."""
+    settings = load_settings()
+    _one_source(generate, jwks, out)
+    still, who = parse_duration(overlap), acting(actor)
+    if jwks is not None:
+        keys = _public(jwks)["keys"]
+        if len(keys) != 1:
+            raise Failure("a rotation registers one key", f"{jwks} holds {len(keys)}.")
+        made = asyncio.run(_rotate(settings, client_id, keys[0], still, who, None))
+    else:
+        path = out or default_file(settings, client_id)
+        earlier = _earlier(path)
+        credentials = Credentials.generate(client_id, settings.public_url, agency=earlier.agency if earlier else None)
+        fresh = path.with_name(f"{path.name}.new")
+        with _written(credentials, fresh):
+            made = asyncio.run(_rotate(settings, client_id, credentials.public_jwks()["keys"][0], still, who, path))
+        if earlier is not None:
+            path.replace(path.with_name(f"{path.name}.old"))
+        fresh.replace(path)
+    until = f"for another {overlap}" if still else "no more"
+    made.show(as_json=as_json, headline=f"{client_id} has a new key; its earlier keys count {until}. Its system needs:")
+
+
+async def _rotate(
+    settings: Settings, client_id: str, jwk: dict[str, Any], overlap: timedelta, actor: str, path: Path | None
+) -> Made:
+    async with administer(settings) as the:
+        kid = await admin.rotate_client_key(
+            the.conn, client_id, jwk=jwk, old_ends_at=the.now + overlap, now=the.now, actor=actor
+        )
+        return await _made(settings, the.conn, client_id, path, kid)
+
+
+def parse_duration(text: str) -> timedelta:
+    """Return what `90`, `30m`, `1h` or `2d` means."""
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        raise Failure("a duration is a number and s, m, h or d", "Such as 30m, 1h, 2d, or 0.")
+    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
+
+
+def default_file(settings: Settings, client_id: str) -> Path:
+    """Return where a client's key lies on a development machine."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{2,63}", client_id):
+        raise admin.InvalidValueError(
+            "a client_id is 3 to 64 of a-z, 0-9, dot, - and _, beginning with a letter or digit"
+        )
+    return settings.data_dir / "clients" / f"{client_id}.json"
+
+
+def _one_source(generate: bool, jwks: Path | None, out: Path | None) -> None:
+    if generate == (jwks is not None):
+        raise Failure(
+            "give exactly one of --generate and --jwks FILE",
+            "--generate makes a key here, --jwks takes the client's own.",
+        )
+    if out is not None and not generate:
+        raise Failure("--out goes with --generate")
+
+
+def _public(path: Path) -> dict[str, Any]:
+    found = read_json(path, "a public JWK Set")
+    if not isinstance(found, dict) or not isinstance(found.get("keys"), list):
+        raise Failure(f"{path} is no JWK Set", 'It should hold {"keys": [{"kty": …}]}.')
+    return found
+
+
+def _earlier(path: Path) -> Credentials | None:
+    if not path.exists():
+        return None
+    try:
+        return Credentials.load(path)
+    except (OSError, ValueError):
+        raise Failure(
+            f"{path} is there and holds no client's credentials", "Move it away, or name another with --out."
+        ) from None
+
+
+@contextmanager
+def _written(credentials: Credentials, path: Path) -> Iterator[None]:
+    """Write the key before it is registered, so that no registered key is ever lost; take it away if it was not registered."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        credentials.save(path)
+    except FileExistsError:
+        raise Failure(f"there is a file {path} already", "Move it away, or name another with --out.") from None
+    except OSError as error:
+        raise Failure(
+            f"{path} cannot be written: {error.strerror}", "Name another with --out.", code=Code.failed
+        ) from None
+    try:
+        yield
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,129 @@
+"""What every command needs: settings, the acting person, files, and ways to show things."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from app.cli.failures import Failure
+from app.foundation.clock import Clock
+from app.foundation.settings import Settings
+
+ACTOR: Final = re.compile(r"[\x21-\x7e]{1,64}")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+Actor = Annotated[
+    str | None,
+    typer.Option(
+        help="Who acts, for the log: your staff reference, never a name. Unset: the user's login.", show_default=False
+    ),
+]
+
+
+def load_settings(**given: Any) -> Settings:
+    """Read the settings; what is `given` on the command line (and not None) goes first.
+
+    In development, an address that nobody set follows the port.
+    """
+    given = {name: value for name, value in given.items() if value is not None}
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        faults = "; ".join(f"RUJUKAN_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors())
+        raise Failure(f"the settings cannot be read: {faults}", "See `rujukan settings`.") from None
+    return at_port(settings, settings.port)
+
+
+def at_port(settings: Settings, port: int) -> Settings:
+    """Return settings whose address, if nobody set it, is that of this port; production must say it."""
+    if settings.env != "development" or "public_url" in settings.model_fields_set:
+        return settings
+    return settings.model_copy(update={"public_url": f"http://{reachable(settings.host)}:{port}"})
+
+
+def reachable(host: str) -> str:
+    """Return `host` as a caller on this machine writes it in a URL."""
+    if host in ("", "0.0.0.0", "::"):  # noqa: S104 -- compared, not listened on
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+def clock_of(settings: Settings) -> Clock:
+    """Return the process's clock."""
+    return Clock(timedelta(seconds=settings.clock_offset_seconds))
+
+
+def acting(actor: str | None) -> str:
+    """Return the staff reference the log will name."""
+    found = getpass.getuser() if actor is None else actor
+    if not ACTOR.fullmatch(found):
+        raise Failure("an actor is 1 to 64 visible ASCII characters, without a space", "Give one with --actor.")
+    return found
+
+
+def read_json(path: Path, what: str) -> Any:
+    """Return what a file of the user's holds; `-` is standard input."""
+    try:
+        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+        return json.loads(text)
+    except OSError as error:
+        raise Failure(f"{path} cannot be read: {error.strerror}", f"It should hold {what}.") from None
+    except (ValueError, RecursionError) as error:
+        where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
+        raise Failure(f"{path} is not JSON{where}", f"It should hold {what}.") from None
+
+
+def faults_of(error: ValidationError) -> str:
+    """Say where a document is wrong, and how, without its values."""
+    return "; ".join(
+        f"/{'/'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
+        for fault in error.errors(include_input=False, include_url=False)
+    )
+
+
+def show_json(value: Any) -> None:
+    """Print a value as JSON, for scripts."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_written))
+
+
+def _written(value: Any) -> str:
+    return value.isoformat(timespec="seconds") if isinstance(value, datetime) else str(value)
+
+
+def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
+    """Print rows under their names; nothing is cut off when the output is no terminal."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    if not cells:
+        typer.echo(empty, err=True)
+        return
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=10_000, color_system=None)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in cells:
+        table.add_row(*(Text(cell) for cell in row))
+    console.print(table)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%MZ")
+    if isinstance(value, list | tuple):
+        return ", ".join(str(part) for part in value) or "–"
+    return str(value)

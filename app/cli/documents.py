@@ -1,0 +1,130 @@
+"""`openapi` and `settings`: documents made from the code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
+
+import typer
+from annotated_types import Ge, Le
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from app.cli.common import Json, load_settings, show_json, show_table
+from app.cli.failures import Code, Failure
+from app.foundation.settings import Settings
+from app.main import create_app
+
+app = typer.Typer()
+CHECKOUT: Final = Path(__file__).parents[2]
+
+INTRODUCTION: Final = """\
+# Settings
+
+Each is an environment variable, read once at start. Durations are written by ISO 8601 (`PT1H`, `P7D`) or as `HH:MM:SS`.
+`rujukan settings` shows what is in force, `rujukan doctor` what is wrong with it.
+
+This page is made from the code: `rujukan settings --markdown > docs/settings.md`.
+
+| name | default | meaning |
+|---|---|---|
+"""
+
+
+@app.command()
+def openapi(
+    write: Annotated[
+        bool, typer.Option("--write", help="Write openapi/openapi.json of this checkout instead.")
+    ] = False,
+) -> None:
+    """Print the OpenAPI document, the same whatever the settings."""
+    text = openapi_text()
+    if not write:
+        typer.echo(text, nl=False)
+        return
+    path = CHECKOUT / "openapi" / "openapi.json"
+    if not (CHECKOUT / "pyproject.toml").exists():
+        raise Failure(
+            "this is no checkout of the source", "Redirect the output: rujukan openapi > FILE", code=Code.failed
+        )
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    typer.echo(f"Wrote {path}.")
+
+
+def openapi_text() -> str:
+    """Return the document as it is committed."""
+    document = create_app(Settings.model_construct()).openapi()
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+@app.command()
+def settings(
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print docs/settings.md instead.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show each setting as it is in force; secrets are not shown."""
+    if markdown:
+        typer.echo(settings_page(), nl=False)
+        return
+    present = load_settings()
+    found = {
+        _variable(name): (_shown(getattr(present, name)), name in present.model_fields_set, field.description)
+        for name, field in Settings.model_fields.items()
+    }
+    if as_json:
+        show_json({name: value for name, (value, _, __) in found.items()})
+        return
+    show_table(
+        ("name", "value", "", "meaning"),
+        [(name, value, "set" if is_set else "", meaning) for name, (value, is_set, meaning) in found.items()],
+        empty="",
+    )
+
+
+def settings_page() -> str:
+    """Return `docs/settings.md`."""
+    rows = [
+        f"| `{_variable(name)}` | {_default(field)} | {' '.join(_meaning(field))} |\n"
+        for name, field in Settings.model_fields.items()
+    ]
+    return INTRODUCTION + "".join(rows)
+
+
+def _variable(name: str) -> str:
+    return f"RUJUKAN_{name.upper()}"
+
+
+def _default(field: FieldInfo) -> str:
+    shown = _shown(field.default)
+    return "–" if shown is None else f"`{shown}`"
+
+
+def _meaning(field: FieldInfo) -> Iterator[str]:
+    yield field.description or ""
+    if get_origin(field.annotation) is Literal:
+        yield f"One of {', '.join(f'`{value}`' for value in get_args(field.annotation))}."
+    least = next((rule.ge for rule in field.metadata if isinstance(rule, Ge)), None)
+    most = next((rule.le for rule in field.metadata if isinstance(rule, Le)), None)
+    if least is not None and most is not None:
+        yield f"From {least} to {most}."
+    elif least is not None:
+        yield f"At least {least}."
+
+
+def _shown(value: Any) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, SecretStr):
+        return "(not shown)"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, timedelta):
+        hours, rest = divmod(int(value.total_seconds()), 3600)
+        if rest:
+            return f"PT{int(value.total_seconds())}S"
+        return f"P{hours // 24}D" if hours and hours % 24 == 0 else f"PT{hours}H"
+    return str(value)

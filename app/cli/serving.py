@@ -1,0 +1,134 @@
+"""`serve` and `worker`: the processes that stay."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import signal
+import socket
+from typing import Annotated, Any
+
+import typer
+import uvicorn
+from fastapi import FastAPI
+
+from app.cli import logs
+from app.cli.administering import prepared
+from app.cli.common import at_port, clock_of, load_settings, reachable
+from app.cli.failures import Code, Failure
+from app.foundation.keyring import Keyring
+from app.foundation.settings import Settings
+from app.main import create_app
+from app.serving import configure
+from app.worker import Worker
+
+app = typer.Typer()
+GRACE = 20
+"""Seconds that requests in flight are given to end."""
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on. [RUJUKAN_HOST]", show_default=False)] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on. [RUJUKAN_PORT]", min=0, max=65535, show_default=False)
+    ] = None,
+    no_worker: Annotated[bool, typer.Option("--no-worker", help="Leave the jobs to `rujukan worker`.")] = False,
+) -> None:
+    """Serve the exchange over HTTP, until SIGTERM or Ctrl-C; requests in flight are finished."""
+    settings = load_settings(host=host, port=port, worker_in_process=False if no_worker else None)
+    settings.refuse_unsafe()
+    _end_normally_when_told()
+    logs.configure(settings)
+    listening = _bind(settings)
+    settings = at_port(settings, listening.getsockname()[1])
+    clock = clock_of(settings)
+    where = asyncio.run(prepared(settings, clock))
+    service = create_app(settings, clock=clock, where=where)
+    config = configure(service, grace=GRACE)
+    try:
+        _Server(config, settings, service).run(sockets=[listening])
+    except KeyboardInterrupt:
+        raise typer.Exit from None
+
+
+@app.command()
+def worker() -> None:
+    """Run the jobs alone (feed positions, deadlines, key rotation), until SIGTERM or Ctrl-C. Any number may run."""
+    settings = load_settings()
+    settings.refuse_unsafe()
+    _end_normally_when_told()
+    logs.configure(settings)
+    asyncio.run(_work(settings))
+
+
+async def _work(settings: Settings) -> None:
+    clock = clock_of(settings)
+    where = await prepared(settings, clock)
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, told.set)
+    jobs = Worker(settings, where, Keyring.open(settings.keyring_path, create=False), clock)
+    await jobs.start()
+    typer.echo("The worker runs; it ends on SIGTERM or Ctrl-C.")
+    await told.wait()
+    await jobs.stop()
+
+
+class _Server(uvicorn.Server):
+    """Says where it listens once it does, and keeps nobody waiting when it ends."""
+
+    def __init__(self, config: uvicorn.Config, settings: Settings, service: FastAPI) -> None:
+        super().__init__(config)
+        self._settings = settings
+        self._service = service
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say so."""
+        await super().startup(sockets)
+        assert sockets is not None
+        settings, url = self._settings, self._settings.public_url
+        port = sockets[0].getsockname()[1]
+        typer.echo(f"Rujukan listens on http://{reachable(settings.host)}:{port} ({settings.env})")
+        typer.echo(f"  issuer       {url}\n  for people   {url}/docs\n  for programs {url}/openapi.json")
+        if not settings.worker_in_process:
+            typer.echo("  The jobs are left to `rujukan worker`.")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let those go who only wait for events, then end as the others do."""
+        self._service.state.listener.release()
+        await super().shutdown(sockets)
+
+
+def _bind(settings: Settings) -> socket.socket:
+    """Take the port before anything is started; who calls early waits until everything is ready."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((settings.host, settings.port))
+        made.listen(2048)
+    except OSError as error:
+        made.close()
+        another = "Is another `rujukan serve` running? " if error.errno == errno.EADDRINUSE else ""
+        raise Failure(
+            f"cannot listen on {settings.host} port {settings.port}: {error.strerror or error}",
+            f"{another}Choose another with --host and --port, or RUJUKAN_HOST and RUJUKAN_PORT.",
+            code=Code.failed,
+        ) from None
+    return made
+
+
+def _end_normally_when_told() -> None:
+    """Let SIGTERM end the process through its exits, not past them: the embedded database is stopped there."""
+
+    def end(_: int, __: Any) -> None:
+        raise SystemExit(0)
+
+    def pass_on(_: int, __: Any) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, end)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup asked to outlive the terminal
+        signal.signal(signal.SIGHUP, pass_on)

@@ -1,0 +1,53 @@
+"""How uvicorn serves the exchange: one set of options, and a bound it does not have."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MAX_HEAD: Final = 65_536
+"""Bytes of a request line and its headers, about: what comes in one read is looked at as a whole."""
+_TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, which by itself would keep headers without end, from a caller it does not know yet."""
+
+    _head: int | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """Read, and end the connection if a head has become too large without being complete."""
+        super().data_received(data)
+        if self._head is not None:
+            self._head += len(data)
+            if self._head > MAX_HEAD and not self.transport.is_closing():
+                self.transport.write(_TOO_LARGE)
+                self.transport.close()
+
+    def on_message_begin(self) -> None:
+        """Count from here."""
+        self._head = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Count no more: a body has its own bound."""
+        self._head = None
+        super().on_headers_complete()
+
+
+def configure(service: FastAPI, *, grace: int) -> uvicorn.Config:
+    """Return the options; `grace` is how many seconds requests in flight are given when the process ends."""
+    return uvicorn.Config(
+        service,
+        loop="uvloop",
+        http=BoundedProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=grace,
+    )
