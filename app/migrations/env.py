@@ -7,36 +7,16 @@ from typing import Any
 
 from alembic import context
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlmodel import SQLModel
 
-import app.exchange.cases.tables
-import app.exchange.consents.tables
-import app.exchange.records.tables
-import app.exchange.referrals.tables
-import app.exchange.transfers.tables
-import app.log.tables
-import app.outbox.tables  # noqa: F401
 from app.foundation.database import engine
-
-metadata = SQLModel.metadata
-
-
-def _ours(_: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
-    """Leave out what is made at run time: the monthly partitions."""
-    return not (kind in ("table", "index") and reflected and compare_to is None and name and _is_partition(name))
-
-
-def _is_partition(name: str) -> bool:
-    return any(name.startswith(f"{table}_") for table in ("log_entry", "event", "idempotency")) and (
-        name.rstrip("0123456789_idxpkey").count("_") < 3 and ("default" in name or any(c.isdigit() for c in name))
-    )
+from app.migrations.models import METADATA, is_compared
 
 
 def _run(connection: Any) -> None:
     context.configure(
         connection=connection,
-        target_metadata=metadata,
-        include_object=_ours,
+        target_metadata=METADATA,
+        include_object=is_compared,
         transaction_per_migration=True,
         compare_server_default=False,
     )

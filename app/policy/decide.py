@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from app.policy import table
 from schemas.codes.agencies import AgencyKind
@@ -87,6 +87,20 @@ def _refuse(
     if basis.until is not None and basis.until <= at:
         return "basis_ended"
     return None
+
+
+def covers(
+    consent: Mapping[str, Any], section: str, *, receiver: str, kind: AgencyKind, purpose: Purpose, at: datetime
+) -> bool:
+    """Whether a consent, by its columns, covers a section for this receiver and purpose. The database asks the same before it sends."""
+    return (
+        consent["given_at"] <= at
+        and (consent["until_at"] is None or consent["until_at"] > at)
+        and consent.get("withdrawn_at") is None
+        and section in consent["sections"]
+        and (receiver in consent["agencies"] or kind in consent["agency_kinds"])
+        and purpose in consent["purposes"]
+    )
 
 
 def back_state_only(sender: AgencyKind) -> bool:

@@ -84,7 +84,7 @@ KINDS: Final[dict[Kind, frozenset[str]]] = {
     Kind.LEGAL_AID: EVERY - {"psychosocial", "extensions"},
     Kind.HEALTH_FACILITY: _sections("contact location family exploitation health psychosocial attachments"),
     # a person may have fled from that state: papers and a name, on the person's own consent
-    Kind.FOREIGN_MISSION: _sections("contact migration"),
+    Kind.FOREIGN_MISSION: frozenset({"identity", "contact", "migration", "needs"}),
     Kind.VILLAGE_GOVERNMENT: _sections("contact location family"),
 }
 

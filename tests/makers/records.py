@@ -24,7 +24,9 @@ def record(*, needs: tuple[str, ...] = ("shelter_men",), **sections: Any) -> dic
 def full_record(**sections: Any) -> dict[str, Any]:
     """A record with many sections, each with words that must be found nowhere but in it."""
     return record(
-        location={"addresses": [{"kind": "current", "place": {"street": SECRET_PLACE, "region": "81.71", "country": "ID"}}]},
+        location={
+            "addresses": [{"kind": "current", "place": {"street": SECRET_PLACE, "region": "81.71", "country": "ID"}}]
+        },
         contact={"channels": [{"kind": "mobile_phone", "value": "+6281234567890", "safe": "no"}]},
         health={"infectious": "contact", "medicines": [{"name": "Rifampicin 450"}]},
         psychosocial={"wishes": "To see his daughter Melati."},

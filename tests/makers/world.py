@@ -166,6 +166,51 @@ class World:
         """A transfer whose receiver leads the case now."""
         return await self.moved(await self.accepted(kind="transfer", **more), "confirm_handover")
 
+    async def busy(self) -> dict[str, Passed]:
+        """Much of what can happen, among all agencies but the stranger; by what became of each."""
+        rich = {"record": records.full_record(), "purpose": "social_rehabilitation"}
+        full = records.legal_basis(*records.FULL_SECTIONS)
+        own = records.legal_basis(*records.FULL_SECTIONS, onward=True)
+        made = {
+            "sent": await self.send(receiver="iom", **rich, bases=[full]),
+            "accepted": await self.accepted(receiver="lpsk", **rich, bases=[full]),
+            "served": await self.in_progress(receiver="shelter", **rich, bases=[own]),
+        }
+        await self.moved(made["served"], "record_service", "record_service")
+        case = made["served"].case_id
+        made["onward"] = await self.accepted(sender="shelter", receiver="lpsk", case_id=case)
+        made["declined"] = await self.send(sender="iom", receiver="shelter", **rich, bases=[full])
+        await self.move(made["declined"], "decline", {"reason": "other", "text": "No bed for Pak Surya tonight."})
+        made["recalled"] = await self.moved(await self.send(sender="iom", receiver="lpsk"), "recall")
+        made["completed"] = await self.moved(await self.in_progress(sender="ministry", receiver="sentra"), "complete")
+        made["failed"] = await self.moved(await self.in_progress(sender="lpsk", receiver="sentra"), "fail")
+        consent = records.consent(self.exchange.clock.now(), own_view="I want my mother to come.")
+        made["consented"] = await self.accepted(
+            sender="iom",
+            receiver="sentra",
+            consent=consent,
+            bases=[{"kind": "consent", "sections": ["identity", "safety", "needs"]}],
+        )
+        given = records.consent(self.exchange.clock.now())
+        for who, case in (("police", made["sent"].case_id), ("iom", made["consented"].case_id)):
+            reply = await self.agencies[who].post(f"/v1/cases/{case}/consents", given)
+            assert reply.status_code == 201, reply.text
+        case = made["consented"].case_id
+        made["absorbed"] = await self.send(sender="iom", receiver="ministry", case_id=case)
+        made["inherited"] = await self.send(sender="iom", receiver="lpsk", case_id=case)
+        made["handed_over"] = await self.handed_over(sender="iom", receiver="ministry", case_id=case)
+        made["offered"] = await self.send(kind="transfer", sender="ministry", receiver="sentra", case_id=case)
+        made["amended"] = await self.moved(await self.accepted(receiver="iom"), "amend")
+        made["expired"] = await self.send(sender="police", receiver="iom")
+        for passed in made.values():
+            for who in (passed.sender, passed.receiver):
+                await who.get(passed.path)
+        await self.stranger.get(made["sent"].path)
+        await self.move(made["completed"], "complete")
+        self.exchange.later(days=8)
+        await self.exchange.settle()
+        return made
+
     def acceptance(self, **more: Any) -> dict[str, Any]:
         """The body of an acceptance."""
         return {"ready_to_receive_from": self.exchange.clock.now().isoformat(), **more}
@@ -192,16 +237,18 @@ class World:
         return code
 
     async def log(self, **columns: Any) -> list[asyncpg.Record]:
-        """The log's entries with these values, oldest first."""
-        where = " AND ".join(f"{name} = ${place}" for place, name in enumerate(columns, start=1)) or "true"
+        """The log's entries with these values, oldest first; without those of tokens."""
+        where = "".join(f" AND {name} = ${place}" for place, name in enumerate(columns, start=1))
         rows: list[asyncpg.Record] = await self.owner.fetch(
-            f"SELECT * FROM log_entry WHERE {where} ORDER BY id", *columns.values()
+            f"SELECT * FROM log_entry WHERE action NOT LIKE 'token:%'{where} ORDER BY id", *columns.values()
         )
         return rows
 
     async def refusals(self) -> list[asyncpg.Record]:
         """The log's entries about what was refused."""
-        rows: list[asyncpg.Record] = await self.owner.fetch("SELECT * FROM log_entry WHERE outcome <> 'done' ORDER BY id")
+        rows: list[asyncpg.Record] = await self.owner.fetch(
+            "SELECT * FROM log_entry WHERE outcome <> 'done' ORDER BY id"
+        )
         return rows
 
     async def told(self) -> list[tuple[str, str]]:

@@ -13,22 +13,25 @@ from app.exchange.cases import queries
 from app.exchange.cases.lifecycle import CASE
 from app.exchange.lifecycle import Party
 from app.exchange.passing.reading import agency_ref
-from app.exchange.passing.service import moved
+from app.exchange.passing.service import moved, unless_repeated
 from app.foundation import json
 from app.foundation.ids import new_reference, uuid7
 from app.foundation.paging import decode_cursor, encode_cursor, next_link
-from app.foundation.problems import NotFound
+from app.foundation.problems import NotFound, Problem
 from schemas.exchange.case import OpenCase
 from schemas.exchange.common import Moved
 
 
 async def open_case(db: Acting, body: OpenCase, key: Key) -> Moved:
     """Open a case with the caller as its lead."""
+    happened = occurred(body.occurred_at, db.at)
+    if isinstance(happened, Problem):
+        return await unless_repeated(db, CASE, key, happened, by=Party.LEAD)
     case = {
         "id": uuid7(db.at),
         "reference": new_reference("K"),
         "entry_channel": body.entry_channel,
-        "occurred_at": occurred(body.occurred_at, db.at),
+        "occurred_at": happened,
         "channel": body.channel,
     }
     try:

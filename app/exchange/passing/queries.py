@@ -88,6 +88,12 @@ async def earlier_answer(db: Acting, key: Key) -> MovedRow | None:
     return MovedRow(*row) if row is not None and row["id"] is not None else None
 
 
+async def consents_named(tx: Connection, case_id: UUID, ids: Sequence[UUID]) -> dict[UUID, asyncpg.Record]:
+    """Return those of the consents that are of this case and that the agency may see."""
+    rows = await tx.fetch("SELECT * FROM consent WHERE case_id = $1 AND id = ANY ($2)", case_id, ids)
+    return {row["id"]: row for row in rows}
+
+
 async def list_page(
     db: Acting,
     subject: str,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from app.exchange.records.sealing import in_order, open_preview, open_sections, 
 from app.foundation import json
 from app.foundation.database import Connection
 from app.foundation.paging import decode_cursor, encode_cursor, next_link
-from app.foundation.problems import NotFound
+from app.foundation.problems import InvalidRequest, NotFound
 from app.policy import table
 from app.policy.decide import back_state_only
 from schemas.codes.agencies import AgencyKind
@@ -83,11 +83,13 @@ async def page(
     limit: int,
 ) -> Document:
     """Return a page of envelopes and the address of the next; nothing is decrypted."""
+    if states and not set(states) <= set(lifecycle.states):
+        raise InvalidRequest([{"parameter": "state", "code": "unknown_state"}])
     path = f"/v1/{lifecycle.name}s"
     filters = {
         "role": role,
-        "state": ",".join(states) if states else None,
-        "urgency": ",".join(urgency) if urgency else None,
+        "state": list(states) if states else None,
+        "urgency": [str(each) for each in urgency] if urgency else None,
         "case_id": str(case_id) if case_id else None,
         "updated_since": updated_since.isoformat() if updated_since else None,
         "limit": str(limit),
@@ -128,8 +130,9 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
         moves = await queries.moves_of(tx, subject_id)
         unanswered = row["accepted_at"] is None and row["ended_at"] is None
         names = _open_to(db, row, version, disclosures, is_sender=is_sender) if version else []
+        previewed = row["sections"] if is_sender else [name for _, name in _covered(db, row, disclosures)]
         sections = await open_sections(tx, db.keyring, version, names) if version else {}
-        preview = open_preview(db.keyring, version) if version and (unanswered or is_sender) else None
+        preview = open_preview(db.keyring, version, previewed) if version and (unanswered or is_sender) else None
         shown = in_order(sections, SECTIONS)
         await tx.fetchval(
             "SELECT log_by($1, $2, 'done', $3, $4, $5, $6)",
@@ -183,15 +186,17 @@ def _open_to(
         return list(version["sections"])
     if is_sender:
         return []
-    kind = AgencyKind(db.caller.agency.kind)
-    allowed = table.KINDS[kind] & table.PURPOSES[row["purpose"]]
-    return [
-        name
-        for each in disclosures
-        if each["opened_at"] and not each["closed_at"] and not each["locked_at"] and not _ended(each, db.at)
-        for name in each["sections"]
-        if name in allowed
-    ]
+    return [name for each, name in _covered(db, row, disclosures) if each["opened_at"]]
+
+
+def _covered(
+    db: Acting, row: asyncpg.Record, disclosures: Sequence[asyncpg.Record]
+) -> Iterator[tuple[asyncpg.Record, str]]:
+    """Yield each section that a basis in force covers and the policy lets the receiver's kind have for this purpose, with its basis."""
+    allowed = table.KINDS[AgencyKind(db.caller.agency.kind)] & table.PURPOSES[row["purpose"]]
+    for each in disclosures:
+        if not each["closed_at"] and not each["locked_at"] and not _ended(each, db.at):
+            yield from ((each, name) for name in each["sections"] if name in allowed)
 
 
 def _ended(disclosure: asyncpg.Record, at: datetime) -> bool:

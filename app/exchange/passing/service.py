@@ -18,7 +18,7 @@ from app.foundation import json
 from app.foundation.ids import new_reference, uuid7
 from app.foundation.problems import InvalidRequest, Problem
 from app.foundation.settings import Settings
-from app.policy.decide import decide
+from app.policy.decide import covers, decide
 from app.policy.table import BACK_STATE_ONLY
 from auth.directory import AgencyEntry
 from schemas.codes.agencies import AgencyKind
@@ -58,7 +58,9 @@ async def send(db: Acting, lifecycle: Lifecycle, body: NewReferral | NewTransfer
     if isinstance(receiver, Problem):
         refused, receiver = receiver, db.caller.agency
     sections = included(body.record) if body.record else in_order({s for b in body.bases for s in b.sections}, SECTIONS)
-    refused = refused or undisclosable(db, receiver, body.purpose, sections, body.bases)
+    refused = refused or await undisclosable(
+        db, receiver, body.purpose, sections, body.bases, case_id=body.case_id, consent=body.consent
+    )
     deadline = lifecycle.deadline(lifecycle.initial)
     assert deadline is not None
     respond_by = db.at + within(db.settings, deadline, body.urgency)
@@ -67,8 +69,10 @@ async def send(db: Acting, lifecycle: Lifecycle, body: NewReferral | NewTransfer
             refused = refused or InvalidRequest([{"pointer": "/respond_by", "code": "outside_the_urgency"}])
         respond_by = body.respond_by
     happened = occurred(body.occurred_at, db.at)
+    if isinstance(happened, Problem):
+        refused = refused or happened
     if refused is not None:
-        return await unless_repeated(db, lifecycle, key, refused)
+        return await unless_repeated(db, lifecycle, key, refused, by=Party.SENDER)
 
     subject_id, case_id = uuid7(db.at), body.case_id or uuid7(db.at)
     sealed = seal(db.keyring, body.record, version_id=uuid7(db.at), case_id=case_id, at=db.at) if body.record else None
@@ -147,8 +151,8 @@ async def amend(
     """Replace the record by a new version with its own bases."""
     receiver = db.directory.agencies[receiver_id]
     sections = included(body.record)
-    if refused := undisclosable(db, receiver, Purpose(purpose), sections, body.bases):
-        return await unless_repeated(db, lifecycle, key, refused)
+    if refused := await undisclosable(db, receiver, Purpose(purpose), sections, body.bases, case_id=case_id):
+        return await unless_repeated(db, lifecycle, key, refused, by=Party.SENDER)
     sealed = seal(db.keyring, body.record, version_id=uuid7(db.at), case_id=case_id, at=db.at)
     bases, reasons = bases_for_storage(db, body.bases, None)
     facts = {
@@ -192,6 +196,9 @@ async def _apply(
     reasons: Sequence[bytes | None] = (),
 ) -> Moved:
     row = lifecycle[event]
+    happened = occurred(body.occurred_at, db.at)
+    if isinstance(happened, Problem):
+        return await unless_repeated(db, lifecycle, key, happened, by=row.by)
     move_id = uuid7(db.at)
     parameters: dict[str, Any] = {
         "subject": lifecycle.name,
@@ -209,7 +216,7 @@ async def _apply(
         "final": row.to in lifecycle.final_states,
         "due": _due(db, lifecycle, row.to),
         "move_id": move_id,
-        "occurred_at": occurred(body.occurred_at, db.at),
+        "occurred_at": happened,
         "channel": body.channel,
         "recorded_by_id": db.agency_id,
         **facts,
@@ -247,11 +254,11 @@ def _due(db: Acting, lifecycle: Lifecycle, to: str | None) -> dict[str, datetime
     return {urgency.value: db.at + first_reminder(within(db.settings, deadline, urgency)) for urgency in Urgency}
 
 
-def declined(db: Acting, body: Decline) -> dict[str, Any]:
-    """Return what a refusal says. Raises `UnknownReceiver` for a suggestion that is no agency."""
+def declined(db: Acting, body: Decline) -> dict[str, Any] | Problem:
+    """Return what a refusal says; a problem for a suggestion that is no agency."""
     for place, code in enumerate(body.suggested_receivers):
         if code not in db.directory.by_code:
-            raise problems.UnknownReceiver(f"/suggested_receivers/{place}")
+            return problems.UnknownReceiver(f"/suggested_receivers/{place}")
     return {"reason": body.reason, "text": body.text, "suggested_receivers": list(body.suggested_receivers)}
 
 
@@ -265,24 +272,54 @@ def receiver_of(db: Acting, code: str) -> AgencyEntry | Problem:
     return receiver
 
 
-def undisclosable(
-    db: Acting, receiver: AgencyEntry, purpose: Purpose, sections: Sequence[str], bases: Sequence[Basis]
+async def undisclosable(
+    db: Acting,
+    receiver: AgencyEntry,
+    purpose: Purpose,
+    sections: Sequence[str],
+    bases: Sequence[Basis],
+    *,
+    case_id: UUID | None,
+    consent: NewConsent | None = None,
 ) -> Problem | None:
-    """Return the refusal the policy demands, or None."""
+    """Return the refusal the policy demands, or None; then the consents are left to the statement that sends.
+
+    A refusal names all that is refused, by the consents too, so that one retry is enough.
+    """
+    kind = AgencyKind(receiver.kind)
     decision = decide(
-        kind=AgencyKind(receiver.kind),
+        kind=kind,
         abroad=receiver.country != db.settings.emergency_country,
         purpose=purpose,
         included=sections,
         bases=bases,
         at=db.at,
     )
-    return (
-        None if decision.allowed else problems.DisclosureRefused(refused=decision.refused, sendable=decision.sendable)
+    if decision.allowed:
+        return None
+    resting = {
+        str(section): basis.consent_id
+        for basis in bases
+        if isinstance(basis, ConsentBasis)
+        for section in basis.sections
+    }
+    named = [consent_id for consent_id in resting.values() if consent_id is not None]
+    known: dict[Any, Any] = {None: consent_for_storage(consent, uuid7(db.at))} if consent else {}
+    if case_id is not None and named:
+        async with db.transaction() as tx:
+            known = {**known, **await queries.consents_named(tx, case_id, named)}
+    refused = dict(decision.refused)
+    for section in decision.sendable:
+        if section in resting:
+            found = known.get(resting[section])
+            if not (found and covers(found, section, receiver=receiver.code, kind=kind, purpose=purpose, at=db.at)):
+                refused[section] = "consent"
+    return problems.DisclosureRefused(
+        refused=refused, sendable=[section for section in decision.sendable if section not in refused]
     )
 
 
-async def unless_repeated(db: Acting, lifecycle: Lifecycle, key: Key, refused: Problem) -> Moved:
+async def unless_repeated(db: Acting, lifecycle: Lifecycle, key: Key, refused: Problem, *, by: Party) -> Moved:
     """Raise the refusal, unless this very request succeeded before: then it gets the original answer."""
     try:
         earlier = await queries.earlier_answer(db, key)
@@ -290,7 +327,7 @@ async def unless_repeated(db: Acting, lifecycle: Lifecycle, key: Key, refused: P
         raise (refusals.problem_of(error) or error) from error
     if earlier is None:
         raise refused
-    return moved(earlier, lifecycle.moves_open(earlier.state, [Party.SENDER]))
+    return moved(earlier, lifecycle.moves_open(earlier.state, [by]))
 
 
 def bases_for_storage(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
@@ -15,6 +15,29 @@ from app.foundation.database import Connection
 from app.foundation.keyring import Keyring, Sealed
 from schemas.record.preview import preview_of
 from schemas.record.record import Record, included
+
+PREVIEW_DRAWN_FROM: Final[dict[str, str]] = {
+    "needs": "needs",
+    "preferences": "needs",
+    "age_band": "identity",
+    "age_disputed": "identity",
+    "sex": "identity",
+    "languages": "identity",
+    "interpreter": "needs",
+    "dependants": "family",
+    "country": "location",
+    "region": "location",
+    "arrives_from": "needs",
+    "arrives_until": "needs",
+    "escort": "needs",
+    "foreign_national": "identity",
+    "custody_or_investigation": "legal",
+    "care_tonight.infectious": "health",
+    "care_tonight.medicines": "health",
+    "care_tonight.self_harm_watch": "psychosocial",
+    "safety_flags": "safety",
+}
+"""Each part of the preview, and the section it says something of. A version may be sent again with fewer sections than it has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +97,23 @@ async def open_sections(
     return {name: orjson.loads(part) for name, part in opened.items()}
 
 
-def open_preview(keyring: Keyring, version: asyncpg.Record) -> dict[str, Any] | None:
-    """Return the preview, or None once it was erased."""
-    sealed = version["preview"]
-    preview: dict[str, Any] | None = (
-        orjson.loads(keyring.open_one(version["id"], sealed)) if sealed is not None else None
-    )
+def open_preview(keyring: Keyring, version: asyncpg.Record, sections: Iterable[str]) -> dict[str, Any] | None:
+    """Return what the preview says of the named sections, or None once it was erased."""
+    if version["preview"] is None:
+        return None
+    preview: dict[str, Any] = orjson.loads(keyring.open_one(version["id"], version["preview"]))
+    told = set(sections)
+    if told >= set(version["sections"]):
+        return preview
+    for part, section in PREVIEW_DRAWN_FROM.items():
+        if section not in told:
+            name, _, inner = part.partition(".")
+            if inner and preview[name]:
+                preview[name][inner] = None
+            elif not inner:
+                preview[name] = [] if isinstance(preview[name], list) else None
+    if not {"health", "psychosocial"} & told:
+        preview["care_tonight"] = None
     return preview
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from uuid import UUID
 
 from app.dependencies import Acting, Key
+from app.exchange.lifecycle import Party
 from app.exchange.passing import problems, queries
 from app.exchange.passing import service as passing
 from app.exchange.passing.accepting import acceptance, place
 from app.exchange.passing.reading import needs_in_record
 from app.exchange.referrals.lifecycle import REFERRAL
-from app.foundation.problems import NotFound
+from app.foundation.problems import NotFound, Problem
 from schemas.exchange import referral as wire
 from schemas.exchange.common import Moved
 
@@ -28,6 +29,8 @@ async def acknowledge(db: Acting, referral_id: UUID, body: wire.Acknowledge, key
 async def accept(db: Acting, referral_id: UUID, body: wire.Accept, seen: int, key: Key) -> Moved:
     """Take the person: the record opens."""
     point = place(db, body)
+    if isinstance(point, Problem):
+        return await passing.unless_repeated(db, REFERRAL, key, point, by=Party.RECEIVER)
     return await passing.move(
         db,
         REFERRAL,
@@ -43,6 +46,9 @@ async def accept(db: Acting, referral_id: UUID, body: wire.Accept, seen: int, ke
 
 async def decline(db: Acting, referral_id: UUID, body: wire.Decline, seen: int, key: Key) -> Moved:
     """Refuse, with a coded reason."""
+    said = passing.declined(db, body)
+    if isinstance(said, Problem):
+        return await passing.unless_repeated(db, REFERRAL, key, said, by=Party.RECEIVER)
     return await passing.move(
         db,
         REFERRAL,
@@ -51,7 +57,7 @@ async def decline(db: Acting, referral_id: UUID, body: wire.Decline, seen: int, 
         seen=seen,
         key=key,
         body=body,
-        detail=passing.declined(db, body),
+        detail=said,
         log={"reason": body.reason},
     )
 
@@ -96,6 +102,7 @@ async def complete(db: Acting, referral_id: UUID, body: wire.Complete, seen: int
             REFERRAL,
             key,
             problems.OutcomesIncomplete(missing=sorted(needed - told), unexpected=sorted(told - needed)),
+            by=Party.RECEIVER,
         )
     outcomes = [{"need": each.need, "outcome": each.outcome} for each in body.outcomes]
     return await passing.move(
@@ -122,7 +129,7 @@ async def amend(db: Acting, referral_id: UUID, body: wire.Amend, seen: int, key:
     async with db.transaction() as tx:
         row = await queries.find(tx, "referral", referral_id)
     if row is None:
-        raise NotFound
+        return await passing.unless_repeated(db, REFERRAL, key, NotFound(), by=Party.SENDER)
     return await passing.amend(
         db,
         REFERRAL,

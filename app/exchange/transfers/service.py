@@ -6,11 +6,12 @@ from typing import Any
 from uuid import UUID
 
 from app.dependencies import Acting, Key
+from app.exchange.lifecycle import Party
 from app.exchange.passing import queries
 from app.exchange.passing import service as passing
 from app.exchange.passing.accepting import acceptance, place
 from app.exchange.transfers.lifecycle import TRANSFER
-from app.foundation.problems import InvalidRequest, NotFound
+from app.foundation.problems import InvalidRequest, NotFound, Problem
 from schemas.codes.referral import HandoverPaper
 from schemas.exchange import referral as wire
 from schemas.exchange.common import Moved
@@ -29,6 +30,8 @@ async def acknowledge(db: Acting, transfer_id: UUID, body: wire.Acknowledge, key
 async def accept(db: Acting, transfer_id: UUID, body: wire.AcceptTransfer, seen: int, key: Key) -> Moved:
     """Agree to take over; the lead does not move yet."""
     point = place(db, body)
+    if isinstance(point, Problem):
+        return await passing.unless_repeated(db, TRANSFER, key, point, by=Party.RECEIVER)
     return await passing.move(
         db,
         TRANSFER,
@@ -45,6 +48,9 @@ async def accept(db: Acting, transfer_id: UUID, body: wire.AcceptTransfer, seen:
 
 async def decline(db: Acting, transfer_id: UUID, body: wire.Decline, seen: int, key: Key) -> Moved:
     """Refuse, with a coded reason; the lead stays."""
+    said = passing.declined(db, body)
+    if isinstance(said, Problem):
+        return await passing.unless_repeated(db, TRANSFER, key, said, by=Party.RECEIVER)
     return await passing.move(
         db,
         TRANSFER,
@@ -53,7 +59,7 @@ async def decline(db: Acting, transfer_id: UUID, body: wire.Decline, seen: int, 
         seen=seen,
         key=key,
         body=body,
-        detail=passing.declined(db, body),
+        detail=said,
         log={"reason": body.reason},
     )
 
@@ -70,7 +76,8 @@ async def confirm_handover(db: Acting, transfer_id: UUID, body: wire.ConfirmHand
     facts: dict[str, Any] = {"paper": body.paper}
     if body.paper == HandoverPaper.PENDING:
         if body.due is not None and body.due <= db.at:
-            raise InvalidRequest([{"pointer": "/due", "code": "in_the_past"}])
+            refused = InvalidRequest([{"pointer": "/due", "code": "in_the_past"}])
+            return await passing.unless_repeated(db, TRANSFER, key, refused, by=Party.RECEIVER)
         facts["paper_due_at"] = body.due or db.at + db.settings.paper_within
     said = body.model_dump(mode="json", include={"number", "date"}, exclude_none=True)
     return await passing.move(
@@ -83,7 +90,7 @@ async def amend(db: Acting, transfer_id: UUID, body: wire.Amend, seen: int, key:
     async with db.transaction() as tx:
         row = await queries.find(tx, "transfer", transfer_id)
     if row is None:
-        raise NotFound
+        return await passing.unless_repeated(db, TRANSFER, key, NotFound(), by=Party.SENDER)
     return await passing.amend(
         db,
         TRANSFER,

@@ -132,11 +132,11 @@ BEGIN
                AND state IN ('sent', 'received', 'info_requested', 'accepted', 'in_progress', 'on_hold', 'cancel_requested')
              RETURNING old.* LOOP
         INSERT INTO move (id, case_id, subject, subject_id, event, from_state, to_state, version, sender_id, receiver_id, channel, occurred_at, recorded_at)
-        VALUES (uuidv7(), r.case_id, 'referral', r.id, 'absorb', r.state, 'absorbed', r.version + 1, r.sender_id, r.receiver_id, 'system', p_at, p_at);
+        VALUES (uuidv7(p_at - clock_timestamp()), r.case_id, 'referral', r.id, 'absorb', r.state, 'absorbed', r.version + 1, r.sender_id, r.receiver_id, 'system', p_at, p_at);
         INSERT INTO outbox (agency_id, type, subject, subject_id, case_id, state, recorded_at)
         VALUES (r.sender_id, 'referral.absorbed', 'referral', r.id, r.case_id, 'absorbed', p_at);
         UPDATE disclosure SET opened_at = coalesce(opened_at, p_at) WHERE subject_id = r.id AND closed_at IS NULL;
-        PERFORM append_log(p_at, v.receiver_id, NULL, NULL, NULL, 'referral:absorb', 'done', 'referral', r.id, r.case_id,
+        PERFORM append_log(p_at, NULL, NULL, NULL, NULL, 'referral:absorb', 'done', 'referral', r.id, r.case_id,
                            jsonb_build_object('transfer', v.id));
     END LOOP;
 

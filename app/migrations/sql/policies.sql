@@ -33,16 +33,16 @@ CREATE POLICY parties ON disclosure TO rujukan_app
     USING (sender_id = (SELECT current_agency()) OR receiver_id = (SELECT current_agency()))
     WITH CHECK (sender_id = (SELECT current_agency()) OR receiver_id = (SELECT current_agency()));
 
--- the lead, who has led it, and who has been sent something of it
+-- the lead, who has led it, and who has something of it open; once that has ended, who leads is no longer theirs to know
 CREATE POLICY seen_by_parties ON case_file FOR SELECT TO rujukan_app USING (
     lead_id = (SELECT current_agency())
     OR EXISTS (SELECT FROM case_lead l WHERE l.case_id = case_file.id AND l.agency_id = (SELECT current_agency()))
-    OR EXISTS (SELECT FROM referral r WHERE r.case_id = case_file.id)
-    OR EXISTS (SELECT FROM transfer t WHERE t.case_id = case_file.id));
+    OR EXISTS (SELECT FROM referral r WHERE r.case_id = case_file.id AND r.ended_at IS NULL)
+    OR EXISTS (SELECT FROM transfer t WHERE t.case_id = case_file.id AND t.ended_at IS NULL));
 CREATE POLICY opened_by_lead ON case_file FOR INSERT TO rujukan_app WITH CHECK (lead_id = (SELECT current_agency()));
 CREATE POLICY changed_by_parties ON case_file FOR UPDATE TO rujukan_app USING (
     lead_id = (SELECT current_agency())
-    OR EXISTS (SELECT FROM referral r WHERE r.case_id = case_file.id AND r.receiver_id = (SELECT current_agency())));
+    OR EXISTS (SELECT FROM referral r WHERE r.case_id = case_file.id AND r.ended_at IS NULL));
 
 -- an agency's own time as lead; the lead now sees all of them
 CREATE POLICY own_time ON case_lead FOR SELECT TO rujukan_app USING (agency_id = (SELECT current_agency()));
@@ -55,8 +55,9 @@ CREATE POLICY author_and_lead ON consent TO rujukan_app
 
 CREATE POLICY author_and_holders ON record_version FOR SELECT TO rujukan_app USING (
     author_id = (SELECT current_agency())
+    -- also the new lead, who has become the sender of what another wrote: the preview, not the content
     OR EXISTS (SELECT FROM disclosure d WHERE d.version_id = record_version.id
-               AND d.receiver_id = (SELECT current_agency()) AND d.closed_at IS NULL));
+               AND (SELECT current_agency()) IN (d.receiver_id, d.sender_id) AND d.closed_at IS NULL));
 CREATE POLICY by_author ON record_version FOR INSERT TO rujukan_app WITH CHECK (author_id = (SELECT current_agency()));
 -- content opens at acceptance and not before
 CREATE POLICY author_and_opened ON record_content FOR SELECT TO rujukan_app USING (

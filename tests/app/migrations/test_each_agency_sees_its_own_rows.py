@@ -1,0 +1,191 @@
+"""Much has happened among seven agencies. Now each looks at every table by itself, past the service, as the role it runs as."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from tests.makers.world import World
+
+Rows = dict[str, list[asyncpg.Record]]
+GUARDED = (
+    "case_file", "case_lead", "consent", "record_version", "record_content", "referral", "transfer", "disclosure", "move",
+    "event", "feed_end", "idempotency",
+)  # fmt: skip
+
+
+def party(row: asyncpg.Record, me: UUID) -> bool:
+    return me in (row["sender_id"], row["receiver_id"])
+
+
+def expected(rows: Rows, me: UUID) -> dict[str, list[asyncpg.Record]]:
+    """What an agency may see, said again in plain Python."""
+    mine = [*filter(lambda row: party(row, me), rows["referral"] + rows["transfer"])]
+    cases = {row["case_id"] for row in mine if not row["ended_at"]} | {
+        row["case_id"] for row in rows["case_lead"] if row["agency_id"] == me
+    }
+    led = {row["id"] for row in rows["case_file"] if row["lead_id"] == me}
+    shown = {d["version_id"] for d in rows["disclosure"] if d["receiver_id"] == me and not d["closed_at"]}
+    opened = {
+        d["version_id"] for d in rows["disclosure"] if d["receiver_id"] == me and d["opened_at"] and not d["closed_at"]
+    }
+    referrals = {row["id"] for row in mine if "needs_hash" in dict(row)}
+    sees: dict[str, Callable[[asyncpg.Record], bool]] = {
+        "case_file": lambda row: row["id"] in cases,
+        "case_lead": lambda row: row["agency_id"] == me or row["case_id"] in led,
+        "consent": lambda row: row["author_id"] == me or row["case_id"] in led,
+        "record_version": lambda row: row["author_id"] == me or row["id"] in shown,
+        "record_content": lambda row: row["author_id"] == me or row["version_id"] in opened,
+        "referral": lambda row: party(row, me),
+        "transfer": lambda row: party(row, me),
+        "disclosure": lambda row: party(row, me),
+        "move": lambda row: (
+            party(row, me) or row["subject_id"] in referrals or (row["subject"] == "case" and row["case_id"] in led)
+        ),
+        "event": lambda row: row["agency_id"] == me,
+        "feed_end": lambda row: row["agency_id"] == me,
+        "idempotency": lambda row: row["agency_id"] == me,
+    }
+    return {table: [row for row in rows[table] if sees[table](row)] for table in GUARDED}
+
+
+def ordered(rows: list[Any]) -> list[str]:
+    return sorted(str(tuple(row)) for row in rows)
+
+
+@pytest.fixture
+async def service(world: World) -> AsyncIterator[asyncpg.Connection]:
+    """A connection as the service's own role."""
+    conn = await asyncpg.connect(world.exchange.addresses.app)
+    yield conn
+    await conn.close()
+
+
+async def look(conn: asyncpg.Connection, agency: UUID | None) -> Rows:
+    async with conn.transaction():
+        if agency is not None:
+            await conn.execute("SELECT set_config('rujukan.agency', $1, true)", str(agency))
+        return {table: await conn.fetch(f"SELECT * FROM {table}") for table in GUARDED}
+
+
+class TestEveryTable:
+    async def test_shows_each_agency_what_it_is_party_to_and_nothing_else(
+        self, world: World, service: asyncpg.Connection
+    ) -> None:
+        await world.busy()
+        everything = {table: await world.owner.fetch(f"SELECT * FROM {table}") for table in GUARDED}
+        assert all(everything.values()), "the scenario fills every table"
+        for code, agency_id in world.ids.items():
+            found, right = await look(service, agency_id), expected(everything, agency_id)
+            for table in GUARDED:
+                assert ordered(found[table]) == ordered(right[table]), (code, table)
+            assert sum(map(len, found.values())) < sum(map(len, everything.values()))
+
+    async def test_shows_a_stranger_only_the_keys_it_used_itself(
+        self, world: World, service: asyncpg.Connection
+    ) -> None:
+        await world.busy()
+        found = await look(service, world.ids["stranger"])
+        assert {table: len(rows) for table, rows in found.items()} == dict.fromkeys(GUARDED, 0)
+
+    @pytest.mark.parametrize("nobody", [None, "", "00000000-0000-0000-0000-000000000000"])
+    async def test_shows_nothing_to_nobody(self, world: World, service: asyncpg.Connection, nobody: str | None) -> None:
+        await world.accepted()
+        await world.exchange.settle()
+        if nobody is not None:
+            await service.execute("SELECT set_config('rujukan.agency', $1, false)", nobody)
+        for table in GUARDED:
+            assert await service.fetch(f"SELECT * FROM {table}") == [], table
+
+    async def test_does_not_remember_the_agency_of_the_transaction_before(
+        self, world: World, service: asyncpg.Connection
+    ) -> None:
+        sent = await world.accepted()
+        assert len((await look(service, world.ids["police"]))["referral"]) == 1
+        assert await service.fetch("SELECT * FROM referral WHERE id = $1", UUID(sent.id)) == []
+
+    @pytest.mark.parametrize("table", ["outbox", "log_entry"])
+    async def test_that_is_not_for_agencies_is_not_readable_at_all(
+        self, world: World, service: asyncpg.Connection, table: str
+    ) -> None:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await service.fetch(f"SELECT * FROM {table}")
+
+
+class TestAnotherAgencysRows:
+    """What a forgotten WHERE could do, at worst: nothing."""
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "UPDATE referral SET state = 'accepted'",
+            "UPDATE disclosure SET opened_at = now()",
+            "UPDATE case_file SET updated_at = now()",
+        ],
+    )
+    async def test_are_not_changed(self, world: World, service: asyncpg.Connection, statement: str) -> None:
+        await world.send()
+        async with service.transaction():
+            await service.execute("SELECT set_config('rujukan.agency', $1, true)", str(world.ids["stranger"]))
+            assert await service.execute(statement) == "UPDATE 0"
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "UPDATE case_file SET lead_id = $1",
+            "UPDATE case_lead SET agency_id = $1",
+            "DELETE FROM referral WHERE sender_id = $1",
+            "DELETE FROM move WHERE sender_id = $1",
+            "UPDATE record_content SET author_id = $1",
+            "UPDATE consent SET author_id = $1",
+            "INSERT INTO event (agency_id) VALUES ($1)",
+        ],
+    )
+    async def test_are_not_taken(self, world: World, service: asyncpg.Connection, statement: str) -> None:
+        await world.send()
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await service.execute(statement, world.ids["stranger"])
+
+    async def test_are_not_written_in_their_name(self, world: World, service: asyncpg.Connection) -> None:
+        sent = await world.send()
+        async with service.transaction():
+            await service.execute("SELECT set_config('rujukan.agency', $1, true)", str(world.ids["stranger"]))
+            with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+                await service.execute(
+                    """INSERT INTO disclosure (id, case_id, subject, subject_id, version_id, sender_id, receiver_id, basis, sections,
+                                               onward, recorded_at)
+                       SELECT gen_random_uuid(), $1, 'referral', $2, gen_random_uuid(), $3, $3, 'consent', '{identity}', false, now()""",
+                    UUID(sent.case_id),
+                    UUID(sent.id),
+                    world.ids["iom"],
+                )
+
+    @pytest.mark.parametrize("function", ["apply_handover", "publish_to_partners", "publish"])
+    async def test_are_not_reached_through_the_functions_that_may_do_more(
+        self, world: World, service: asyncpg.Connection, function: str
+    ) -> None:
+        accepted = await world.accepted(kind="transfer")
+        call = {
+            "apply_handover": "SELECT apply_handover($1, now())",
+            "publish_to_partners": "SELECT publish_to_partners($1, 'x', now())",
+            "publish": "SELECT publish('transfer', $1, 'x', '{sender,receiver}', now(), NULL)",
+        }[function]
+        for who in ("stranger", "police") if function == "apply_handover" else ("stranger",):
+            async with service.transaction():
+                await service.execute("SELECT set_config('rujukan.agency', $1, true)", str(world.ids[who]))
+                with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                    await service.execute(call, UUID(accepted.id))
+
+    async def test_are_not_taken_over_before_the_handover_is_confirmed(
+        self, world: World, service: asyncpg.Connection
+    ) -> None:
+        accepted = await world.accepted(kind="transfer", receiver="ministry")
+        async with service.transaction():
+            await service.execute("SELECT set_config('rujukan.agency', $1, true)", str(world.ids["ministry"]))
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await service.execute("SELECT apply_handover($1, now())", UUID(accepted.id))
+        assert await world.lead_of(accepted.case_id) == "police"

@@ -1,0 +1,213 @@
+"""Whoever holds agencies' data is guarded by the database itself: which tables, which roles, which functions."""
+
+from __future__ import annotations
+
+import asyncpg
+import pytest
+
+from tests.makers.world import World
+
+UNGUARDED = {
+    "agency": "the directory: every agency may know every other",
+    "service_point": "the directory; a confidential place has no address in it",
+    "client": "who may sign in; needed before anybody is known",
+    "client_agency": "as client",
+    "client_key": "public keys",
+    "signing_key": "the exchange's own; the private half is sealed",
+    "assertion_jti": "hashes of ids used once",
+    "proof_jti": "hashes of ids used once",
+    "proof_memory": "one time",
+    "revoked_token": "ids of tokens",
+    "epoch": "one number",
+    "alembic_version": "one word",
+}
+"""Tables without policies, and why no agency's data stands in them."""
+
+WITHOUT_POLICIES_OF_ITS_OWN = r"(log_entry|event|idempotency)_(default|\d{6})"
+"""Partitions: read through their parent, whose policies count; directly by nobody."""
+
+DEFINER_FUNCTIONS = {
+    "append_log": "rujukan_definer",
+    "is_lead": "rujukan_definer",
+    "publish": "rujukan_definer",
+    "publish_to_partners": "rujukan_definer",
+    "apply_handover": "rujukan_definer",
+    "ensure_partitions": "rujukan_keeper",
+    "drop_idempotency_before": "rujukan_keeper",
+}
+"""The functions that may do more than who calls them, and in whose name."""
+
+LOGINS = ("rujukan_app", "rujukan_worker", "rujukan_admin", "rujukan_auditor")
+NO_LOGINS = ("rujukan_definer", "rujukan_keeper")
+
+
+class TestTables:
+    async def test_are_guarded_or_listed_with_a_reason(self, world: World) -> None:
+        rows = await world.owner.fetch(
+            """SELECT c.relname, c.relrowsecurity, c.relforcerowsecurity, relispartition,
+                      (SELECT count(*) FROM pg_policy p WHERE p.polrelid = c.oid) AS policies
+               FROM pg_class c WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace"""
+        )
+        assert len(rows) > 25
+        unguarded = {row["relname"] for row in rows if not (row["relrowsecurity"] and row["relforcerowsecurity"])}
+        assert unguarded == set(UNGUARDED)
+        silent = {row["relname"] for row in rows if not row["policies"] and not row["relispartition"]}
+        assert silent == set(UNGUARDED)
+
+    async def test_made_as_time_goes_on_are_guarded_too(self, world: World) -> None:
+        made = await world.owner.fetchval("SELECT ensure_partitions('2031-05-05Z')")
+        assert made == 12
+        rows = await world.owner.fetch(
+            """SELECT relname, relrowsecurity AND relforcerowsecurity AS guarded, pg_get_userbyid(relowner) AS owner,
+                      (SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = c.oid) AS triggers
+               FROM pg_class c WHERE relname ~ '_2031\\d\\d$'"""
+        )
+        assert len(rows) == 12
+        for row in rows:
+            assert (row["guarded"], row["owner"]) == (True, "rujukan_keeper")
+            assert row["triggers"] == (1 if row["relname"].startswith("log_entry") else 0)
+
+    async def test_belong_to_no_role_that_a_process_logs_in_as(self, world: World) -> None:
+        owned = await world.owner.fetch(
+            "SELECT relname FROM pg_class WHERE pg_get_userbyid(relowner) = ANY ($1)", list(LOGINS)
+        )
+        assert [row["relname"] for row in owned] == []
+
+
+class TestRoles:
+    async def test_pass_no_policy_by_privilege(self, world: World) -> None:
+        rows = await world.owner.fetch("SELECT * FROM pg_roles WHERE rolname LIKE 'rujukan_%'")
+        assert {row["rolname"]: row["rolcanlogin"] for row in rows} == {
+            **dict.fromkeys(LOGINS, True),
+            **dict.fromkeys(NO_LOGINS, False),
+        }
+        for row in rows:
+            powers = [row[f"rol{power}"] for power in ("super", "bypassrls", "createdb", "createrole", "replication")]
+            assert not any(powers), row["rolname"]
+
+    async def test_are_not_members_of_one_another(self, world: World) -> None:
+        """A member could `SET ROLE` to what it is a member of, and become what it must not be."""
+        rows = await world.owner.fetch(
+            """SELECT pg_get_userbyid(member) AS member, pg_get_userbyid(roleid) AS role FROM pg_auth_members
+               WHERE pg_get_userbyid(member) LIKE 'rujukan_%'"""
+        )
+        assert rows == []
+
+    async def test_cannot_make_anything_in_the_schema(self, world: World) -> None:
+        for role in (*LOGINS, "rujukan_definer"):
+            assert not await world.owner.fetchval("SELECT has_schema_privilege($1, 'public', 'CREATE')", role), role
+
+
+class TestFunctions:
+    async def test_that_do_more_than_their_caller_are_exactly_those_listed(self, world: World) -> None:
+        rows = await world.owner.fetch(
+            """SELECT proname, pg_get_userbyid(proowner) AS owner, proconfig FROM pg_proc
+               WHERE prosecdef AND pronamespace = 'public'::regnamespace"""
+        )
+        assert {row["proname"]: row["owner"] for row in rows} == DEFINER_FUNCTIONS
+        assert set(DEFINER_FUNCTIONS.values()) == set(NO_LOGINS)
+        for row in rows:
+            assert row["proconfig"] == ["search_path=public, pg_temp"], row["proname"]
+
+    async def test_are_executable_by_nobody_who_was_not_named(self, world: World) -> None:
+        rows = await world.owner.fetch(
+            """SELECT p.oid::regprocedure::text AS name FROM pg_proc p
+               WHERE pronamespace = 'public'::regnamespace
+                 AND EXISTS (SELECT FROM aclexplode(coalesce(proacl, acldefault('f', proowner))) WHERE grantee = 0)"""
+        )
+        assert [row["name"] for row in rows] == []
+
+    @pytest.mark.parametrize("role", ["rujukan_worker", "rujukan_admin", "rujukan_auditor"])
+    async def test_of_agencies_are_executable_by_the_service_alone(self, world: World, role: str) -> None:
+        rows = await world.owner.fetch(
+            """SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname = ANY ($2)
+               AND has_function_privilege($1, oid, 'EXECUTE')""",
+            role,
+            ["send", "apply_move", "apply_handover", "publish", "publish_to_partners", "begin_acting", "store_consent"],
+        )
+        assert [row["proname"] for row in rows] == []
+
+
+class TestTheWorker:
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "SELECT * FROM record_content",
+            "SELECT * FROM record_version",
+            "SELECT * FROM consent",
+            "SELECT * FROM case_lead",
+            "SELECT reason FROM disclosure",
+            "SELECT sections FROM disclosure",
+            "SELECT detail FROM move",
+            "SELECT * FROM move",
+            "SELECT purpose FROM referral",
+            "SELECT manifest FROM transfer",
+            "SELECT * FROM log_entry",
+            "SELECT * FROM idempotency",
+            "UPDATE referral SET receiver_id = sender_id",
+            "UPDATE case_file SET lead_id = lead_id",
+            "DELETE FROM event",
+            "DELETE FROM move",
+        ],
+    )
+    async def test_has_no_way_to_content_consents_or_reasons(self, world: World, statement: str) -> None:
+        await world.accepted()
+        conn = await asyncpg.connect(world.exchange.addresses.worker)
+        try:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await conn.execute(statement)
+        finally:
+            await conn.close()
+
+
+CHANGES = ("UPDATE log_entry SET outcome = 'done'", "DELETE FROM log_entry")
+AROUND = (
+    "UPDATE log_entry_default SET outcome = 'done'",
+    "INSERT INTO log_entry (recorded_at, action, outcome, detail) VALUES (now(), 'x:y', 'done', '{}')",
+)
+
+
+class TestTheAdministrator:
+    async def test_keeps_the_directory_and_sees_no_case(self, world: World) -> None:
+        await world.accepted()
+        conn = await asyncpg.connect(world.exchange.addresses.admin)
+        try:
+            assert await conn.fetchval("SELECT count(*) FROM agency") >= len(world.agencies)
+            tables = await world.owner.fetch(
+                "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace AND relrowsecurity"
+            )
+            for row in tables:
+                with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                    await conn.fetch(f"SELECT * FROM {row['relname']}")
+        finally:
+            await conn.close()
+
+
+class TestTheLog:
+    @pytest.mark.parametrize(
+        ("role", "statement"),
+        [(role, change) for role in ("app", "worker", "admin") for change in CHANGES + AROUND]
+        # not even the owner, a superuser here, rewrites what stands there
+        + [("owner", change) for change in CHANGES],
+    )
+    async def test_can_only_be_added_to_and_only_by_its_function(self, world: World, role: str, statement: str) -> None:
+        await world.send()
+        conn = await asyncpg.connect(getattr(world.exchange.addresses, role))
+        try:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await conn.execute(statement)
+        finally:
+            await conn.close()
+
+    @pytest.mark.parametrize("role", ["app", "worker", "admin"])
+    async def test_is_read_by_the_auditor_alone(self, world: World, role: str) -> None:
+        await world.send()
+        conn = await asyncpg.connect(getattr(world.exchange.addresses, role))
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await conn.fetch("SELECT * FROM log_entry")
+        await conn.close()
+        auditor = await asyncpg.connect(world.exchange.addresses.app.replace("rujukan_app", "rujukan_auditor"))
+        assert await auditor.fetchval("SELECT count(*) FROM log_entry") > 0
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await auditor.fetch("SELECT * FROM referral")
+        await auditor.close()
