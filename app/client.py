@@ -6,6 +6,7 @@ who write Python.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
@@ -106,11 +107,17 @@ class ExchangeClient:
         self.scope = scope
         self._clock = clock or Clock()
         self._own = http is None
-        self._http = http or httpx.AsyncClient(transport=transport, base_url=credentials.issuer, timeout=timeout)
+        self._http = http or httpx.AsyncClient(
+            transport=transport,
+            base_url=credentials.issuer,
+            timeout=timeout,
+            trust_env=urlsplit(credentials.issuer).hostname not in ("127.0.0.1", "localhost", "::1"),
+        )
         self._key = credentials.signing_key()
         self._proof_key = jose.generate("ES256")
         self._proof_header = {"typ": "dpop+jwt", "jwk": dict(self._proof_key.public.jwk)}
         self._token: tuple[str, str, float] | None = None
+        self._fetching = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         """Open nothing: connections are made when needed."""
@@ -159,8 +166,12 @@ class ExchangeClient:
 
     async def token(self) -> tuple[str, str]:
         """Return an access token and its hash, from memory while it lasts. Raises `TokenRefusedError`, `httpx.HTTPError`."""
-        if self._token is not None and self._token[2] > self._clock.now().timestamp():
+        async with self._fetching:
+            if self._token is None or self._token[2] <= self._clock.now().timestamp():
+                self._token = await self._fetch_token()
             return self._token[0], self._token[1]
+
+    async def _fetch_token(self) -> tuple[str, str, float]:
         url = f"{self.credentials.issuer}/oauth2/token"
         form = {
             "grant_type": "client_credentials",
@@ -178,8 +189,7 @@ class ExchangeClient:
         answer = reply.json()
         access_token: str = answer["access_token"]
         ath = urlsafe_b64encode(hashlib.sha256(access_token.encode("ascii")).digest()).rstrip(b"=").decode()
-        self._token = (access_token, ath, self._clock.now().timestamp() + answer["expires_in"] - RENEW_BEFORE)
-        return access_token, ath
+        return access_token, ath, self._clock.now().timestamp() + answer["expires_in"] - RENEW_BEFORE
 
     async def authorization(self, method: str, path: str) -> dict[str, str]:
         """Return the two headers that authorize one request; for callers that send it by other means."""

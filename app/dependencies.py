@@ -213,12 +213,12 @@ async def _version_seen(
 IfMatch = Annotated[int, Depends(_version_seen)]
 
 
-def occurred(given: datetime | None, at: datetime) -> datetime:
-    """Return when a move happened. Raises `InvalidRequest` if it lies in the future or more than 30 days back."""
+def occurred(given: datetime | None, at: datetime) -> datetime | InvalidRequest:
+    """Return when a move happened, or the problem if it lies in the future or more than 30 days back."""
     if given is None:
         return at
     if given > at + timedelta(seconds=60):
-        raise InvalidRequest([{"pointer": "/occurred_at", "code": "in_the_future"}])
+        return InvalidRequest([{"pointer": "/occurred_at", "code": "in_the_future"}])
     if given < at - LATEST_BACKDATING:
-        raise InvalidRequest([{"pointer": "/occurred_at", "code": "too_long_ago"}])
+        return InvalidRequest([{"pointer": "/occurred_at", "code": "too_long_ago"}])
     return given

@@ -78,6 +78,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
+        redirect_slashes=False,
         lifespan=lifespan,
         generate_unique_id_function=lambda route: route.name,
         middleware=[Middleware(http.RequestContext), Middleware(http.LastResort)],
@@ -144,6 +145,6 @@ async def readiness(app: FastAPI) -> dict[str, str]:
     return {
         "database": "ok",
         "role": "ok" if not bypasses else "the role passes row-level security",
-        "migrations": "ok" if revision == migrate.newest() else "not at the newest migration",
+        "migrations": "ok" if migrate.serves(revision) else "behind: run `rujukan migrate`",
         "keys": "ok" if snapshot.signing.active is not None else "no active signing key",
     }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from app.foundation.problems import MEDIA_TYPE
+from app.foundation.problems import MEDIA_TYPE, BodyTooLarge, answers
+from auth.problems import InsufficientScope, InvalidProof, InvalidToken, ProofReplayed, Unauthenticated
 from schemas.exchange.event import EVENT_TYPES, Event
 from schemas.exchange.problem import Problem
 
@@ -23,10 +25,11 @@ The exchange through which agencies refer victims of trafficking in persons to e
 * **Ids** are UUIDs; **times** RFC 3339 in UTC; **regions** Kemendagri codes; **phones** E.164.
 """
 
-_COMMON = {
-    "401": "No valid token, or no valid proof of possession. `WWW-Authenticate` says why.",
-    "403": "The token lacks the scope, or a rule refuses.",
-}
+_NOT_KNOWN = answers(Unauthenticated, InvalidToken, InvalidProof, ProofReplayed)
+_NOT_LET_IN = answers(InsufficientScope)
+_NOT_READ = answers(BodyTooLarge)
+_TWO_FORMS = re.compile(r"(#/components/schemas/)?(\w+)-(Input|Output)")
+"""How FastAPI names a model whose form in requests is not that in answers."""
 
 
 def document(app: FastAPI) -> dict[str, Any]:
@@ -50,14 +53,41 @@ def document(app: FastAPI) -> dict[str, Any]:
     problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for path in made["paths"].values():
         for operation in path.values():
-            answers = operation["responses"]
-            if (invalid := answers.get("422")) and "HTTPValidationError" in str(invalid):
-                answers["422"] = {"description": "`invalid-request`: The request is not valid.", "content": problem}
+            operation["summary"] = re.split(r"[.:;](?:\s|$)", operation["description"], maxsplit=1)[0]
+            found = operation["responses"]
+            if (invalid := found.get("422")) and "HTTPValidationError" in str(invalid):
+                found["422"] = {"description": "`invalid-request`: The request is not valid.", "content": problem}
             if "security" in operation:
-                for status, text in _COMMON.items():
-                    answers.setdefault(status, {"description": text, "content": problem})
-            operation["responses"] = dict(sorted(answers.items()))
+                _add(found, _NOT_KNOWN)
+            if scopes := [scope for way in operation.get("security", ()) for names in way.values() for scope in names]:
+                operation["description"] += f"\n\nScope: {', '.join(f'`{scope}`' for scope in scopes)}."
+                _add(found, _NOT_LET_IN)
+            if "requestBody" in operation:
+                _add(found, _NOT_READ)
+            operation["responses"] = dict(sorted(found.items()))
     made["components"]["schemas"]["Event"]["properties"]["type"]["x-known-values"] = sorted(EVENT_TYPES)
     made["x-event-types"] = EVENT_TYPES
-    app.openapi_schema = made
-    return made
+    app.openapi_schema = _renamed(made)
+    return app.openapi_schema
+
+
+def _add(found: dict[str, Any], more: dict[int | str, dict[str, Any]]) -> None:
+    """Add answers to an operation's own."""
+    for status, answer in more.items():
+        own = found.get(str(status))
+        lines = [answer["description"]] if own is None else [own["description"], answer["description"]]
+        found[str(status)] = {**answer, "description": "\n\n".join(lines)}
+
+
+def _renamed(part: Any) -> Any:
+    """Return the document with the form in answers under the model's own name, and that in requests as `<name>Input`."""
+    if isinstance(part, dict):
+        return {_name(key): _renamed(value) for key, value in part.items()}
+    if isinstance(part, list):
+        return [_renamed(each) for each in part]
+    return _name(part) if isinstance(part, str) else part
+
+
+def _name(text: str) -> str:
+    match = _TWO_FORMS.fullmatch(text)
+    return f"{match[1] or ''}{match[2]}{match[3].removesuffix('Output')}" if match else text

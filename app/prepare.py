@@ -21,6 +21,8 @@ async def prepare(settings: Settings, clock: Clock) -> Addresses:
     if found.owner is not None and await migrate.current(found.owner) != migrate.newest():
         await migrate.upgrade(found.owner)
     keyring = Keyring.open(settings.keyring_path, create=settings.env == "development")
+    if found.worker is None:  # an API process beside a worker of its own: that one prepares
+        return found
     async with connection(found.worker) as conn:
         await conn.fetchval("SELECT ensure_partitions($1)", clock.now())
         await auth.keys.ensure_active(conn, keyring, clock.now())

@@ -17,7 +17,7 @@ from app.exchange.passing.clock import watch
 from app.exchange.referrals.lifecycle import REFERRAL
 from app.exchange.transfers.lifecycle import TRANSFER
 from app.foundation.clock import Clock
-from app.foundation.database import UNREACHABLE, Addresses, connection, open_pool
+from app.foundation.database import UNREACHABLE, Addresses, open_pool
 from app.foundation.keyring import Keyring
 from app.foundation.settings import Settings
 from app.outbox.queries import sequence
@@ -49,7 +49,7 @@ class Worker:
 
     async def start(self) -> None:
         """Connect as `rujukan_worker` and begin."""
-        self._pool = await open_pool(self._addresses.worker, size=4)
+        self._pool = await open_pool(self._addresses.of("worker"), size=4)
         self._tasks = [asyncio.create_task(self._repeat(job), name=f"job {job.name}") for job in self.jobs()]
 
     async def stop(self) -> None:
@@ -120,7 +120,8 @@ class Worker:
 
     async def rotate_signing_keys(self) -> int:
         """Rotate the exchange's signing key when it is old enough."""
-        async with connection(self._addresses.admin) as conn:
+        assert self._pool is not None
+        async with self._pool.acquire() as conn:
             await auth.keys.ensure_active(
                 conn, self._keyring, self._clock.now(), rotate_after=timedelta(days=self._settings.signing_key_days)
             )

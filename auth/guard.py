@@ -16,7 +16,7 @@ from fastapi import Depends, Request, Security
 from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlows
 from fastapi.security import OAuth2
 
-from app.foundation.http import refuse_bad_query
+from app.foundation.http import refuse_bad_request
 from auth import jose
 from auth.binding import dpop
 from auth.caller import Caller
@@ -100,7 +100,7 @@ async def authenticate(request: Request) -> Caller:
         request_id=scope.get("request_id", ""),
     )
     scope["rujukan.caller"] = caller  # for the handler that logs a refusal by rule
-    refuse_bad_query(request)
+    refuse_bad_request(request)
     return caller
 
 

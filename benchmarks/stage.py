@@ -62,7 +62,7 @@ async def build(folder: Path) -> Stage:
     clock = Clock()
     where = await prepare(settings, clock)
     clients = {}
-    conn = await asyncpg.connect(where.admin)
+    conn = await asyncpg.connect(where.of("admin"))
     try:
         for code, kind in ((SENDER, "police_regional"), (RECEIVER, "trauma_centre")):
             await admin.add_agency(conn, code=code, name=code, kind=kind, now=clock.now(), actor="bench")

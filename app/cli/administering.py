@@ -26,6 +26,10 @@ def find_database(settings: Settings) -> Addresses:
     folder = settings.data_dir / "postgresql"
     try:
         return database.addresses(settings)
+    except ModuleNotFoundError:
+        raise Failure(
+            "the embedded PostgreSQL is not part of this installation", "Set RUJUKAN_DATABASE_URL.", code=Code.failed
+        ) from None
     except (subprocess.SubprocessError, AssertionError, RuntimeError) as error:
         raise Failure(
             f"the embedded PostgreSQL in {folder} does not start: {type(error).__name__}",
@@ -63,5 +67,5 @@ async def administer(settings: Settings) -> AsyncIterator[Administration]:
         found = await prepared(settings, clock)
     else:
         found = database.addresses(settings)
-    async with database.connection(found.admin) as conn:
+    async with database.connection(found.of("admin")) as conn:
         yield Administration(conn, clock.now())

@@ -7,6 +7,7 @@ import stat
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final, Literal
 
 import asyncpg
@@ -140,18 +141,21 @@ async def of_database(settings: Settings, found: Addresses, clock: Clock) -> Asy
         return
     yield Finding("migrations", "ok", f"at the newest, {at}")
     for role in NEEDS:
-        yield await _of_role(found, role)
-    for check in (_of_partitions, _of_outbox):
+        if getattr(found, role) is not None:
+            yield await _of_role(found, role)
+    if found.worker is None:
+        yield Finding("worker", "ok", "not this process's: its jobs run apart, and are looked at there")
+        return
+    for name, check in (
+        ("worker", _of_partitions),
+        ("worker", _of_outbox),
+        ("signing keys", partial(_of_signing_keys, settings)),
+    ):
         try:
             async with connection(found.worker) as conn:
                 yield await check(conn, clock.now())
         except Exception as error:
-            yield _failed("worker", error)
-    try:
-        async with connection(found.admin) as conn:
-            yield await _of_signing_keys(settings, conn, clock.now())
-    except Exception as error:
-        yield _failed("signing keys", error)
+            yield _failed(name, error)
 
 
 def _of_clock(differs: timedelta) -> Finding:

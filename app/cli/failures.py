@@ -10,7 +10,7 @@ import asyncpg
 import httpx
 
 from app.client import TokenRefusedError
-from app.foundation.database import UNREACHABLE
+from app.foundation.database import UNREACHABLE, MissingAddress
 from app.foundation.keyring import KeyringUnusable
 from app.foundation.settings import UnsafeSettings
 from auth.admin import (
@@ -83,6 +83,8 @@ def explain(error: Exception) -> Failure | None:
         return Failure(f"production refuses to run like this:{listed}", code=Code.failed)
     if isinstance(error, KeyringUnusable):
         return Failure(str(error), remedy_of(error), code=Code.failed)
+    if isinstance(error, MissingAddress):
+        return Failure(str(error), "docs/running.md says which process needs which.", code=Code.failed)
     if isinstance(error, TokenRefusedError):
         return Failure(
             f"the exchange gives no token: {error}",

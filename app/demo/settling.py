@@ -43,7 +43,7 @@ async def settle_in(
     if where.owner is not None:
         async with connection(where.owner) as owner:
             await queries.remember_proofs_from(owner, at)
-    async with connection(where.admin) as conn, conn.transaction():
+    async with connection(where.of("admin")) as conn, conn.transaction():
         known = {agency.code for agency in await admin.list_agencies(conn)}
         for agency in agencies:
             if agency["code"] not in known:

@@ -39,20 +39,24 @@ UNREACHABLE: tuple[type[Exception], ...] = (
 """What asyncpg and the socket raise while the database is down, restarting or full. The request may or may not have taken effect."""
 
 
+class MissingAddress(LookupError):
+    """The deployment gives this process no URL for a role, on purpose or by mistake."""
+
+
 @dataclass(frozen=True)
 class Addresses:
     """Where each role finds the database (libpq URLs)."""
 
     app: str
-    worker: str
-    admin: str
+    worker: str | None
+    admin: str | None
     owner: str | None
 
     def of(self, role: Role) -> str:
-        """Return the URL for `role`. Raises `LookupError` if the deployment gives this process none."""
+        """Return the URL for `role`. Raises `MissingAddress` if the deployment gives this process none."""
         url: str | None = getattr(self, role)
         if url is None:
-            raise LookupError(f"RUJUKAN_DATABASE_{role.upper()}_URL is not set")
+            raise MissingAddress(f"RUJUKAN_DATABASE_{role.upper()}_URL is not set")
         return url
 
 
@@ -119,8 +123,8 @@ def addresses(settings: Settings) -> Addresses:
 
     return Addresses(
         app=app,
-        worker=other("database_worker_url") or app,
-        admin=other("database_admin_url") or app,
+        worker=other("database_worker_url"),
+        admin=other("database_admin_url"),
         owner=other("database_owner_url"),
     )
 

@@ -41,9 +41,13 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         None, description="PostgreSQL as the role `rujukan_app`. Unset: an embedded PostgreSQL 18 in the data folder."
     )
-    database_worker_url: SecretStr | None = Field(None, description="The same database as the role `rujukan_worker`.")
+    database_worker_url: SecretStr | None = Field(
+        None,
+        description="The same database as the role `rujukan_worker`: for the worker, in its own process or in the service's.",
+    )
     database_admin_url: SecretStr | None = Field(
-        None, description="The same database as the role `rujukan_admin`: agencies, clients, keys (command line)."
+        None,
+        description="The same database as the role `rujukan_admin`: only the command line needs it (agencies, clients, keys).",
     )
     database_owner_url: SecretStr | None = Field(
         None, description="The same database as its owner: only `rujukan migrate` needs it."
@@ -127,10 +131,13 @@ class Settings(BaseSettings):
             reasons.append("RUJUKAN_PUBLIC_URL must be https")
         if self.embedded:
             reasons.append("RUJUKAN_DATABASE_URL must name a PostgreSQL server: the embedded one is for development")
+        if self.worker_in_process and self.database_worker_url is None and not self.embedded:
+            reasons.append(
+                "RUJUKAN_DATABASE_WORKER_URL must be set, or RUJUKAN_WORKER_IN_PROCESS be false where `rujukan worker` runs apart"
+            )
         for name in ("database_url", "database_worker_url", "database_admin_url"):
-            if (url := getattr(self, name)) is None and not self.embedded:
-                reasons.append(f"RUJUKAN_{name.upper()} must be set")
-            elif url is not None and (urlsplit(url.get_secret_value()).username or "postgres") == "postgres":
+            url = getattr(self, name)
+            if url is not None and (urlsplit(url.get_secret_value()).username or "postgres") == "postgres":
                 reasons.append(f"RUJUKAN_{name.upper()} must log in as a role of its own, not as a superuser")
         if self.keyring_file is None:
             reasons.append("RUJUKAN_KEYRING_FILE must name a keyset that is kept and backed up apart from the database")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from pathlib import Path
 
 import fastapi_offline
@@ -28,6 +29,7 @@ def _page(title: str, body: str, *, scripts: str = "") -> Response:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{html.escape(title)}</title>
+<link rel="icon" href="/static/rujukan.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/static/rujukan.css">
 {scripts}
 </head>
@@ -37,6 +39,11 @@ def _page(title: str, body: str, *, scripts: str = "") -> Response:
         media_type="text/html; charset=utf-8",
         headers={"Content-Security-Policy": _POLICY, "X-Frame-Options": "DENY"},
     )
+
+
+def _prose(text: str) -> str:
+    """Return a paragraph as HTML; what stands in backticks is code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
 def static_files() -> dict[str, StaticFiles]:
@@ -75,7 +82,7 @@ async def problem(name: str) -> Response:
     found = next((each for each in all_problems() if each.type == name), None)
     if found is None:
         raise NotFound
-    paragraphs = "".join(f"<p>{html.escape(part)}</p>" for part in found.page().split("\n\n"))
+    paragraphs = "".join(f"<p>{_prose(part)}</p>" for part in found.page().split("\n\n"))
     return _page(
         f"Rujukan: {found.title}",
         f"<main><h1>{html.escape(found.title)}</h1><p lang='id'>{html.escape(found.title_id)}</p>"

@@ -12,6 +12,8 @@ from schemas.text import AgencyCode
 
 MAX_DEPTH: Final = 8
 MAX_BYTES: Final = 64 * 1024
+MAX_INTEGER: Final = 2**53 - 1
+"""What every reader of JSON keeps exactly (RFC 7493 §2.2); a longer number would come out as another."""
 
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -38,7 +40,12 @@ def _acceptable(extensions: dict[str, dict[str, Any]]) -> dict[str, dict[str, An
         elif isinstance(value, float):
             if not math.isfinite(value):
                 raise PydanticCustomError("extensions_number", "JSON has no infinity and no NaN")
-        elif value is not None and not isinstance(value, int):
+        elif isinstance(value, int):
+            if abs(value) > MAX_INTEGER:
+                raise PydanticCustomError(
+                    "extensions_number", "A whole number is at most 2^53 - 1; write longer ones as text"
+                )
+        elif value is not None:
             raise PydanticCustomError("extensions_value", "Extensions are plain JSON")
     if len(json.dumps(extensions, ensure_ascii=False, separators=(",", ":")).encode()) > MAX_BYTES:
         raise PydanticCustomError("extensions_size", "Extensions have at most 64 KB of JSON")

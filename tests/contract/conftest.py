@@ -24,6 +24,7 @@ from app.foundation.database import Addresses
 from app.foundation.keyring import Keyring
 from app.foundation.settings import Settings
 from app.main import create_app
+from app.serving import configure
 from auth import admin
 from auth.scopes import Scope
 from tests.conftest import clone
@@ -89,26 +90,16 @@ def served(
     template: Addresses, tmp_path_factory: pytest.TempPathFactory, loop: asyncio.AbstractEventLoop
 ) -> Iterator[Served]:
     """A server on a free port, with its worker."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    listening = socket.create_server(("127.0.0.1", 0))
+    port = listening.getsockname()[1]
     folder: Path = tmp_path_factory.mktemp("served")
     settings = Settings(public_url=f"http://127.0.0.1:{port}", port=port, data_dir=folder, database_pool_size=6)
     addresses = loop.run_until_complete(
         clone(template, f"served_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{secrets.token_hex(3)}")
     )
     clients = loop.run_until_complete(_register(addresses, settings, Keyring.open(settings.keyring_path, create=True)))
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(settings, where=addresses),
-            host="127.0.0.1",
-            port=port,
-            log_level="warning",
-            access_log=False,
-            timeout_graceful_shutdown=3,
-        )
-    )
-    thread = threading.Thread(target=server.run, daemon=True)
+    server = uvicorn.Server(configure(create_app(settings, where=addresses), grace=3))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     while not server.started:
         time.sleep(0.05)

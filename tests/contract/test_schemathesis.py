@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+import zlib
 from typing import Any
 
 import requests
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import CHECKS
+from schemathesis.generation.meta import TestPhase
 
 from app.foundation.settings import Settings
 from app.main import create_app
 from tests.contract.conftest import Proof, Served
 
 BUDGET = 8
-"""Examples an operation; the whole stays under two minutes."""
+"""Generated examples an operation, after those that cover each keyword of its schemas."""
+LARGE = ("send_referral", "offer_transfer", "amend_transfer")
+"""Operations that take a whole record. Covering its schema takes thousands of requests: that is done once, at `amend_referral`."""
+ONE_IN = 8
+"""Of those thousands, chosen by what they say and so the same in every run."""
 
 
 RULES = {
@@ -25,8 +31,12 @@ RULES = {
     # RFC 6585 §3 has a status of its own for a missing If-Match
     "missing_required_header": {"expected-statuses": ["400", "401", "403", "404", "422", "428"]},
 }
+CONFIG = {
+    "checks": RULES,
+    "operations": [{"include-operation-id": list(LARGE), "phases": {"coverage": {"enabled": False}}}],
+}
 schema = schemathesis.openapi.from_dict(
-    json.loads(json.dumps(create_app(Settings()).openapi())), config=schemathesis.Config.from_dict({"checks": RULES})
+    json.loads(json.dumps(create_app(Settings()).openapi())), config=schemathesis.Config.from_dict(CONFIG)
 )
 
 
@@ -37,9 +47,17 @@ def _waits(value: Any) -> bool:
         return False
 
 
+def _left_out(case: Any) -> bool:
+    if case.operation.definition.raw["operationId"] != "amend_referral" or case.meta.phase.name != TestPhase.COVERAGE:
+        return False
+    return bool(zlib.crc32(repr(case.body).encode()) % ONE_IN)
+
+
 @schema.parametrize()
 @settings(max_examples=BUDGET, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 def test_answers_as_the_document_says(case: Any, served: Served, loop: asyncio.AbstractEventLoop) -> None:
+    if _left_out(case):
+        return
     if case.path == "/v1/events" and _waits(case.query.get("wait")):
         case.query["wait"] = 0.1
     session = requests.Session()

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from schemas import base, text
 from schemas.record import SECTION_MODELS
 from schemas.record.contact import Channel
+from schemas.record.extensions import MAX_INTEGER
 from schemas.record.identity import Birth, Document
 from schemas.record.location import Address
 from schemas.record.needs import NeedsSection
@@ -144,7 +145,11 @@ _REPAIRS: dict[type[BaseModel], Any] = {
 }
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | free_text,
+    st.none()
+    | st.booleans()
+    | st.integers(-MAX_INTEGER, MAX_INTEGER)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | free_text,
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(free_text, inner, max_size=2),
     max_leaves=5,
 )

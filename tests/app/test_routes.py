@@ -1,0 +1,225 @@
+"""Every route declares its guard, what it reads of the headers, and nothing that would block the loop."""
+
+from __future__ import annotations
+
+import inspect
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi.dependencies.models import Dependant
+from fastapi.params import Header
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
+from starlette.middleware.base import BaseHTTPMiddleware
+
+from app import dependencies
+from app.client import ExchangeClient
+from app.exchange.cases.lifecycle import CASE
+from app.exchange.lifecycle import Lifecycle, Move
+from app.exchange.referrals.lifecycle import REFERRAL
+from app.exchange.transfers.lifecycle import TRANSFER
+from app.foundation.http import StrictRoute
+from app.foundation.settings import Settings
+from app.main import create_app
+from auth import guard
+from auth.scopes import Scope
+from tests.makers import records
+
+PUBLIC = {
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/oauth-protected-resource",
+    "/oauth2/token",
+    "/oauth2/jwks",
+    "/openapi.json",
+    "/docs",
+    "/problems",
+    "/problems/{name}",
+    "/static",
+    "/static/swagger",
+    "/healthz",
+    "/readyz",
+}
+"""Everything that answers without a token, and why it may: it says how to get one, what there is, or that the process lives."""
+
+NO_SCOPE = {"read_me"}
+"""What a token of any scope may ask."""
+OF_CASES = ("/v1/cases", "/v1/referrals", "/v1/transfers")
+
+APP = create_app(Settings())
+CONTEXTS = list(iter_route_contexts(APP.routes))
+GUARDED = [route for route in CONTEXTS if str(route.path).startswith("/v1/")]
+
+
+def named(route: RouteContext) -> str:
+    return f"{'/'.join(sorted(route.methods or ()))} {route.path}"
+
+
+def tree(dependant: Dependant) -> Iterator[Dependant]:
+    yield dependant
+    for each in dependant.dependencies:
+        yield from tree(each)
+
+
+def calls(route: RouteContext) -> set[Any]:
+    return {each.call for each in tree(route.dependant)}
+
+
+def headers(route: RouteContext) -> set[str]:
+    """The headers the route cannot do without."""
+    return {
+        field.alias.lower()
+        for each in tree(route.dependant)
+        for field in each.header_params
+        if isinstance(field.field_info, Header) and field.field_info.is_required()
+    }
+
+
+def scopes(route: RouteContext) -> set[str] | None:
+    """The scopes of the route's guard, or None if it has none."""
+    found = [
+        each
+        for each in tree(route.dependant)
+        if getattr(each.call, "__module__", "") == guard.__name__
+        and each.call.__qualname__ == "requires.<locals>.guard"
+    ]
+    assert len(found) <= 1, "one guard a route"
+    return {str(scope) for scope in found[0].own_oauth_scopes or ()} if found else None
+
+
+every_route = pytest.mark.parametrize("route", GUARDED, ids=named)
+
+
+class TestWhatIsPublic:
+    def test_is_only_what_stands_in_the_list(self):
+        assert {str(route.path) for route in CONTEXTS if route not in GUARDED} == PUBLIC
+
+    def test_has_no_guard_and_reaches_no_case(self):
+        for route in CONTEXTS:
+            if route not in GUARDED and hasattr(route, "dependant"):
+                assert scopes(route) is None
+                assert not calls(route) & {dependencies._caller_connection, dependencies._case_connection}
+
+
+class TestEveryGuardedRoute:
+    @every_route
+    def test_declares_its_scopes(self, route):
+        found = scopes(route)
+        assert found is not None
+        assert found <= {str(scope) for scope in Scope}
+        assert (found == set()) == (route.name in NO_SCOPE)
+
+    @every_route
+    def test_uses_up_the_proof_through_one_connection(self, route):
+        both = {dependencies._caller_connection, dependencies._case_connection}
+        assert len(calls(route) & both) == 1
+
+    @every_route
+    def test_names_who_acts_if_it_is_about_a_case(self, route):
+        about_a_case = str(route.path).startswith(OF_CASES)
+        assert (dependencies._case_connection in calls(route)) == about_a_case
+        assert ("rujukan-actor" in headers(route)) == about_a_case
+
+    @every_route
+    def test_needs_a_key_to_be_repeated_by_if_it_changes_anything(self, route):
+        assert ("idempotency-key" in headers(route)) == ("POST" in route.methods)
+
+    @every_route
+    def test_reads_and_posts_and_nothing_else(self, route):
+        assert route.methods in ({"GET"}, {"POST"})
+
+    @every_route
+    def test_writes_by_another_scope_than_it_reads_by(self, route):
+        ending = ".write" if "POST" in route.methods else ".read"
+        assert all(scope.endswith(ending) for scope in scopes(route))
+
+    @every_route
+    def test_reads_strict_json(self, route):
+        assert isinstance(route.original_route, StrictRoute)
+
+
+MOVES = [(lifecycle, move) for lifecycle in (CASE, REFERRAL, TRANSFER) for move in lifecycle.moves if move.served]
+CREATED = {"open_case", "send", "offer"}
+BY_NOBODY = {"absorb", "expire"}
+"""Made by another move or by the clock."""
+
+
+class TestMoves:
+    @pytest.mark.parametrize(
+        ("lifecycle", "move"),
+        [pair for pair in MOVES if pair[1].event not in CREATED | BY_NOBODY],
+        ids=lambda value: value.name if isinstance(value, Lifecycle) else value.event,
+    )
+    def test_needs_the_version_it_was_decided_on_if_the_table_says_so(self, lifecycle: Lifecycle, move: Move):
+        path = f"/v1/{lifecycle.name}s/{{{lifecycle.name}_id}}/{records.PATHS.get(move.event, move.event)}"
+        (route,) = [route for route in GUARDED if route.path == path]
+        assert ("if-match" in headers(route)) == move.versioned
+
+    def test_every_path_below_a_referral_or_transfer_is_a_move_of_its_table(self):
+        served = {records.PATHS.get(move.event, move.event) for _, move in MOVES}
+        below = [str(route.path).split("/") for route in GUARDED if str(route.path).count("/") == 4]
+        moves = {parts[4] for parts in below if parts[2] in ("referrals", "transfers")}
+        assert moves <= served
+        assert moves >= {"accept", "confirm-handover"}
+
+
+class TestNothingBlocks:
+    @pytest.mark.parametrize("route", [route for route in CONTEXTS if hasattr(route, "dependant")], ids=named)
+    def test_no_endpoint_and_no_dependency_is_synchronous(self, route):
+        for call in calls(route):
+            running = call if inspect.isfunction(call) else type(call).__call__
+            assert inspect.iscoroutinefunction(running) or inspect.isasyncgenfunction(running), call
+
+    def test_no_middleware_copies_the_body(self):
+        assert APP.user_middleware
+        assert not [each for each in APP.user_middleware if issubclass(each.cls, BaseHTTPMiddleware)]
+
+
+def asked(route: RouteContext) -> tuple[str, str, dict[str, str]]:
+    """A request to the route whose every header is in order."""
+    (method,) = route.methods or ()
+    path = str(route.path)
+    for name in ("case_id", "referral_id", "transfer_id"):
+        path = path.replace(f"{{{name}}}", str(uuid.uuid4()))
+    path = path.replace("{code}", "police")
+    return method, path, {"Rujukan-Actor": "officer-7", "Idempotency-Key": str(uuid.uuid4()), "If-Match": '"1"'}
+
+
+class TestWhoIsLetIn:
+    @every_route
+    async def test_without_a_token_nobody(self, world, route):
+        method, path, sent = asked(route)
+        reply = await world.exchange.http.request(method, path, headers=sent)
+        assert (reply.status_code, reply.json()["type"]) == (401, "/problems/unauthenticated")
+        assert reply.headers["WWW-Authenticate"].startswith("DPoP ")
+
+    @pytest.mark.parametrize("route", [route for route in GUARDED if route.name not in NO_SCOPE], ids=named)
+    async def test_with_every_scope_but_its_own_nobody(self, world, route):
+        needed = scopes(route)
+        others = " ".join(str(scope) for scope in Scope if str(scope) not in needed)
+        officer = world.police.client
+        client = ExchangeClient(officer.credentials, scope=others, clock=world.exchange.clock, http=world.exchange.http)
+        method, path, sent = asked(route)
+        reply = await client.request(method, path, json={} if method == "POST" else None, headers=sent)
+        assert (reply.status_code, reply.json()["type"]) == (403, "/problems/insufficient-scope")
+        assert reply.json()["scopes"] == sorted(needed)
+        challenge = reply.headers["WWW-Authenticate"]
+        assert 'error="insufficient_scope"' in challenge
+        assert f'scope="{" ".join(sorted(needed))}"' in challenge
+        (refusal,) = await world.refusals()
+        assert (refusal["outcome"], refusal["client_id"]) == ("insufficient_scope", "police-system")
+
+    @pytest.mark.parametrize("route", [route for route in GUARDED if "GET" in route.methods], ids=named)
+    async def test_no_proof_is_taken_twice(self, world, route):
+        method, path, sent = asked(route)
+        sent |= await world.police.client.authorization(method, path)
+        first = await world.exchange.http.request(method, path, headers=sent)
+        assert first.status_code in (200, 404)
+        again = await world.exchange.http.request(method, path, headers=sent)
+        assert (again.status_code, again.json()["type"]) == (401, "/problems/dpop-proof-replayed")
+
+
+def test_an_operation_is_a_function_of_the_same_name():
+    for route in CONTEXTS:
+        if isinstance(route.original_route, APIRoute):
+            assert route.name == route.endpoint.__name__
