@@ -50,9 +50,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if os.environ.get("PYTEST_XDIST_WORKER") or "PYTEST_DEBUG_TEMPROOT" in os.environ:
         return
     root = tempfile.mkdtemp(prefix="rujukan-tests-")
-    os.chmod(root, 0o755)  # noqa: S103 -- the embedded database runs as another user
+    os.chmod(root, 0o755)
     os.environ["PYTEST_DEBUG_TEMPROOT"] = root
-    atexit.register(shutil.rmtree, root, ignore_errors=True)  # after the embedded database, registered later, has stopped
+    atexit.register(
+        shutil.rmtree, root, ignore_errors=True
+    )  # after the embedded database, registered later, has stopped
 
 
 @contextmanager

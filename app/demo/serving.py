@@ -17,6 +17,7 @@ from fastapi import FastAPI
 
 from app.demo.systems import DemoError
 from app.foundation.settings import Settings
+from app.serving import configure
 
 GRACE = 3
 """Seconds that requests in flight are given to end."""
@@ -56,7 +57,7 @@ def listen(settings: Settings) -> socket.socket:
 
 
 def log_to(path: Path) -> None:
-    """Send the server's log, with a line for each request, to a file of its own: the terminal is for the cases."""
+    """Send the server's log to a file of its own: the terminal is for the cases."""
     handler = logging.StreamHandler(os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a"))
     handler.setFormatter(_Discreet("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
@@ -67,17 +68,7 @@ def log_to(path: Path) -> None:
 @asynccontextmanager
 async def served(service: FastAPI, listening: socket.socket) -> AsyncIterator[None]:
     """Serve for the block. Raises `DemoError` if the service does not start."""
-    server = _Server(
-        uvicorn.Config(
-            service,
-            http="httptools",
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            server_header=False,
-            timeout_graceful_shutdown=GRACE,
-        )
-    )
+    server = _Server(configure(service, grace=GRACE))
     task = asyncio.create_task(server.serve(sockets=[listening]), name="server")
     try:
         while not server.started:

@@ -28,6 +28,7 @@ class Listener:
         self._waiting: dict[UUID, set[asyncio.Event]] = {}
         self._task: asyncio.Task[None] | None = None
         self.closing = False
+        self.connected = False
 
     def start(self) -> None:
         """Begin to listen."""
@@ -57,11 +58,13 @@ class Listener:
             try:
                 conn.add_termination_listener(lambda _, gone=gone: gone.set())
                 await conn.add_listener(queries.CHANNEL, self._notified)
+                self.connected = True
                 self._wake(None)  # something may have come while nobody listened
                 await gone.wait()
             except UNREACHABLE as error:
                 log.warning("feed listener lost its connection: %s", type(error).__name__)
             finally:
+                self.connected = False
                 with suppress(Exception):
                     await conn.close(timeout=1)
 
@@ -116,6 +119,8 @@ async def events_after(
                 agency = snapshot.agencies.get(db.agency_id)
                 if client is None or not client.active or agency is None or not agency.active:
                     return []
+                if not listener.connected:
+                    break
     finally:
         listener.leave(db.agency_id, event)
 

@@ -18,6 +18,13 @@ from schemas.exchange.common import Limit, Moved
 Role = Annotated[
     str, Query(pattern="^(sender|receiver)$", description="As whom: `receiver` (what came) or `sender` (what went).")
 ]
+RoleOrLead = Annotated[
+    str,
+    Query(
+        pattern="^(sender|receiver|lead)$",
+        description="As whom: `receiver` (what came), `sender` (what went), or `lead` (all of one case, with `case_id`, also what others sent).",
+    ),
+]
 States = Annotated[
     list[str] | None, Query(max_length=15, description="Only these states; repeat the parameter for several.")
 ]

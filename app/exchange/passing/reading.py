@@ -85,6 +85,8 @@ async def page(
     """Return a page of envelopes and the address of the next; nothing is decrypted."""
     if states and not set(states) <= set(lifecycle.states):
         raise InvalidRequest([{"parameter": "state", "code": "unknown_state"}])
+    if role == "lead" and case_id is None:
+        raise InvalidRequest([{"parameter": "case_id", "code": "missing"}])
     path = f"/v1/{lifecycle.name}s"
     filters = {
         "role": role,
@@ -124,7 +126,7 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
         row = await queries.find(tx, lifecycle.name, subject_id)
         if row is None:
             raise NotFound
-        is_sender = row["sender_id"] == db.agency_id
+        is_sender, is_receiver = row["sender_id"] == db.agency_id, row["receiver_id"] == db.agency_id
         version = await read_version(tx, row["version_id"])
         disclosures = await queries.disclosures_of(tx, subject_id, row["version_id"])
         moves = await queries.moves_of(tx, subject_id)
@@ -143,9 +145,10 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
             row["case_id"],
             json.text({"sections": shown, "preview": preview is not None, "purpose": row["purpose"]}),
         )
-        if not is_sender and row["first_read_at"] is None:
+        if is_receiver and row["first_read_at"] is None:
             await queries.note_reading(tx, lifecycle.name, subject_id, db.at)
-    state_only = is_sender and back_state_only(AgencyKind(db.caller.agency.kind))
+    is_party = is_sender or is_receiver  # else the lead, who learns how it stands
+    state_only = not is_party or (is_sender and back_state_only(AgencyKind(db.caller.agency.kind)))
     said = {
         move["event"]: _said(db, move)
         for move in moves
@@ -161,8 +164,8 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
         else None,
         "disclosures": [_disclosure(db, row, each) for each in disclosures],
         "withheld": in_order(set(row["sections"]) - set(shown), SECTIONS),
-        "acceptance": _acceptance(db, row, said.get("accept"), is_sender=is_sender),
-        "ending": _ending(said, state_only=state_only) if row["ended_at"] else None,
+        "acceptance": _acceptance(db, row, said.get("accept"), is_receiver=is_receiver) if is_party else None,
+        "ending": _ending(said, state_only=state_only) if row["ended_at"] and is_party else None,
         "history": [_history(db, each) for each in moves if not (state_only and each["event"] == "record_service")],
     }
     if lifecycle.name == "referral":
@@ -229,11 +232,11 @@ def _said(db: Acting, move: asyncpg.Record) -> Document:
     return said
 
 
-def _acceptance(db: Acting, row: asyncpg.Record, said: Document | None, *, is_sender: bool) -> Document | None:
+def _acceptance(db: Acting, row: asyncpg.Record, said: Document | None, *, is_receiver: bool) -> Document | None:
     if said is None:
         return None
     point = db.directory.service_points.get(row["service_point_id"])
-    hidden = point is None or (point.confidential and is_sender)
+    hidden = point is None or (point.confidential and not is_receiver)
     return {
         "ready_to_receive_from": said["ready_to_receive_from"],
         "service_point": None if hidden or point is None else point.name,

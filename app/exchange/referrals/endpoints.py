@@ -59,7 +59,7 @@ async def send_referral(
 async def list_referrals(
     caller: CanRead,
     db: CaseConnection,
-    role: http.Role = "receiver",
+    role: http.RoleOrLead = "receiver",
     state: http.States = None,
     urgency: http.Urgencies = None,
     case: http.CaseFilter = None,
@@ -67,7 +67,7 @@ async def list_referrals(
     cursor: http.Cursor = None,
     limit: http.PageLimit = 50,
 ) -> Response:
-    """List referrals that came to the caller's agency, or went from it. Envelopes only: nothing about the person."""
+    """List referrals that came to the caller's agency or went from it, or all of a case it leads. Envelopes only: nothing about the person."""
     found = await page(
         db,
         REFERRAL,

@@ -498,8 +498,8 @@ BEGIN
     IF v_state IS NULL THEN
         RAISE EXCEPTION 'nothing here' USING ERRCODE = 'RJ404';
     END IF;
-    v_party := CASE a.agency WHEN v_sender THEN 'sender' ELSE 'receiver' END;
-    IF v_state = ANY (p_from) AND p_party IN (v_party, 'either') THEN
+    v_party := CASE a.agency WHEN v_sender THEN 'sender' WHEN v_receiver THEN 'receiver' ELSE 'lead' END;
+    IF v_state = ANY (p_from) AND (p_party = v_party OR (p_party = 'either' AND v_party <> 'lead')) THEN
         IF v_version IS DISTINCT FROM p_seen AND p_seen IS NOT NULL THEN
             RAISE EXCEPTION 'stale' USING ERRCODE = 'RJ412', DETAIL = jsonb_build_object('state', v_state, 'version', v_version)::text;
         END IF;

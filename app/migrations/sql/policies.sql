@@ -26,6 +26,8 @@ END $$;
 CREATE POLICY parties ON referral TO rujukan_app
     USING (sender_id = (SELECT current_agency()) OR receiver_id = (SELECT current_agency()))
     WITH CHECK (sender_id = (SELECT current_agency()) OR receiver_id = (SELECT current_agency()));
+-- the lead answers for the case: it sees who has been asked and how that stands, also by others; the content stays with its parties
+CREATE POLICY seen_by_lead ON referral FOR SELECT TO rujukan_app USING (is_lead(case_id));
 CREATE POLICY parties ON transfer TO rujukan_app
     USING (sender_id = (SELECT current_agency()) OR receiver_id = (SELECT current_agency()))
     WITH CHECK (sender_id = (SELECT current_agency()) OR receiver_id = (SELECT current_agency()));

@@ -26,6 +26,12 @@ BEGIN
                 AND (p_case IS NULL OR case_id = p_case)
                 ORDER BY id DESC LIMIT p_limit;
         END IF;
+    ELSIF p_role = 'lead' THEN
+        RETURN QUERY SELECT * FROM {table} WHERE case_id = p_case AND is_lead(p_case)
+            AND id < coalesce(p_after_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+            AND (p_updated_since IS NULL OR updated_at >= p_updated_since)
+            AND (p_states IS NULL OR state = ANY (p_states)) AND (p_urgency IS NULL OR urgency = ANY (p_urgency))
+            ORDER BY id DESC LIMIT p_limit;
     ELSE
         IF p_updated_since IS NOT NULL THEN
             RETURN QUERY SELECT * FROM {table} WHERE sender_id = a.agency AND updated_at >= p_updated_since

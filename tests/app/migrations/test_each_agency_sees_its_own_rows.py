@@ -29,18 +29,18 @@ def expected(rows: Rows, me: UUID) -> dict[str, list[asyncpg.Record]]:
         row["case_id"] for row in rows["case_lead"] if row["agency_id"] == me
     }
     led = {row["id"] for row in rows["case_file"] if row["lead_id"] == me}
-    shown = {d["version_id"] for d in rows["disclosure"] if d["receiver_id"] == me and not d["closed_at"]}
+    shown = {d["version_id"] for d in rows["disclosure"] if party(d, me) and not d["closed_at"]}
     opened = {
         d["version_id"] for d in rows["disclosure"] if d["receiver_id"] == me and d["opened_at"] and not d["closed_at"]
     }
-    referrals = {row["id"] for row in mine if "needs_hash" in dict(row)}
+    referrals = {row["id"] for row in rows["referral"] if party(row, me) or row["case_id"] in led}
     sees: dict[str, Callable[[asyncpg.Record], bool]] = {
         "case_file": lambda row: row["id"] in cases,
         "case_lead": lambda row: row["agency_id"] == me or row["case_id"] in led,
         "consent": lambda row: row["author_id"] == me or row["case_id"] in led,
         "record_version": lambda row: row["author_id"] == me or row["id"] in shown,
         "record_content": lambda row: row["author_id"] == me or row["version_id"] in opened,
-        "referral": lambda row: party(row, me),
+        "referral": lambda row: row["id"] in referrals,
         "transfer": lambda row: party(row, me),
         "disclosure": lambda row: party(row, me),
         "move": lambda row: (

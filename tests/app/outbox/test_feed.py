@@ -112,7 +112,7 @@ class TestPositions:
         one, other = [await asyncpg.connect(world.exchange.addresses.worker) for _ in range(2)]
         async with one.transaction():
             assert await sequence(one, 100) == 1
-            assert await sequence(other, 100) == 0
+            assert await asyncio.wait_for(sequence(other, 100), 5) == 0, "it does not wait for its turn either"
         assert await sequence(other, 100) == 0, "nothing is left"
         assert [each["position"] for each in await events(world.iom)] == [1]
         await one.close()
