@@ -20,8 +20,8 @@ from app.dependencies import MISSING_HEADERS
 from app.exchange.agencies import endpoints as agencies
 from app.exchange.cases import endpoints as cases
 from app.exchange.consents import endpoints as consents
+from app.exchange.passing.refusals import log_refusal
 from app.exchange.referrals import endpoints as referrals
-from app.exchange.refusals import log_refusal
 from app.exchange.transfers import endpoints as transfers
 from app.foundation import http, migrate
 from app.foundation.clock import Clock

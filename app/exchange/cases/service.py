@@ -8,10 +8,10 @@ from uuid import UUID
 import asyncpg
 
 from app.dependencies import Acting, Key, occurred
-from app.exchange import refusals
 from app.exchange.cases import queries
 from app.exchange.cases.lifecycle import CASE
 from app.exchange.lifecycle import Party
+from app.exchange.passing import refusals
 from app.exchange.passing.reading import agency_ref
 from app.exchange.passing.service import moved, unless_repeated
 from app.foundation import json

@@ -8,9 +8,9 @@ from uuid import UUID
 import asyncpg
 
 from app.dependencies import Acting, Key
-from app.exchange import refusals
 from app.exchange.cases.queries import case_by_id
 from app.exchange.consents import queries
+from app.exchange.passing import refusals
 from app.exchange.passing.reading import agency_ref
 from app.exchange.passing.service import consent_detail, consent_for_storage, moved
 from app.foundation.ids import uuid7

@@ -10,9 +10,8 @@ from uuid import UUID
 import asyncpg
 
 from app.dependencies import Acting, Key, occurred
-from app.exchange import refusals
 from app.exchange.lifecycle import Deadline, Lifecycle, Party, Tell, first_reminder
-from app.exchange.passing import problems, queries
+from app.exchange.passing import problems, queries, refusals
 from app.exchange.records.sealing import SealedRecord, in_order, seal
 from app.foundation import json
 from app.foundation.ids import new_reference, uuid7

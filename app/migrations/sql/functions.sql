@@ -1,5 +1,5 @@
 -- What happens in one statement. Each function's first act sets the agency and uses up the request's proof of possession.
--- A refusal is raised with a code of class RJ (app/exchange/refusals.py turns it into a problem) and undoes everything.
+-- A refusal is raised with a code of class RJ (app/exchange/passing/refusals.py turns it into a problem) and undoes everything.
 CREATE TYPE acting AS (
     agency uuid, client text, actor text, request_id text, at timestamptz, proof bytea, proof_until timestamptz
 );

@@ -61,11 +61,14 @@ class TestAnOpenTwin:
         assert {reply.json()["referral_id"] for reply in replies if reply.status_code == 409} == {made}
         assert len((await world.iom.get("/v1/referrals")).json()["items"]) == 1
 
-    async def test_sent_by_another_agency_is_not_given_away(self, world: World) -> None:
-        """The police and a holder refer to the same receiver: the second is refused, without the id of what it may not see."""
+    async def test_sent_by_another_agency_is_named_to_the_lead_alone(self, world: World) -> None:
+        """The police lead and see all referrals of the case; a holder learns that there is a twin, and not which."""
         held = await world.accepted(receiver="iom", bases=[records.legal_basis(onward=True)])
-        await world.send(sender="iom", receiver="lpsk", case_id=held.case_id)
+        by_holder = await world.send(sender="iom", receiver="lpsk", case_id=held.case_id)
         reply = await world.police.post("/v1/referrals", again(held.case_id, "lpsk"))
+        assert (reply.status_code, reply.json()["referral_id"]) == (409, by_holder.id)
+        await world.send(receiver="sentra", case_id=held.case_id)
+        reply = await world.iom.post("/v1/referrals", again(held.case_id, "sentra"))
         assert (reply.status_code, reply.json()["referral_id"]) == (409, None)
 
 
