@@ -97,7 +97,7 @@ def serving(
         **(env or {}),
     }
     process = subprocess.Popen(
-        command or (sys.executable, "-m", "benchmarks.serve"), env=environment, stdout=subprocess.DEVNULL
+        command or (sys.executable, "-m", "app.cli", "serve", "--no-worker"), env=environment, stdout=subprocess.DEVNULL
     )
     try:
         for _ in range(200):

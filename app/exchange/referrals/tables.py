@@ -24,7 +24,7 @@ class ReferralRow(SQLModel, table=True):
         Index("referral_sender", "sender_id", "id"),
         Index("referral_sender_updated", "sender_id", "updated_at", "id"),
         Index("referral_sender_open", "sender_id", "id", postgresql_where=text(_OPEN)),
-        Index("referral_case", "case_id"),
+        Index("referral_id", "id", postgresql_using="hash"),
         Index("referral_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
     )
 

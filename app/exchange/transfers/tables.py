@@ -25,7 +25,7 @@ class TransferRow(SQLModel, table=True):
         Index("transfer_sender", "sender_id", "id"),
         Index("transfer_sender_updated", "sender_id", "updated_at", "id"),
         Index("transfer_sender_open", "sender_id", "id", postgresql_where=text(_OPEN)),
-        Index("transfer_case", "case_id"),
+        Index("transfer_id", "id", postgresql_using="hash"),
         Index("transfer_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
     )
 

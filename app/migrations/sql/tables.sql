@@ -102,8 +102,10 @@ CREATE TABLE referral (
     due_at timestamptz,
     clock text NOT NULL DEFAULT 'ok' CHECK (clock IN ('ok', 'due', 'overdue', 'escalated')),
     clock_step integer NOT NULL DEFAULT 0,
-    PRIMARY KEY (id, case_id)
+    PRIMARY KEY (case_id, id)
 );
+-- by hash: an ordered index on id alone would tempt the planner to walk everybody's rows for one agency's list
+CREATE INDEX referral_id ON referral USING hash (id);
 CREATE UNIQUE INDEX referral_open_twin ON referral (case_id, receiver_id, needs_hash)
     WHERE state IN ('sent', 'received', 'info_requested', 'accepted', 'in_progress', 'on_hold', 'cancel_requested');
 CREATE INDEX referral_receiver ON referral (receiver_id, id);
@@ -114,7 +116,6 @@ CREATE INDEX referral_sender ON referral (sender_id, id);
 CREATE INDEX referral_sender_updated ON referral (sender_id, updated_at, id);
 CREATE INDEX referral_sender_open ON referral (sender_id, id)
     WHERE state IN ('sent', 'received', 'info_requested', 'accepted', 'in_progress', 'on_hold', 'cancel_requested');
-CREATE INDEX referral_case ON referral (case_id);
 CREATE INDEX referral_due ON referral (due_at) WHERE due_at IS NOT NULL;
 
 CREATE TABLE transfer (
@@ -147,8 +148,10 @@ CREATE TABLE transfer (
     due_at timestamptz,
     clock text NOT NULL DEFAULT 'ok' CHECK (clock IN ('ok', 'due', 'overdue', 'escalated')),
     clock_step integer NOT NULL DEFAULT 0,
-    PRIMARY KEY (id, case_id)
+    PRIMARY KEY (case_id, id)
 );
+-- by hash: an ordered index on id alone would tempt the planner to walk everybody's rows for one agency's list
+CREATE INDEX transfer_id ON transfer USING hash (id);
 CREATE UNIQUE INDEX transfer_one_open ON transfer (case_id) WHERE state IN ('offered', 'received', 'info_requested', 'accepted');
 CREATE INDEX transfer_receiver ON transfer (receiver_id, id);
 CREATE INDEX transfer_receiver_updated ON transfer (receiver_id, updated_at, id);
@@ -156,7 +159,6 @@ CREATE INDEX transfer_receiver_open ON transfer (receiver_id, id) WHERE state IN
 CREATE INDEX transfer_sender ON transfer (sender_id, id);
 CREATE INDEX transfer_sender_updated ON transfer (sender_id, updated_at, id);
 CREATE INDEX transfer_sender_open ON transfer (sender_id, id) WHERE state IN ('offered', 'received', 'info_requested', 'accepted');
-CREATE INDEX transfer_case ON transfer (case_id);
 CREATE INDEX transfer_due ON transfer (due_at) WHERE due_at IS NOT NULL;
 
 -- Which sections go to whom, on what basis. One row a basis; every included section is covered by exactly one.
