@@ -36,6 +36,10 @@ CREATE FUNCTION append_log(
 ) RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE v_id uuid := uuidv7();
 BEGIN
+    -- inside a request the entry is the agency's own, or nobody's
+    IF p_agency <> current_agency() THEN
+        RAISE EXCEPTION 'an agency writes no entry for another' USING ERRCODE = 'insufficient_privilege';
+    END IF;
     INSERT INTO log_entry (id, recorded_at, agency_id, client_id, actor, request_id, action, outcome, subject, subject_id, case_id, detail)
     VALUES (v_id, p_at, p_agency, p_client, p_actor, p_request_id, p_action, p_outcome, p_subject, p_subject_id, p_case_id,
             coalesce(p_detail, '{}'));

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 
@@ -222,3 +223,17 @@ class TestTheHistory:
         assert reply.status_code == 422
         assert reply.json()["errors"][0]["pointer"] == "/occurred_at"
         assert (await world.row(sent))["state"] == "sent"
+
+
+class TestAnEntry:
+    async def test_is_not_written_for_another_agency(self, world: World) -> None:
+        conn = await asyncpg.connect(world.exchange.addresses.app)
+        write = "SELECT append_log(now(), $1, 'x', 'x', 'x', 'referral:read', 'done', NULL, NULL, NULL, '{}')"
+        try:
+            await conn.execute("SELECT set_config('rujukan.agency', $1, false)", str(world.ids["iom"]))
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await conn.fetchval(write, world.ids["police"])
+            await conn.fetchval(write, world.ids["iom"])
+        finally:
+            await conn.close()
+        assert await world.owner.fetchval("SELECT count(*) FROM log_entry WHERE client_id = 'x'") == 1
