@@ -1,12 +1,15 @@
-"""How uvicorn serves the exchange: one set of options, and a bound it does not have."""
+"""How uvicorn serves the exchange: one way to take the port, one set of options, and a bound it does not have."""
 
 from __future__ import annotations
 
+import socket
 from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from app.foundation.settings import Settings
 
 MAX_HEAD: Final = 65_536
 """Bytes of a request line and its headers, about: what comes in one read is looked at as a whole."""
@@ -51,3 +54,23 @@ def configure(service: FastAPI, *, grace: int) -> uvicorn.Config:
         server_header=False,
         timeout_graceful_shutdown=grace,
     )
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Take the port before anything is started; who calls early waits until everything is ready. Raises `OSError`."""
+    made = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((settings.host, settings.port))
+        made.listen(2048)
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def reachable(host: str) -> str:
+    """Return `host` as a caller on this machine writes it in a URL."""
+    if host in ("", "0.0.0.0", "::"):  # noqa: S104 -- compared, not listened on
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host

@@ -20,6 +20,7 @@ from rich.text import Text
 from app.cli.failures import Failure
 from app.foundation.clock import Clock
 from app.foundation.settings import Settings
+from app.serving import reachable
 
 ACTOR: Final = re.compile(r"[\x21-\x7e]{1,64}")
 
@@ -51,13 +52,6 @@ def at_port(settings: Settings, port: int) -> Settings:
     if settings.env != "development" or "public_url" in settings.model_fields_set:
         return settings
     return settings.model_copy(update={"public_url": f"http://{reachable(settings.host)}:{port}"})
-
-
-def reachable(host: str) -> str:
-    """Return `host` as a caller on this machine writes it in a URL."""
-    if host in ("", "0.0.0.0", "::"):  # noqa: S104 -- compared, not listened on
-        return "127.0.0.1"
-    return f"[{host}]" if ":" in host else host
 
 
 def clock_of(settings: Settings) -> Clock:

@@ -12,14 +12,14 @@ import typer
 import uvicorn
 from fastapi import FastAPI
 
-from app.cli import logs
 from app.cli.administering import prepared
-from app.cli.common import at_port, clock_of, load_settings, reachable
+from app.cli.common import at_port, clock_of, load_settings
 from app.cli.failures import Code, Failure
+from app.foundation import logs
 from app.foundation.keyring import Keyring
 from app.foundation.settings import Settings
 from app.main import create_app
-from app.serving import configure
+from app.serving import configure, listen, reachable
 from app.worker import Worker
 
 app = typer.Typer()
@@ -102,22 +102,16 @@ class _Server(uvicorn.Server):
 
 
 def _bind(settings: Settings) -> socket.socket:
-    """Take the port before anything is started; who calls early waits until everything is ready."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    """Take the port, or say what to do."""
     try:
-        made.bind((settings.host, settings.port))
-        made.listen(2048)
+        return listen(settings)
     except OSError as error:
-        made.close()
         another = "Is another `rujukan serve` running? " if error.errno == errno.EADDRINUSE else ""
         raise Failure(
             f"cannot listen on {settings.host} port {settings.port}: {error.strerror or error}",
             f"{another}Choose another with --host and --port, or RUJUKAN_HOST and RUJUKAN_PORT.",
             code=Code.failed,
         ) from None
-    return made
 
 
 def _end_normally_when_told() -> None:

@@ -37,6 +37,7 @@ from app.foundation.keyring import Keyring
 from app.foundation.settings import Settings
 from app.main import create_app
 from app.prepare import prepare
+from app.serving import reachable
 from app.worker import Worker
 
 _EARLY: Final = timedelta(hours=6)
@@ -68,15 +69,8 @@ def _at_its_address(settings: Settings, listening: socket.socket) -> Settings:
     """Return the settings with the address at which callers find us, unless one was set; the jobs are ours to run."""
     changed: Document = {"worker_in_process": False}
     if "public_url" not in settings.model_fields_set or settings.port == 0:
-        changed["public_url"] = f"http://{_reachable(settings.host)}:{listening.getsockname()[1]}"
+        changed["public_url"] = f"http://{reachable(settings.host)}:{listening.getsockname()[1]}"
     return settings.model_copy(update=changed)
-
-
-def _reachable(host: str) -> str:
-    """Return `host` as a caller on this machine writes it in a URL."""
-    if host in ("", "0.0.0.0", "::"):  # noqa: S104 -- compared, not listened on
-        return "127.0.0.1"
-    return f"[{host}]" if ":" in host else host
 
 
 async def _until_told(settings: Settings, listening: socket.socket, *, once: bool) -> int:

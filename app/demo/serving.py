@@ -10,25 +10,17 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 
+from app import serving as port
 from app.demo.systems import DemoError
+from app.foundation.logs import Discreet
 from app.foundation.settings import Settings
-from app.serving import configure
 
 GRACE = 3
 """Seconds that requests in flight are given to end."""
-
-
-class _Discreet(logging.Formatter):
-    """Writes no text of an exception, which may hold what a person told us."""
-
-    def formatException(self, ei: Any) -> str:  # noqa: N802 -- the name logging calls
-        """Return the exception's type."""
-        return ei[0].__name__ if ei[0] else "error"
 
 
 class _Server(uvicorn.Server):
@@ -42,24 +34,19 @@ class _Server(uvicorn.Server):
 
 def listen(settings: Settings) -> socket.socket:
     """Take the port. Raises `DemoError` if somebody has it."""
-    made = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET, socket.SOCK_STREAM)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        made.bind((settings.host, settings.port))
-        made.listen(256)
+        return port.listen(settings)
     except OSError as error:
-        made.close()
         raise DemoError(
             f"cannot listen on {settings.host} port {settings.port}: {error.strerror or error}\n"
             "  Is another `rujukan demo` or `rujukan serve` running? Choose another port with RUJUKAN_PORT."
         ) from None
-    return made
 
 
 def log_to(path: Path) -> None:
     """Send the server's log to a file of its own: the terminal is for the cases."""
     handler = logging.StreamHandler(os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a"))
-    handler.setFormatter(_Discreet("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(Discreet("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for name in ("rujukan", "uvicorn"):
         logging.getLogger(name).setLevel(logging.INFO)
@@ -68,7 +55,7 @@ def log_to(path: Path) -> None:
 @asynccontextmanager
 async def served(service: FastAPI, listening: socket.socket) -> AsyncIterator[None]:
     """Serve for the block. Raises `DemoError` if the service does not start."""
-    server = _Server(configure(service, grace=GRACE))
+    server = _Server(port.configure(service, grace=GRACE))
     task = asyncio.create_task(server.serve(sockets=[listening]), name="server")
     try:
         while not server.started:

@@ -16,9 +16,9 @@ from app.cli import PLACES
 from app.cli.api import _harmless, body_of, find_credentials
 from app.cli.common import load_settings
 from app.cli.failures import Code, Failure, explain
-from app.cli.logs import Discreet
 from app.client import Credentials, TokenRefusedError
 from app.foundation.keyring import KeyringUnusable
+from app.foundation.logs import Discreet
 from app.foundation.settings import Settings, UnsafeSettings
 from auth.admin import TakenError, UnknownAgencyError
 from tests.app.cli.conftest import Machine, free_port
