@@ -24,6 +24,8 @@ from auth.guard import CurrentCaller
 from auth.problems import ProofReplayed
 
 PROOF_REPLAYED = "RJ401"
+PATIENCE = 5
+"""Seconds a request waits for a free connection before it is told to try again."""
 LATEST_BACKDATING = timedelta(days=30)
 
 
@@ -55,14 +57,16 @@ class Acting:
     async def one(self, statement: str, *arguments: Any) -> asyncpg.Record:
         """Run one statement whose $1 is `acting` and which sets the agency itself; return its row."""
         try:
-            return await self.pool.fetchrow(statement, self.parameter(), *arguments)
+            async with self.pool.acquire(timeout=PATIENCE) as conn:
+                return await conn.fetchrow(statement, self.parameter(), *arguments)
         except asyncpg.PostgresError as error:
             raise _used_before(error) from error
 
     async def all(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
         """Run one such statement; return its rows."""
         try:
-            rows: list[asyncpg.Record] = await self.pool.fetch(statement, self.parameter(), *arguments)
+            async with self.pool.acquire(timeout=PATIENCE) as conn:
+                rows: list[asyncpg.Record] = await conn.fetch(statement, self.parameter(), *arguments)
         except asyncpg.PostgresError as error:
             raise _used_before(error) from error
         return rows
@@ -70,7 +74,7 @@ class Acting:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """Open a transaction that belongs to the agency; committed at the end of the block, undone by an error."""
-        async with self.pool.acquire() as conn, conn.transaction():
+        async with self.pool.acquire(timeout=PATIENCE) as conn, conn.transaction():
             try:
                 await conn.execute("SELECT begin_acting($1)", self.parameter())
             except asyncpg.PostgresError as error:

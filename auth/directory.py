@@ -32,6 +32,8 @@ from auth.scopes import Scope
 log = logging.getLogger("rujukan.auth")
 POLL_EVERY: Final = 0.3
 FRESH_FOR: Final = 1.0
+PATIENCE: Final = 2.0
+"""Seconds that a look may take, and that a caller waits for one: a database that hangs must not gather callers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ class Directory:
         """Return the present snapshot: at once if it is fresh, else after a look, whose errors pass to the caller."""
         if self._snapshot is not None and time.monotonic() - self._looked_at < FRESH_FOR:
             return self._snapshot
-        async with self._looking:
+        async with asyncio.timeout(PATIENCE), self._looking:
             if self._snapshot is None or time.monotonic() - self._looked_at >= FRESH_FOR:
                 await self._look()
             assert self._snapshot is not None, "a look that does not raise leaves a snapshot"
@@ -160,7 +162,7 @@ class Directory:
         while True:
             await asyncio.sleep(POLL_EVERY)
             try:
-                async with self._looking:
+                async with self._looking, asyncio.timeout(PATIENCE):
                     await self._look()
                 unreachable = False
             except UNREACHABLE as error:

@@ -32,11 +32,19 @@ UNREACHABLE: tuple[type[Exception], ...] = (
     asyncpg.TooManyConnectionsError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.QueryCanceledError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.DiskFullError,
+    asyncpg.OutOfMemoryError,
+    asyncpg.ReadOnlySQLTransactionError,  # a standby, while a failover is under way
     ConnectionError,
     FileNotFoundError,  # the embedded server's socket is gone
     TimeoutError,
 )
-"""What asyncpg and the socket raise while the database is down, restarting or full. The request may or may not have taken effect."""
+"""What asyncpg and the socket raise while the database is down, restarting, full, or asks to try again. The request may or may not have
+taken effect."""
 
 
 class MissingAddress(LookupError):
@@ -136,7 +144,7 @@ async def _nothing_to_reset(_: Connection) -> None:
 async def open_pool(url: str, *, size: int, minimum: int = 1, **options: Any) -> asyncpg.Pool:
     """Open a pool; a released connection costs no round trip."""
     pool: asyncpg.Pool = await asyncpg.create_pool(
-        url, min_size=minimum, max_size=size, reset=_nothing_to_reset, command_timeout=30, timeout=5, **options
+        url, min_size=minimum, max_size=size, reset=_nothing_to_reset, command_timeout=10, timeout=5, **options
     )
     return pool
 

@@ -89,7 +89,8 @@ KINDS: Final[dict[Kind, frozenset[str]]] = {
 }
 
 BACK_STATE_ONLY: Final = _INVESTIGATORS | _AUTHORITIES | {Kind.FOREIGN_MISSION}
-"""These learn, of what they referred, the state, the arrival and the end: no services, no outcomes, no reasons."""
+"""These learn, of what they referred, the state, the arrival and the end: no services, no outcomes, no free text. Of a refusal before
+acceptance they learn the code and who else might help, so that the person is referred on."""
 
 CONSENT_ONLY: Final = frozenset({Kind.FOREIGN_MISSION})
 """These receive on the person's own consent and on nothing else."""

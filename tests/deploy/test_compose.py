@@ -189,7 +189,7 @@ class TestImage:
     def test_serves_and_checks_itself_without_other_tools(self) -> None:
         assert 'CMD ["serve", "--host", "0.0.0.0"]' in DOCKERFILE
         assert "HEALTHCHECK" in DOCKERFILE
-        assert "/readyz" in DOCKERFILE
+        assert "/healthz" in DOCKERFILE
         assert "curl" not in DOCKERFILE
 
     def test_holds_nothing_but_what_is_copied(self) -> None:

@@ -211,6 +211,12 @@ class World:
         await self.exchange.settle()
         return made
 
+    async def past_the_deadline(self) -> None:
+        """Let a standard deadline pass, with its reminder at half; the clock has yet to look at its end."""
+        self.exchange.later(days=3.6)
+        await self.exchange.settle()
+        self.exchange.later(days=3.6)
+
     def acceptance(self, **more: Any) -> dict[str, Any]:
         """The body of an acceptance."""
         return {"ready_to_receive_from": self.exchange.clock.now().isoformat(), **more}

@@ -14,7 +14,7 @@ from app.client import ExchangeClient, TokenRefusedError
 from tests.trouble.conftest import Service, keys, referral
 
 CALLERS = 6
-AWAY = 4
+AWAY = 10
 """Seconds without a database."""
 PATIENCE = 35
 """Seconds after which a caller would call it hung."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
 import asyncpg
 
-from app.exchange.lifecycle import REMIND_AT, Lifecycle
+from app.exchange.lifecycle import REMIND_AT, Lifecycle, first_reminder
 from app.exchange.passing.service import within
 from app.foundation.database import Connection
 from app.foundation.ids import uuid7
 from app.foundation.settings import Settings
 
+log = logging.getLogger("rujukan.clock")
 _REMINDED, _OVERDUE = 1, 2
 
 
@@ -36,15 +38,19 @@ def next_tick(
     respond_by: datetime,
     step: int,
     now: datetime,
+    ends: datetime | None = None,
 ) -> Tick | None:
-    """Decide for a row whose time to look has come; None if nothing is due in its state."""
+    """Decide for a row whose time to look has come; None if nothing is due in its state. `ends`: an agreed end, where there is one.
+
+    Nothing expires unannounced: a worker that was away at half-time reminds first, late, and looks again after as long.
+    """
     deadline = lifecycle.deadline(state)
     if deadline is None:
         return None
     span = within(settings, deadline, urgency)
     if deadline.at_deadline != "answer":
-        if step == 0:
-            return Tick("remind", now + span * (1 - REMIND_AT), _REMINDED)
+        if step == 0 and (ends is None or now < ends):
+            return Tick("remind", ends or now + span * (1 - REMIND_AT), _REMINDED)
         return Tick("overdue", now + span, _OVERDUE)
     if now < respond_by:
         return Tick("remind", respond_by, _REMINDED)
@@ -52,6 +58,8 @@ def next_tick(
         return Tick("overdue", now + span * REMIND_AT, _OVERDUE)
     if urgency == "urgent" and step < _OVERDUE:
         return Tick("extend", now + span, _OVERDUE, respond_by=now + span)
+    if step == 0:
+        return Tick("remind", now + first_reminder(span), _REMINDED)
     return Tick("expire", None, _OVERDUE)
 
 
@@ -60,7 +68,9 @@ async def watch(conn: Connection, lifecycle: Lifecycle, settings: Settings, now:
     table = lifecycle.name
     async with conn.transaction():
         rows = await conn.fetch(
-            f"""SELECT id, case_id, state, urgency, respond_by, clock_step, version, sender_id, receiver_id FROM {table}
+            f"""SELECT id, case_id, state, urgency, respond_by, clock_step, version, sender_id, receiver_id,
+                       {"paper_due_at" if table == "transfer" else "NULL::timestamptz"} AS ends
+                FROM {table}
                 WHERE due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED""",  # noqa: S608 -- one of two names
             now,
             limit,
@@ -74,8 +84,10 @@ async def watch(conn: Connection, lifecycle: Lifecycle, settings: Settings, now:
                 respond_by=row["respond_by"],
                 step=row["clock_step"],
                 now=now,
+                ends=row["ends"],
             )
             if tick is None:
+                log.error("a %s in state %s has come due, and the table has no deadline for it", table, row["state"])
                 await conn.execute(f"UPDATE {table} SET due_at = NULL WHERE id = $1", row["id"])  # noqa: S608
             elif tick.act == "expire":
                 await _expire(conn, table, row, now)

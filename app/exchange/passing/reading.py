@@ -165,7 +165,9 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
         "disclosures": [_disclosure(db, row, each) for each in disclosures],
         "withheld": in_order(set(row["sections"]) - set(shown), SECTIONS),
         "acceptance": _acceptance(db, row, said.get("accept"), is_receiver=is_receiver) if is_party else None,
-        "ending": _ending(said, state_only=state_only) if row["ended_at"] and is_party else None,
+        "ending": _ending(said, accepted=row["accepted_at"] is not None, state_only=state_only)
+        if row["ended_at"] and is_party
+        else None,
         "history": [_history(db, each) for each in moves if not (state_only and each["event"] == "record_service")],
     }
     if lifecycle.name == "referral":
@@ -245,18 +247,16 @@ def _acceptance(db: Acting, row: asyncpg.Record, said: Document | None, *, is_re
     }
 
 
-def _ending(said: dict[str, Document], *, state_only: bool) -> Document:
-    last = (
-        said.get("decline")
-        or said.get("recall")
-        or (None if state_only else said.get("complete") or said.get("fail"))
-        or {}
-    )
+def _ending(said: dict[str, Document], *, accepted: bool, state_only: bool) -> Document:
+    """Return why it ended. To those who learn the state only: no free text, and of a refusal before acceptance the code and who else might help."""
+    told = said.get("decline") or said.get("recall") or said.get("complete") or said.get("fail") or {}
+    if state_only:
+        told = {name: told[name] for name in ("reason", "suggested_receivers") if name in told} if not accepted else {}
     return {
-        "reason": last.get("reason"),
-        "text": last.get("text"),
-        "suggested_receivers": last.get("suggested_receivers", []),
-        "outcomes": last.get("outcomes", []),
+        "reason": told.get("reason"),
+        "text": told.get("text"),
+        "suggested_receivers": told.get("suggested_receivers", []),
+        "outcomes": told.get("outcomes", []),
     }
 
 

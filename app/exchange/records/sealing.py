@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
 import orjson
 
+from app.foundation import json
 from app.foundation.database import Connection
 from app.foundation.keyring import Keyring, Sealed
 from schemas.record.preview import preview_of
@@ -35,9 +36,10 @@ PREVIEW_DRAWN_FROM: Final[dict[str, str]] = {
     "care_tonight.infectious": "health",
     "care_tonight.medicines": "health",
     "care_tonight.self_harm_watch": "psychosocial",
-    "safety_flags": "safety",
 }
-"""Each part of the preview, and the section it says something of. A version may be sent again with fewer sections than it has."""
+"""Each part of the preview, and the section it says something of. A version may be sent again with fewer sections than it has.
+
+The flags that bind a shelter come from two sections, `safety` and `family`, and are kept apart beside the preview."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,36 @@ def seal(keyring: Keyring, record: Record, *, version_id: UUID, case_id: UUID, a
         ),
         wrapped_key=sealed.key,
         parts=[sealed.parts[name] for name in sections],
-        preview=keyring.seal_one(version_id, preview_of(record, on=at.date()).model_dump_json().encode()),
+        preview=keyring.seal_one(version_id, json.dumps(preview_in_parts(record, on=at.date()))),
     )
+
+
+def preview_in_parts(record: Record, *, on: date) -> dict[str, Any]:
+    """Return the preview, and of its flags which section each comes from, so that a part of it can be shown."""
+    preview = preview_of(record, on=on)
+    flags = {"safety": list(preview.safety_flags), "family": []}
+    if record.family is not None:
+        flags["family"] = list(preview_of(record.model_copy(update={"safety": None}), on=on).safety_flags)
+        flags["safety"] = list(preview_of(record.model_copy(update={"family": None}), on=on).safety_flags)
+    return {"preview": preview.model_dump(mode="json"), "flags": flags}
+
+
+def preview_told(parts: dict[str, Any], sections: Iterable[str]) -> dict[str, Any]:
+    """Return what the preview says of `sections`: the same as the preview of a record that has no others."""
+    preview: dict[str, Any] = parts["preview"]
+    told = set(sections)
+    for part, section in PREVIEW_DRAWN_FROM.items():
+        if section not in told:
+            name, _, inner = part.partition(".")
+            if inner and preview[name]:
+                preview[name][inner] = None
+            elif not inner:
+                preview[name] = [] if isinstance(preview[name], list) else None
+    if not {"health", "psychosocial"} & told:
+        preview["care_tonight"] = None
+    kept = {flag for section, flags in parts["flags"].items() if section in told for flag in flags}
+    preview["safety_flags"] = [flag for flag in preview["safety_flags"] if flag in kept]
+    return preview
 
 
 async def read_version(tx: Connection, version_id: UUID) -> asyncpg.Record | None:
@@ -101,20 +131,7 @@ def open_preview(keyring: Keyring, version: asyncpg.Record, sections: Iterable[s
     """Return what the preview says of the named sections, or None once it was erased."""
     if version["preview"] is None:
         return None
-    preview: dict[str, Any] = orjson.loads(keyring.open_one(version["id"], version["preview"]))
-    told = set(sections)
-    if told >= set(version["sections"]):
-        return preview
-    for part, section in PREVIEW_DRAWN_FROM.items():
-        if section not in told:
-            name, _, inner = part.partition(".")
-            if inner and preview[name]:
-                preview[name][inner] = None
-            elif not inner:
-                preview[name] = [] if isinstance(preview[name], list) else None
-    if not {"health", "psychosocial"} & told:
-        preview["care_tonight"] = None
-    return preview
+    return preview_told(orjson.loads(keyring.open_one(version["id"], version["preview"])), sections)
 
 
 def in_order(names: Iterable[str], order: Sequence[str]) -> list[str]:

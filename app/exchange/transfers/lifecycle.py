@@ -38,5 +38,6 @@ TRANSFER = Lifecycle(
         Deadline("received", "respond_within_", True, "answer"),
         Deadline("info_requested", "respond_within_", True, "answer"),
         Deadline("accepted", "confirm_handover_within", False, "escalate"),
+        Deadline("completed", "paper_within", False, "escalate"),  # while its paper is pending
     ),
 )  # fmt: skip

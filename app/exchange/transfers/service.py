@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from app.dependencies import Acting, Key
-from app.exchange.lifecycle import Party
+from app.exchange.lifecycle import Party, first_reminder
 from app.exchange.passing import queries
 from app.exchange.passing import service as passing
 from app.exchange.passing.accepting import acceptance, place
@@ -78,7 +78,8 @@ async def confirm_handover(db: Acting, transfer_id: UUID, body: wire.ConfirmHand
         if body.due is not None and body.due <= db.at:
             refused = InvalidRequest([{"pointer": "/due", "code": "in_the_past"}])
             return await passing.unless_repeated(db, TRANSFER, key, refused, by=Party.RECEIVER)
-        facts["paper_due_at"] = body.due or db.at + db.settings.paper_within
+        due = body.due or db.at + db.settings.paper_within
+        facts |= {"paper_due_at": due, "final_due_at": db.at + first_reminder(due - db.at)}
     said = body.model_dump(mode="json", include={"number", "date"}, exclude_none=True)
     return await passing.move(
         db, TRANSFER, "confirm_handover", subject_id=transfer_id, seen=seen, key=key, body=body, detail=said, **facts

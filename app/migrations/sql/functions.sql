@@ -105,6 +105,13 @@ BEGIN
       AND r.state IN ('sent', 'received', 'info_requested', 'accepted', 'in_progress', 'on_hold', 'cancel_requested');
 END $$;
 
+-- The case's row, before the transfer's: whoever changes both takes them in this order, so that neither ever waits for the other.
+CREATE FUNCTION lock_case_of(p_transfer uuid) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    PERFORM FROM case_file c JOIN transfer t ON t.case_id = c.id
+    WHERE t.id = p_transfer AND t.receiver_id = current_agency() FOR NO KEY UPDATE OF c;
+END $$;
+
 -- The lead moves, in the transaction that confirms the handover. Checks again who asks and in which state.
 CREATE FUNCTION apply_handover(p_transfer uuid, p_at timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -383,12 +390,14 @@ BEGIN
     SELECT * INTO x FROM jsonb_to_record(p) AS x(
         subject text, id uuid, event text, from_states text[], to_state text, party text, seen integer, counts boolean, tells text[], not_kinds text[],
         partners text, access text, final boolean, due jsonb, move_id uuid, occurred_at timestamptz, channel text, recorded_by_id uuid,
-        service_point_id uuid, manifest_digest text, paper text, paper_due_at timestamptz, log jsonb,
+        service_point_id uuid, manifest_digest text, paper text, paper_due_at timestamptz, final_due_at timestamptz, log jsonb,
         case_id uuid, version_id uuid, schema_version text, record_sections text[], sections text[], bases jsonb, receiver_code text,
         receiver_kind text);
 
-    IF x.version_id IS NOT NULL THEN
-        -- the case's row first, as in a handover: so that neither ever waits for the other
+    IF x.partners = 'after' THEN
+        PERFORM lock_case_of(x.id);
+    ELSIF x.version_id IS NOT NULL THEN
+        -- the case's row first, as in a handover
         UPDATE case_file SET records = records + 1, updated_at = a.at WHERE id = x.case_id RETURNING records INTO v_number;
     END IF;
     IF x.subject = 'referral' THEN
@@ -429,7 +438,7 @@ BEGIN
             service_point_id = coalesce(x.service_point_id, t.service_point_id),
             paper = coalesce(x.paper, t.paper),
             paper_due_at = coalesce(x.paper_due_at, t.paper_due_at),
-            due_at = CASE WHEN x.final THEN x.paper_due_at WHEN x.due IS NULL THEN t.due_at ELSE (x.due->>t.urgency)::timestamptz END,
+            due_at = CASE WHEN x.final THEN x.final_due_at WHEN x.due IS NULL THEN t.due_at ELSE (x.due->>t.urgency)::timestamptz END,
             clock = CASE WHEN x.final OR x.due IS NOT NULL THEN 'ok' ELSE t.clock END,
             clock_step = CASE WHEN x.final OR x.due IS NOT NULL THEN 0 ELSE t.clock_step END,
             version_id = coalesce(x.version_id, t.version_id),

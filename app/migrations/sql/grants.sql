@@ -4,7 +4,7 @@ DECLARE f text;
 BEGIN
     FOREACH f IN ARRAY ARRAY[
         'append_log(timestamptz,uuid,text,text,text,text,text,text,uuid,uuid,jsonb)', 'is_lead(uuid)',
-        'publish(text,uuid,text,text[],timestamptz,text[])', 'publish_to_partners(uuid,text,timestamptz)', 'apply_handover(uuid,timestamptz)'] LOOP
+        'publish(text,uuid,text,text[],timestamptz,text[])', 'publish_to_partners(uuid,text,timestamptz)', 'apply_handover(uuid,timestamptz)', 'lock_case_of(uuid)'] LOOP
         EXECUTE format('GRANT CREATE ON SCHEMA public TO rujukan_definer');
         EXECUTE format('ALTER FUNCTION %s OWNER TO rujukan_definer', f);
         EXECUTE format('REVOKE CREATE ON SCHEMA public FROM rujukan_definer');

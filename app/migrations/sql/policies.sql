@@ -99,6 +99,7 @@ BEGIN
 END $$;
 GRANT SELECT (id, case_id, reference, sender_id, receiver_id, state, version, urgency, respond_by, due_at, clock, clock_step, sent_at),
       UPDATE (state, version, updated_at, ended_at, due_at, clock, clock_step, respond_by) ON referral, transfer TO rujukan_worker;
+GRANT SELECT (paper_due_at) ON transfer TO rujukan_worker;
 GRANT SELECT (id, lead_id) ON case_file TO rujukan_worker;
 GRANT SELECT (subject_id, closed_at), UPDATE (closed_at) ON disclosure TO rujukan_worker;
 GRANT INSERT ON move TO rujukan_worker;

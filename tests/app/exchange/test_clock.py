@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -46,7 +47,8 @@ class TestNextTick:
             ("urgent", timedelta(), 2, Tick("expire", None, 2)),
             # standard expires
             ("standard", timedelta(), 1, Tick("expire", None, 2)),
-            ("standard", timedelta(), 0, Tick("expire", None, 2)),
+            # but nothing expires unannounced: a worker that was away reminds late, and looks again
+            ("standard", timedelta(), 0, Tick("remind", NOW + 3.5 * DAY, 1)),
         ],
     )
     def test_while_an_answer_is_awaited(
@@ -77,8 +79,15 @@ class TestNextTick:
 
     @pytest.mark.parametrize("lifecycle", [REFERRAL, TRANSFER], ids=["referral", "transfer"])
     def test_leaves_alone_what_has_ended(self, lifecycle: Lifecycle) -> None:
-        for state in lifecycle.final_states:
+        for state in set(lifecycle.final_states) - {"completed"}:
             assert tick(lifecycle, state, "standard") is None
+        assert tick(REFERRAL, "completed", "standard") is None
+
+    def test_asks_for_a_pending_paper_before_and_after_its_day(self) -> None:
+        due = NOW + 2 * DAY
+        decide = partial(next_tick, TRANSFER, SETTINGS, state="completed", urgency="standard", respond_by=NOW, now=NOW)
+        assert decide(step=0, ends=due) == Tick("remind", due, 1)
+        assert decide(step=1, ends=NOW) == Tick("overdue", NOW + 7 * DAY, 2)
 
     @pytest.mark.parametrize("lifecycle", [REFERRAL, TRANSFER], ids=["referral", "transfer"])
     @pytest.mark.parametrize("urgency", ["immediate", "urgent", "standard"])
@@ -139,13 +148,13 @@ class TestAStandardReferral:
 
     async def test_that_was_acknowledged_expires_all_the_same(self, world: World) -> None:
         sent = await world.moved(await world.send(), "acknowledge")
-        world.exchange.later(days=7.1)
+        await world.past_the_deadline()
         await world.exchange.settle()
         assert (await clock_of(sent))[0] == "expired"
 
     async def test_that_expired_can_be_sent_again(self, world: World) -> None:
         sent = await world.send()
-        world.exchange.later(days=7.1)
+        await world.past_the_deadline()
         await world.exchange.settle()
         late = await world.move(sent, "accept")
         assert (late.status_code, late.json()["state"]) == (409, "expired")
@@ -279,7 +288,7 @@ class TestSeveralWorkers:
 
     async def test_do_it_once(self, world: World) -> None:
         sent = [await world.send() for _ in range(12)]
-        world.exchange.later(days=7.1)
+        await world.past_the_deadline()
         await world.owner.execute("TRUNCATE outbox")
         done = await self.watched(world, 4, limit=5)
         done += await self.watched(world, 4, limit=5)
@@ -292,7 +301,7 @@ class TestSeveralWorkers:
     async def test_leave_alone_what_is_being_answered_at_this_moment(self, world: World) -> None:
         for _ in range(15):
             sent = await world.send()
-            world.exchange.later(days=7.1)
+            await world.past_the_deadline()
             accept = world.move(sent, "accept")
             reply, _ = await asyncio.gather(accept, self.watched(world, 2))
             row = await world.row(sent)
@@ -305,7 +314,7 @@ class TestSeveralWorkers:
 
     async def test_lose_nothing_when_one_dies_in_the_middle(self, world: World) -> None:
         sent = await world.send()
-        world.exchange.later(days=7.1)
+        await world.past_the_deadline()
         dying = await asyncpg.connect(world.exchange.addresses.worker)
         await dying.transaction().start()
         assert await watch(dying, REFERRAL, world.exchange.settings, world.exchange.clock.now()) == 1
@@ -314,3 +323,24 @@ class TestSeveralWorkers:
             while (await world.row(sent))["state"] == "sent":
                 await world.exchange.settle()
         assert await events(world, "police", sent) == ["expired"]
+
+
+class TestAHandover:
+    async def test_with_its_paper_pending_is_not_forgotten(self, world: World) -> None:
+        offered = await world.accepted(kind="transfer", receiver="ministry")
+        assert (await world.move(offered, "confirm_handover", {"paper": "pending"})).status_code == 200
+        told = len(await events(world, "ministry", offered))
+        for _ in range(2):
+            world.exchange.later(days=3.6)
+            await world.exchange.settle()
+        assert (await events(world, "ministry", offered))[told:] == ["reminder", "overdue"]
+        assert (await events(world, "police", offered))[-1] == "overdue"
+        assert await clock_of(offered) == ("completed", "overdue")
+
+    async def test_with_its_paper_issued_is_over(self, world: World) -> None:
+        offered = await world.accepted(kind="transfer", receiver="ministry")
+        body = {"paper": "issued", "number": "BAST-7", "date": "2026-01-01"}
+        assert (await world.move(offered, "confirm_handover", body)).status_code == 200
+        told = len(await events(world, "ministry", offered))
+        world.exchange.later(days=30)
+        assert (await events(world, "ministry", offered))[told:] == []

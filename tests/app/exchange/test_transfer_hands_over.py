@@ -353,6 +353,29 @@ class TestTheHandover:
             await holder.close()
         assert (await world.row(referred))["sender_id"] == world.ids["ministry"]
 
+    @pytest.mark.parametrize("other", ["amend", "offer"])
+    async def test_never_waits_for_what_waits_for_it(self, world: World, other: str) -> None:
+        """The sender amends the very transfer, or offers the case once more, while the receiver confirms: no deadlock, no 500."""
+        offered = await world.moved(await offer(world, (await world.send()).case_id, "police", "ministry"), "accept")
+        holder = await asyncpg.connect(world.exchange.addresses.owner)
+        try:
+            async with holder.transaction():
+                await holder.execute("SELECT FROM case_file WHERE id = $1 FOR NO KEY UPDATE", UUID(offered.case_id))
+                confirming = asyncio.create_task(world.move(offered, "confirm_handover"))
+                await asyncio.sleep(0.3)
+                if other == "amend":
+                    rival = asyncio.create_task(world.move(offered, "amend"))
+                else:
+                    body = records.transfer("sentra", case=None, case_id=offered.case_id)
+                    rival = asyncio.create_task(world.police.post("/v1/transfers", body))
+                await asyncio.sleep(0.3)
+            answers = [(await confirming).status_code, (await rival).status_code]
+        finally:
+            await holder.close()
+        assert answers[0] in (200, 412)
+        assert answers[1] in (200, 201, 403, 409, 412)
+        assert len(await world.owner.fetch("SELECT FROM case_lead WHERE until_at IS NULL")) == 1
+
     async def test_does_not_lose_a_referral_sent_at_the_same_moment(self, world: World) -> None:
         for _ in range(10):
             offered = await world.accepted(kind="transfer", receiver="ministry")

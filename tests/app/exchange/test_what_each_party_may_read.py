@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import json
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from app.exchange.records.sealing import PREVIEW_DRAWN_FROM
-from schemas.record.preview import Preview, PreviewCare
-from schemas.record.record import SECTIONS
+from app.exchange.records.sealing import PREVIEW_DRAWN_FROM, preview_in_parts, preview_told
+from schemas.record.preview import Preview, PreviewCare, preview_of
+from schemas.record.record import SECTIONS, Record
 from tests.makers import records
 from tests.makers.world import Agency, Passed, World
+from tests.schemas.record_strategies import previewed_records
 
 FULL = {
     "record": records.full_record(),
@@ -126,7 +130,7 @@ class TestAfterwards:
     ) -> None:
         sent = await world.send(kind=kind, **{**FULL, "purpose": "case_responsibility"})
         if end == "expire":
-            world.exchange.later(days=8)
+            await world.past_the_deadline()
             await world.exchange.settle()
         else:
             await world.moved(sent, end)
@@ -273,6 +277,13 @@ class TestBackToTheSender:
         ending = (await read(sent, world.police))["ending"]
         assert (ending["reason"], ending["suggested_receivers"]) == ("no_place_for_men", ["lpsk", "sentra"])
 
+    @pytest.mark.parametrize("accepted", [False, True])
+    async def test_flows_no_free_text_to_who_learns_the_state_only(self, world: World, accepted: bool) -> None:
+        sent = await (world.accepted() if accepted else world.send())
+        await world.move(sent, "decline", {"reason": "other", "text": "He says his brother sold him."})
+        ending = (await read(sent, world.police))["ending"]
+        assert (ending["text"], ending["reason"]) == (None, None if accepted else "other")
+
 
 class TestAConfidentialPlace:
     @pytest.mark.parametrize("kind", ["referral", "transfer"])
@@ -344,5 +355,35 @@ class TestTheOutcomes:
 class TestThePreview:
     def test_says_of_each_part_which_section_it_draws_on(self) -> None:
         nested = {f"care_tonight.{name}" for name in PreviewCare.model_fields}
-        assert set(PREVIEW_DRAWN_FROM) == (set(Preview.model_fields) - {"care_tonight"}) | nested
+        assert set(PREVIEW_DRAWN_FROM) == (set(Preview.model_fields) - {"care_tonight", "safety_flags"}) | nested
         assert set(PREVIEW_DRAWN_FROM.values()) <= set(SECTIONS)
+
+    @settings(max_examples=150, deadline=None)
+    @given(document=previewed_records, kept=st.sets(st.sampled_from(SECTIONS)))
+    def test_of_some_sections_is_that_of_a_record_which_has_no_others(
+        self, document: dict[str, Any], kept: set[str]
+    ) -> None:
+        on = date(2026, 11, 25)
+        whole = Record.model_validate_json(json.dumps(document))
+        part = whole.model_copy(update=dict.fromkeys(set(SECTIONS) - kept))
+        told = preview_told(json.loads(json.dumps(preview_in_parts(whole, on=on))), kept)
+        assert told == preview_of(part, on=on).model_dump(mode="json")
+
+    async def test_does_not_say_by_a_flag_what_a_section_not_sent_on_holds(self, world: World) -> None:
+        family = {"guardian": {"standing": "parent", "suspected": "yes"}}
+        sections = ("identity", "safety", "needs", "family")
+        first = await world.send(
+            receiver="shelter", record=records.record(family=family), bases=[records.legal_basis(*sections)]
+        )
+        shown = await read(first, world.shelter)
+        assert "guardian_suspected" in shown["preview"]["safety_flags"]
+        await world.move(first, "decline", {"reason": "no_place"})
+        again = await world.send(
+            receiver="sentra",
+            case_id=first.case_id,
+            record=None,
+            record_version=shown["record_version"],
+            replaces=first.id,
+            bases=[records.legal_basis("identity", "safety", "needs")],
+        )
+        assert (await read(again, world.sentra))["preview"]["safety_flags"] == []

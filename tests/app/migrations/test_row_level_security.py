@@ -32,6 +32,7 @@ DEFINER_FUNCTIONS = {
     "publish": "rujukan_definer",
     "publish_to_partners": "rujukan_definer",
     "apply_handover": "rujukan_definer",
+    "lock_case_of": "rujukan_definer",
     "ensure_partitions": "rujukan_keeper",
     "drop_idempotency_before": "rujukan_keeper",
 }
