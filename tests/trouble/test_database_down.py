@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from app.client import ExchangeClient, TokenRefusedError
@@ -116,3 +118,33 @@ async def test_the_service_says_so_and_recovers(service: Service, how: str):
     assert [event["position"] for event in events] == list(range(after + 1, after + len(ids) + 1))
     async with service.connection() as conn:
         assert await conn.fetchval("SELECT count(*) FROM referral") == before + len(ids)
+
+
+async def test_a_database_that_hangs_gathers_no_callers(service: Service):
+    """Frozen, not gone: nothing refuses, nothing answers. Whoever asks is told within seconds, the last as soon as the first."""
+    pid = service.postmaster()
+    assert pid is not None
+    postmaster = psutil.Process(pid)
+    frozen = [postmaster, *postmaster.children(recursive=True)]
+    async with service.client("iom") as iom, httpx.AsyncClient(base_url=service.url, timeout=60) as anybody:
+        await iom.token()
+
+        async def ask(request: Awaitable[httpx.Response]) -> tuple[int, float]:
+            began = time.monotonic()
+            return (await request).status_code, time.monotonic() - began
+
+        for process in frozen:
+            process.suspend()
+        try:
+            await asyncio.sleep(1.5)  # the last look at who there is has become too old
+            strangers = [ask(anybody.get("/v1/me")) for _ in range(12)]
+            told = await asyncio.gather(*strangers, *(ask(iom.get("/v1/me")) for _ in range(4)))
+        finally:
+            for process in frozen:
+                process.resume()
+        assert {status for status, _ in told} == {503}
+        assert max(seconds for _, seconds in told) < 6
+        await asyncio.to_thread(service.wait_until_ready, 20)
+        async with asyncio.timeout(20):
+            while (await iom.get("/v1/me")).status_code != 200:  # noqa: ASYNC110 -- another process's recovery sends no event
+                await asyncio.sleep(0.2)
