@@ -105,7 +105,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
 
 
 def _settle_memory() -> None:
-    """Take what was loaded out of the collector's rounds, and make them rarer: a tenth and more of a request's time (docs/performance.md)."""
+    """Take what was loaded out of the collector's rounds, and make them rarer (docs/performance.md says what it saves)."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 100)

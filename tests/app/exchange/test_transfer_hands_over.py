@@ -347,34 +347,43 @@ class TestTheHandover:
                 amending = asyncio.create_task(world.move(referred, "amend"))
                 await waiting(2)
             assert (await confirming).status_code == 200
-            # whichever the database lets go first: before the handover it counts, after it the referral is the new lead's
-            assert (await amending).status_code in (200, 404)
+            amended = (await amending).status_code == 200
         finally:
             await holder.close()
         assert (await world.row(referred))["sender_id"] == world.ids["ministry"]
+        # an amendment counts only before the handover; after it the referral is the new lead's
+        confirmed = (await world.log(action="transfer:confirm_handover"))[0]["id"]
+        amendments = await world.log(action="referral:amend")
+        assert len(amendments) == int(amended)
+        assert all(entry["id"] < confirmed for entry in amendments)
 
     @pytest.mark.parametrize("other", ["amend", "offer"])
-    async def test_never_waits_for_what_waits_for_it(self, world: World, other: str) -> None:
+    @pytest.mark.parametrize("first", ["confirm", "rival"])
+    async def test_never_waits_for_what_waits_for_it(self, world: World, other: str, first: str) -> None:
         """The sender amends the very transfer, or offers the case once more, while the receiver confirms: no deadlock, no 500."""
         offered = await world.moved(await offer(world, (await world.send()).case_id, "police", "ministry"), "accept")
+        body = records.transfer("sentra", case=None, case_id=offered.case_id)
+        makes = {
+            "confirm": lambda: world.move(offered, "confirm_handover"),
+            "rival": lambda: (
+                world.move(offered, "amend") if other == "amend" else world.police.post("/v1/transfers", body)
+            ),
+        }
         holder = await asyncpg.connect(world.exchange.addresses.owner)
         try:
             async with holder.transaction():
                 await holder.execute("SELECT FROM case_file WHERE id = $1 FOR NO KEY UPDATE", UUID(offered.case_id))
-                confirming = asyncio.create_task(world.move(offered, "confirm_handover"))
-                await asyncio.sleep(0.3)
-                if other == "amend":
-                    rival = asyncio.create_task(world.move(offered, "amend"))
-                else:
-                    body = records.transfer("sentra", case=None, case_id=offered.case_id)
-                    rival = asyncio.create_task(world.police.post("/v1/transfers", body))
-                await asyncio.sleep(0.3)
-            answers = [(await confirming).status_code, (await rival).status_code]
+                running = {}
+                for who in sorted(makes, key=lambda name: name != first):
+                    running[who] = asyncio.create_task(makes[who]())
+                    await asyncio.sleep(0.3)
+            answers = {who: (await task).status_code for who, task in running.items()}
         finally:
             await holder.close()
-        assert answers[0] in (200, 412)
-        assert answers[1] in (200, 201, 403, 409, 412)
-        assert len(await world.owner.fetch("SELECT FROM case_lead WHERE until_at IS NULL")) == 1
+        assert answers["confirm"] in (200, 412), "412: the transfer was amended first"
+        assert answers["rival"] in (200, 403, 409), answers
+        lead = "ministry" if answers["confirm"] == 200 else "police"
+        assert await world.lead_of(offered.case_id) == lead
 
     async def test_does_not_lose_a_referral_sent_at_the_same_moment(self, world: World) -> None:
         for _ in range(10):
