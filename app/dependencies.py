@@ -19,7 +19,7 @@ from app.foundation.keyring import Keyring
 from app.foundation.problems import InvalidRequest, Problem
 from app.foundation.settings import Settings
 from auth.caller import Caller
-from auth.directory import Snapshot
+from auth.directory import AgencyEntry, Snapshot
 from auth.guard import CurrentCaller
 from auth.problems import ProofReplayed
 
@@ -31,9 +31,13 @@ LATEST_BACKDATING = timedelta(days=30)
 
 @dataclass(slots=True)
 class Acting:
-    """A caller acting on the database, as one agency, at one time. The request's proof of possession is used up by its first statement."""
+    """A caller acting on the database, as one agency, at one time. The request's proof of possession is used up by its first statement.
+
+    `agency` is the party: the caller's own agency, or the one it records for under an agreement (`Rujukan-Acts-For`).
+    """
 
     caller: Caller
+    agency: AgencyEntry
     actor: str | None
     at: datetime
     pool: asyncpg.Pool
@@ -45,14 +49,20 @@ class Acting:
 
     @property
     def agency_id(self) -> UUID:
-        """The caller's agency."""
+        """The party that acts."""
+        return self.agency.id
+
+    @property
+    def recorder_id(self) -> UUID:
+        """The agency whose system records it: the party's own, or the one that acts for it."""
         return self.caller.agency.id
 
     def parameter(self) -> tuple[Any, ...]:
         """Return the SQL composite `acting`; only the first one carries the proof."""
         proof: tuple[Any, ...] = (None, None) if self._proof_used else (self.caller.proof_hash, self.caller.proof_until)
         self._proof_used = True
-        return (self.agency_id, self.caller.client_id, self.actor, self.caller.request_id, self.at, *proof)
+        recorder = None if self.recorder_id == self.agency_id else self.recorder_id
+        return (self.agency_id, self.caller.client_id, self.actor, self.caller.request_id, self.at, *proof, recorder)
 
     async def one(self, statement: str, *arguments: Any) -> asyncpg.Record:
         """Run one statement whose $1 is `acting` and which sets the agency itself; return its row."""
@@ -131,28 +141,64 @@ Actor = Annotated[
 ]
 
 
-async def _acting(request: Request, caller: Caller, actor: str | None) -> Acting:
+class MayNotActFor(Problem):
+    """`Rujukan-Acts-For` names an agency for which yours may not act: no agreement of kind `acts_for` holds now, or it takes no part.
+
+    Leave the header out to act as your own agency.
+    """
+
+    type, status, title, title_id = (
+        "may-not-act-for",
+        403,
+        "Your agency may not act for that one",
+        "Instansi Anda tidak boleh bertindak untuk instansi itu",
+    )
+    log_as = "acts_for"
+
+
+ActsFor = Annotated[
+    str | None,
+    Header(
+        alias="Rujukan-Acts-For",
+        pattern=r"^[a-z0-9][a-z0-9-]{1,62}[a-z0-9]$",
+        description="Code of the agency this is recorded for, under an agreement; left out: one's own.",
+    ),
+]
+
+
+async def _acting(request: Request, caller: Caller, actor: str | None, acts_for: str | None) -> Acting:
     state = request.app.state
+    directory, at = await state.directory.current(), state.clock.now()
     acting = Acting(
         caller=caller,
+        agency=_party(directory, caller, acts_for, at),
         actor=actor,
-        at=state.clock.now(),
+        at=at,
         pool=state.database.app,
         keyring=state.keyring,
         clock=state.clock,
         settings=state.settings,
-        directory=await state.directory.current(),
+        directory=directory,
     )
     request.scope["rujukan.acting"] = acting
     return acting
 
 
-async def _caller_connection(request: Request, caller: CurrentCaller) -> Acting:
-    return await _acting(request, caller, None)
+def _party(directory: Snapshot, caller: Caller, acts_for: str | None, at: datetime) -> AgencyEntry:
+    if acts_for is None or acts_for == caller.agency.code:
+        return caller.agency
+    party = directory.by_code.get(acts_for)
+    if party is None or not party.active or not directory.may_act_for(caller.agency.id, party.id, at):
+        raise MayNotActFor
+    return party
 
 
-async def _case_connection(request: Request, caller: CurrentCaller, actor: Actor) -> Acting:
-    return await _acting(request, caller, actor)
+async def _caller_connection(request: Request, caller: CurrentCaller, acts_for: ActsFor = None) -> Acting:
+    return await _acting(request, caller, None, acts_for)
+
+
+async def _case_connection(request: Request, caller: CurrentCaller, actor: Actor, acts_for: ActsFor = None) -> Acting:
+    return await _acting(request, caller, actor, acts_for)
 
 
 CallerConnection = Annotated[Acting, Depends(_caller_connection)]
@@ -188,6 +234,7 @@ async def _idempotency_key(
             request.method.encode(),
             request.scope["path"].encode(),
             caller.agency.id.bytes,
+            request.headers.get("rujukan-acts-for", "").encode(),
             await request.body(),
         ),
     )
@@ -225,4 +272,4 @@ def occurred(given: datetime | None, at: datetime) -> datetime | InvalidRequest:
         return InvalidRequest([{"pointer": "/occurred_at", "code": "in_the_future"}])
     if given < at - LATEST_BACKDATING:
         return InvalidRequest([{"pointer": "/occurred_at", "code": "too_long_ago"}])
-    return given
+    return min(given, at)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
@@ -48,11 +48,30 @@ class AgencyEntry:
     country: str
     parent_id: UUID | None
     status: str
+    desk: bool = False
+    """Whether it is the ministry's desk."""
 
     @property
     def active(self) -> bool:
         """Whether it may act now."""
         return self.status == "active"
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Something agencies have agreed, from when to when."""
+
+    kind: str
+    """`acts_for`: `other_id` records what the agency does. `times`: the agency's deadlines, by setting."""
+    agency_id: UUID
+    other_id: UUID | None
+    times: Mapping[str, timedelta]
+    from_at: datetime
+    until_at: datetime | None
+
+    def counts(self, now: datetime) -> bool:
+        """Whether it holds at `now`."""
+        return self.from_at <= now and (self.until_at is None or now < self.until_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +128,27 @@ class Snapshot:
     epoch: int
     agencies: Mapping[UUID, AgencyEntry]
     by_code: Mapping[str, AgencyEntry]
+    agreements: tuple[Agreement, ...]
     service_points: Mapping[UUID, ServicePointEntry]
     clients: Mapping[str, ClientEntry]
     revoked: frozenset[str]
     signing: keys.Signing
+
+    @property
+    def desk(self) -> AgencyEntry | None:
+        """The ministry's desk, if there is one."""
+        return next((agency for agency in self.agencies.values() if agency.desk), None)
+
+    def may_act_for(self, acting: UUID, party: UUID, now: datetime) -> bool:
+        """Whether `acting` may record now what `party` does."""
+        return any(
+            each.kind == "acts_for" and (each.agency_id, each.other_id) == (party, acting) and each.counts(now)
+            for each in self.agreements
+        )
+
+    def times(self, now: datetime) -> dict[UUID, Mapping[str, timedelta]]:
+        """Return the deadlines of agencies that have their own, by setting."""
+        return {each.agency_id: each.times for each in self.agreements if each.kind == "times" and each.counts(now)}
 
 
 class Directory:
@@ -201,6 +237,15 @@ def build(rows: queries.Rows, keyring: Keyring) -> Snapshot:
         epoch=rows.epoch,
         agencies=MappingProxyType(agencies),
         by_code=MappingProxyType({entry.code: entry for entry in agencies.values()}),
+        agreements=tuple(
+            Agreement(
+                **{
+                    **dict(row),
+                    "times": {name: timedelta(seconds=value) for name, value in json.loads(row["times"]).items()},
+                }
+            )
+            for row in rows.agreements
+        ),
         service_points=MappingProxyType(
             {
                 row["id"]: ServicePointEntry(**{**dict(row), "services": tuple(row["services"])})

@@ -20,6 +20,7 @@ class Rows:
 
     epoch: int
     agencies: Sequence[Mapping[str, Any]]
+    agreements: Sequence[Mapping[str, Any]]
     service_points: Sequence[Mapping[str, Any]]
     clients: Sequence[Mapping[str, Any]]
     client_agencies: Sequence[Mapping[str, Any]]
@@ -45,7 +46,12 @@ async def everything(pool: asyncpg.Pool, *, now: datetime) -> Rows:
     async with pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
         return Rows(
             epoch=await conn.fetchval("SELECT value FROM epoch"),
-            agencies=await conn.fetch("SELECT id, code, name, kind, region, country, parent_id, status FROM agency"),
+            agencies=await conn.fetch(
+                "SELECT id, code, name, kind, region, country, parent_id, status, desk FROM agency"
+            ),
+            agreements=await conn.fetch(
+                "SELECT kind, agency_id, other_id, times::text, from_at, until_at FROM agreement"
+            ),
             service_points=await conn.fetch(
                 "SELECT id, agency_id, name, confidential, region, address, services FROM service_point"
             ),

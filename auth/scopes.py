@@ -19,6 +19,9 @@ class Scope(StrEnum):
     transfers_write = "transfers.write"
     events_read = "events.read"
     directory_read = "directory.read"
+    directory_write = "directory.write"
+    desk_write = "desk.write"
+    protection_write = "protection.write"
 
 
 DESCRIPTIONS: Final[dict[Scope, str]] = {
@@ -31,6 +34,9 @@ DESCRIPTIONS: Final[dict[Scope, str]] = {
     Scope.transfers_write: "Offer, answer and confirm transfers of responsibility.",
     Scope.events_read: "Read the feed of events.",
     Scope.directory_read: "Read the directory of agencies and service points.",
+    Scope.directory_write: "Say whom to call at one's own agency.",
+    Scope.desk_write: "At the ministry's desk: re-route what nobody answers, and propose a new lead where one is gone.",
+    Scope.protection_write: "As a protection officer of the ministry's desk: approve a new lead, retract a wrong record.",
 }
 
 _GRAMMAR = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+(?: [\x21\x23-\x5B\x5D-\x7E]+)*")

@@ -41,7 +41,10 @@ class Agency(SQLModel, table=True):
     """Whoever can hold a case or sign in."""
 
     __tablename__: ClassVar[str] = "agency"
-    __table_args__ = (UniqueConstraint("code", name="agency_code_key"),)
+    __table_args__ = (
+        UniqueConstraint("code", name="agency_code_key"),
+        Index("agency_one_desk", "desk", unique=True, postgresql_where=text("desk")),
+    )
 
     id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
     code: str = _text()
@@ -57,7 +60,34 @@ class Agency(SQLModel, table=True):
     capacity: int | None = Field(sa_column=Column(Integer, nullable=True))
     status: str = _text(default="active")
     note: str | None = _text(nullable=True)
+    desk: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("false")))
     created_at: datetime = _time()
+
+
+class Agreement(SQLModel, table=True):
+    """What agencies have agreed: who records for whom, or whose deadlines are other ones."""
+
+    __tablename__: ClassVar[str] = "agreement"
+    __table_args__ = (
+        CheckConstraint(
+            "(kind = 'acts_for') = (other_id IS NOT NULL) AND other_id IS DISTINCT FROM agency_id",
+            name="agreement_acts_for_another",
+        ),
+        Index("agreement_agency_id_idx", "agency_id"),
+    )
+
+    id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    kind: str = _text()
+    agency_id: UUID = Field(
+        sa_column=Column(Uuid, ForeignKey("agency.id", name="agreement_agency_id_fkey"), nullable=False)
+    )
+    other_id: UUID | None = Field(
+        sa_column=Column(Uuid, ForeignKey("agency.id", name="agreement_other_id_fkey"), nullable=True)
+    )
+    times: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False, server_default=text("'{}'")))
+    reference: str = _text()
+    from_at: datetime = _time()
+    until_at: datetime | None = _time(nullable=True)
 
 
 class ServicePoint(SQLModel, table=True):

@@ -38,6 +38,7 @@ KEPT = (
     "proof_memory",
     "signing_key",
     "agency",
+    "agreement",
     "service_point",
     "client",
     "client_agency",

@@ -66,6 +66,8 @@ class Need(StrEnum):
     TEXT = "text"
     PLAN = "plan and end date"
     OTHER_CASE = "other case"
+    ERROR_REPORTED = "an error reported by the sender"
+    PAPER_PENDING = "a pending paper"
     TWO_PEOPLE = "two people"
 
 
@@ -98,8 +100,11 @@ class Deadline:
     setting: str
     """Name of the setting, or its prefix where it depends on the urgency (`respond_within_` + urgency)."""
     by_urgency: bool
-    at_deadline: Literal["answer", "escalate", "cancel"]
-    """`answer`: standard expires, urgent is extended once and then expires, immediate stays overdue."""
+    at_deadline: Literal["answer", "escalate", "cancel", "none"]
+    """`answer`: escalates; then standard expires after a grace, urgent is extended once and then expires, immediate stays overdue.
+
+    `escalate`: escalates and repeats. `cancel`: cancelled if nothing was started, else as `escalate`. `none`: lasts as long as it lasts.
+    """
     remind: bool = True
 
 

@@ -97,6 +97,27 @@ class Settings(BaseSettings):
     )
     hold_at_most: timedelta = Field(timedelta(days=30), description="Longest hold before its review.")
     paper_within: timedelta = Field(timedelta(days=7), description="Deadline to supply a pending handover paper.")
+    info_pause_at_most: timedelta = Field(
+        timedelta(hours=24),
+        description="How long questions may pause the deadline to answer, in all; never that of an immediate referral.",
+    )
+    expire_after_escalation: timedelta = Field(
+        timedelta(hours=24),
+        description="How long a standard referral waits after its deadline was escalated, before it expires.",
+    )
+    answer_request_within: timedelta = Field(
+        timedelta(hours=72),
+        description="Deadline to answer a request about data: erasure, correction, incident (3 × 24 hours).",
+    )
+    next_contact_after_immediate: timedelta = Field(
+        timedelta(minutes=15), description="When an escalation nobody takes goes to the next contact: immediate."
+    )
+    next_contact_after_urgent: timedelta = Field(
+        timedelta(hours=4), description="When an escalation nobody takes goes to the next contact: urgent."
+    )
+    next_contact_after_standard: timedelta = Field(
+        timedelta(hours=24), description="When an escalation nobody takes goes to the next contact: standard."
+    )
 
     @field_validator("public_url")
     @classmethod

@@ -87,7 +87,7 @@ async def list_service_points(db: Acting, code: str) -> dict[str, Any]:
 
 async def me(db: Acting) -> dict[str, Any]:
     """Say who the caller is taken for."""
-    agency = await read_agency(db, db.caller.agency.code)
+    agency = await read_agency(db, db.agency.code)
     client = db.directory.clients[db.caller.client_id]
     ends = [entry.ends_at for entry in client.keys.values()]
     return {

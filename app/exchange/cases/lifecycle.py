@@ -23,7 +23,7 @@ CASE = Lifecycle(
     ),
     # open and follow_up last as long as help does: the clock watches the referrals and transfers of a case, not the case
     deadlines=(
-        Deadline("open", "", False, "escalate", remind=False),
-        Deadline("follow_up", "", False, "escalate", remind=False),
+        Deadline("open", "", False, "none", remind=False),
+        Deadline("follow_up", "", False, "none", remind=False),
     ),
 )  # fmt: skip

@@ -67,4 +67,5 @@ class MoveRow(SQLModel, table=True):
     occurred_at: datetime = Field(sa_type=Timestamp)
     recorded_at: datetime = Field(sa_type=Timestamp)
     detail: bytes | None = Field(default=None, sa_type=Bytes)
+    section: str | None = Field(default=None, sa_type=Text)
     disputed_at: datetime | None = Field(default=None, sa_type=Timestamp)

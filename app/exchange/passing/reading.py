@@ -148,7 +148,7 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
         if is_receiver and row["first_read_at"] is None:
             await queries.note_reading(tx, lifecycle.name, subject_id, db.at)
     is_party = is_sender or is_receiver  # else the lead, who learns how it stands
-    state_only = not is_party or (is_sender and back_state_only(AgencyKind(db.caller.agency.kind)))
+    state_only = not is_party or (is_sender and back_state_only(AgencyKind(db.agency.kind)))
     said = {
         move["event"]: _said(db, move)
         for move in moves
@@ -198,7 +198,7 @@ def _covered(
     db: Acting, row: asyncpg.Record, disclosures: Sequence[asyncpg.Record]
 ) -> Iterator[tuple[asyncpg.Record, str]]:
     """Yield each section that a basis in force covers and the policy lets the receiver's kind have for this purpose, with its basis."""
-    allowed = table.KINDS[AgencyKind(db.caller.agency.kind)] & table.PURPOSES[row["purpose"]]
+    allowed = table.KINDS[AgencyKind(db.agency.kind)] & table.PURPOSES[row["purpose"]]
     for each in disclosures:
         if not each["closed_at"] and not each["locked_at"] and not _ended(each, db.at):
             yield from ((each, name) for name in each["sections"] if name in allowed)

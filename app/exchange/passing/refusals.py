@@ -68,13 +68,14 @@ async def log_refusal(request: Request, problem: Problem) -> None:
         await conn.fetchval(
             "SELECT log_refusal($1, $2, $3, $4, $5, $6)",
             (
-                caller.agency.id,
+                acting.agency_id if acting else caller.agency.id,
                 caller.client_id,
                 acting.actor if acting else None,
                 caller.request_id,
                 state.clock.now(),
                 caller.proof_hash,
                 caller.proof_until,
+                caller.agency.id if acting and acting.recorder_id != acting.agency_id else None,
             ),
             getattr(route, "name", "unknown"),
             problem.log_as,

@@ -55,7 +55,7 @@ async def send(db: Acting, lifecycle: Lifecycle, body: NewReferral | NewTransfer
     receiver = receiver_of(db, body.receiver)
     refused: Problem | None = None
     if isinstance(receiver, Problem):
-        refused, receiver = receiver, db.caller.agency
+        refused, receiver = receiver, db.agency
     sections = included(body.record) if body.record else in_order({s for b in body.bases for s in b.sections}, SECTIONS)
     refused = refused or await undisclosable(
         db, receiver, body.purpose, sections, body.bases, case_id=body.case_id, consent=body.consent
@@ -87,7 +87,7 @@ async def send(db: Acting, lifecycle: Lifecycle, body: NewReferral | NewTransfer
         "receiver_id": receiver.id,
         "receiver_code": receiver.code,
         "receiver_kind": receiver.kind,
-        "recorded_by_id": db.agency_id,
+        "recorded_by_id": db.recorder_id,
         "purpose": body.purpose,
         "urgency": body.urgency,
         "respond_by": respond_by,
@@ -217,7 +217,7 @@ async def _apply(
         "move_id": move_id,
         "occurred_at": happened,
         "channel": body.channel,
-        "recorded_by_id": db.agency_id,
+        "recorded_by_id": db.recorder_id,
         **facts,
     }
     try:

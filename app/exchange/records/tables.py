@@ -53,7 +53,8 @@ class DisclosureRow(SQLModel, table=True):
     case_id: UUID = Field(foreign_key="case_file.id", primary_key=True)
     subject: str = Field(sa_type=Text)
     subject_id: UUID
-    version_id: UUID
+    version_id: UUID | None = Field(default=None)
+    move_id: UUID | None = Field(default=None)
     sender_id: UUID
     receiver_id: UUID
     basis: str = Field(sa_type=Text)

@@ -1,15 +1,18 @@
 """The referral table."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Index, Text, text
+from sqlalchemy import Column, Computed, Index, Interval, Text, Uuid, text
 from sqlmodel import Field, SQLModel
 
 from app.exchange.referrals.lifecycle import REFERRAL
 from app.foundation.columns import Bytes, TextArray, Timestamp
 
 _OPEN = "state IN (" + ", ".join(f"'{state}'" for state in REFERRAL.open_states) + ")"
+_TURN = """CASE
+    WHEN state IN ('sent', 'received', 'accepted', 'cancel_requested') OR (state IN ('in_progress', 'on_hold') AND clock <> 'ok') THEN receiver_id
+    WHEN state = 'info_requested' THEN sender_id END"""
 
 
 class ReferralRow(SQLModel, table=True):
@@ -25,6 +28,9 @@ class ReferralRow(SQLModel, table=True):
         Index("referral_sender_updated", "sender_id", "updated_at", "id"),
         Index("referral_sender_open", "sender_id", "id", postgresql_where=text(_OPEN)),
         Index("referral_id", "id", postgresql_using="hash"),
+        Index("referral_turn", "turn_id", "deadline_at", "id", postgresql_where=text("turn_id IS NOT NULL")),
+        Index("referral_group", "offer_group", postgresql_where=text("offer_group IS NOT NULL")),
+        Index("referral_reference", "reference", postgresql_using="hash"),
         Index("referral_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
     )
 
@@ -55,6 +61,13 @@ class ReferralRow(SQLModel, table=True):
     last_recorded_at: datetime | None = Field(default=None, sa_type=Timestamp)
     ended_at: datetime | None = Field(default=None, sa_type=Timestamp)
     service_point_id: UUID | None = Field(default=None, foreign_key="service_point.id")
+    review_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    deadline_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    paused_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    pause_used: timedelta = Field(sa_type=Interval)
+    last_occurred_at: datetime = Field(sa_type=Timestamp)
+    error_reported_at: datetime | None = Field(default=None, sa_type=Timestamp)
     due_at: datetime | None = Field(default=None, sa_type=Timestamp)
     clock: str = Field(sa_type=Text)
     clock_step: int
+    turn_id: UUID | None = Field(sa_column=Column(Uuid, Computed(_TURN, persisted=True)))

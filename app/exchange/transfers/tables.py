@@ -1,16 +1,19 @@
 """The transfer table."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, Text, text
+from sqlalchemy import Column, Computed, Index, Interval, Text, Uuid, text
 from sqlmodel import Field, SQLModel
 
 from app.exchange.transfers.lifecycle import TRANSFER
 from app.foundation.columns import Json, TextArray, Timestamp
 
 _OPEN = "state IN (" + ", ".join(f"'{state}'" for state in TRANSFER.open_states) + ")"
+_TURN = """CASE
+    WHEN state IN ('offered', 'received', 'accepted') OR (state = 'completed' AND paper = 'pending') THEN receiver_id
+    WHEN state = 'info_requested' THEN sender_id END"""
 
 
 class TransferRow(SQLModel, table=True):
@@ -26,6 +29,8 @@ class TransferRow(SQLModel, table=True):
         Index("transfer_sender_updated", "sender_id", "updated_at", "id"),
         Index("transfer_sender_open", "sender_id", "id", postgresql_where=text(_OPEN)),
         Index("transfer_id", "id", postgresql_using="hash"),
+        Index("transfer_turn", "turn_id", "deadline_at", "id", postgresql_where=text("turn_id IS NOT NULL")),
+        Index("transfer_reference", "reference", postgresql_using="hash"),
         Index("transfer_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
     )
 
@@ -54,6 +59,12 @@ class TransferRow(SQLModel, table=True):
     service_point_id: UUID | None = Field(default=None, foreign_key="service_point.id")
     paper: str | None = Field(default=None, sa_type=Text)
     paper_due_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    deadline_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    paused_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    pause_used: timedelta = Field(sa_type=Interval)
+    last_occurred_at: datetime = Field(sa_type=Timestamp)
+    error_reported_at: datetime | None = Field(default=None, sa_type=Timestamp)
     due_at: datetime | None = Field(default=None, sa_type=Timestamp)
     clock: str = Field(sa_type=Text)
     clock_step: int
+    turn_id: UUID | None = Field(sa_column=Column(Uuid, Computed(_TURN, persisted=True)))

@@ -16,8 +16,11 @@ CREATE TABLE agency (
     capacity    integer     CONSTRAINT agency_capacity_sign CHECK (capacity >= 0),
     status      text        NOT NULL DEFAULT 'active' CONSTRAINT agency_status_known CHECK (status IN ('active', 'suspended', 'closed')),
     note        text,
+    -- the ministry's desk: told when nobody answers, and may then act
+    desk        boolean     NOT NULL DEFAULT false,
     created_at  timestamptz NOT NULL
 );
+CREATE UNIQUE INDEX agency_one_desk ON agency (desk) WHERE desk;
 
 CREATE TABLE service_point (
     id           uuid        CONSTRAINT service_point_pkey PRIMARY KEY,
@@ -56,6 +59,20 @@ CREATE TABLE client_key (
     ends_at   timestamptz,
     CONSTRAINT client_key_pkey PRIMARY KEY (client_id, kid)
 );
+
+-- What agencies have agreed. `acts_for`: `other` records what `agency`, which has no system, does. `times`: the agency has deadlines of its own.
+CREATE TABLE agreement (
+    id        uuid        CONSTRAINT agreement_pkey PRIMARY KEY,
+    kind      text        NOT NULL CONSTRAINT agreement_kind_known CHECK (kind IN ('acts_for', 'times')),
+    agency_id uuid        NOT NULL CONSTRAINT agreement_agency_id_fkey REFERENCES agency (id),
+    other_id  uuid        CONSTRAINT agreement_other_id_fkey REFERENCES agency (id),
+    times     jsonb       NOT NULL DEFAULT '{}',
+    reference text        NOT NULL,
+    from_at   timestamptz NOT NULL,
+    until_at  timestamptz,
+    CONSTRAINT agreement_acts_for_another CHECK ((kind = 'acts_for') = (other_id IS NOT NULL) AND other_id IS DISTINCT FROM agency_id)
+);
+CREATE INDEX agreement_agency_id_idx ON agreement (agency_id);
 
 -- The exchange's own keys. Only `next` and `active` still have their private half: what is not stored cannot sign.
 CREATE TABLE signing_key (
@@ -114,6 +131,7 @@ BEGIN
 END $$;
 
 CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON agency        FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
+CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON agreement     FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
 CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON service_point FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
 CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OF name, status, scopes OR DELETE OR TRUNCATE ON client
                                                                                         FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
@@ -157,7 +175,7 @@ REVOKE ALL ON FUNCTION use_proof(bytea, timestamptz),
 GRANT EXECUTE ON FUNCTION use_proof(bytea, timestamptz) TO rujukan_app;
 GRANT EXECUTE ON FUNCTION store_token(timestamptz, text, uuid, text, bytea, timestamptz, bytea, timestamptz, jsonb) TO rujukan_app;
 
-GRANT SELECT ON agency, service_point, client, client_agency, client_key, signing_key, revoked_token, epoch, proof_memory
+GRANT SELECT ON agency, agreement, service_point, client, client_agency, client_key, signing_key, revoked_token, epoch, proof_memory
     TO rujukan_app, rujukan_worker, rujukan_admin, rujukan_definer;
 GRANT SELECT, INSERT ON assertion_jti, proof_jti TO rujukan_app;
 GRANT INSERT ON proof_memory TO rujukan_app, rujukan_worker;
@@ -167,6 +185,6 @@ GRANT SELECT, DELETE ON assertion_jti, proof_jti, revoked_token TO rujukan_worke
 GRANT INSERT, UPDATE ON signing_key TO rujukan_worker, rujukan_admin;
 GRANT UPDATE ON epoch TO rujukan_worker, rujukan_admin;
 
-GRANT INSERT, UPDATE ON agency, service_point, client, client_agency, client_key TO rujukan_admin;
+GRANT INSERT, UPDATE ON agency, agreement, service_point, client, client_agency, client_key TO rujukan_admin;
 GRANT DELETE ON service_point, client_agency TO rujukan_admin;
 GRANT INSERT ON revoked_token TO rujukan_admin;

@@ -1,7 +1,8 @@
 -- What happens in one statement. Each function's first act sets the agency and uses up the request's proof of possession.
 -- A refusal is raised with a code of class RJ (app/exchange/passing/refusals.py turns it into a problem) and undoes everything.
 CREATE TYPE acting AS (
-    agency uuid, client text, actor text, request_id text, at timestamptz, proof bytea, proof_until timestamptz
+    agency uuid, client text, actor text, request_id text, at timestamptz, proof bytea, proof_until timestamptz,
+    recorder uuid  -- the agency that records this for `agency`, under an agreement
 );
 CREATE TYPE moved AS (
     repeated boolean, subject text, id uuid, case_id uuid, reference text, state text, version integer, log_id uuid, recorded_at timestamptz
@@ -13,11 +14,17 @@ BEGIN
     IF a.proof IS NOT NULL AND NOT use_proof(a.proof, a.proof_until) THEN
         RAISE EXCEPTION 'the proof was used before' USING ERRCODE = 'RJ401';
     END IF;
+    IF a.recorder IS NOT NULL AND NOT EXISTS (
+        SELECT FROM agreement g WHERE g.kind = 'acts_for' AND g.agency_id = a.agency AND g.other_id = a.recorder
+          AND g.from_at <= a.at AND (g.until_at IS NULL OR g.until_at > a.at)) THEN
+        RAISE EXCEPTION 'no agreement lets this agency record for that one' USING ERRCODE = 'insufficient_privilege';
+    END IF;
 END $$;
 
 CREATE FUNCTION log_by(a acting, p_action text, p_outcome text, p_subject text, p_subject_id uuid, p_case_id uuid, p_detail jsonb)
 RETURNS uuid LANGUAGE sql AS $$
-    SELECT append_log(a.at, a.agency, a.client, a.actor, a.request_id, p_action, p_outcome, p_subject, p_subject_id, p_case_id, p_detail)
+    SELECT append_log(a.at, a.agency, a.client, a.actor, a.request_id, p_action, p_outcome, p_subject, p_subject_id, p_case_id,
+        CASE WHEN a.recorder IS NULL THEN p_detail ELSE coalesce(p_detail, '{}') || jsonb_build_object('recorded_by', a.recorder) END)
 $$;
 
 -- A refusal has no transaction to ride on: this is its own. The proof may have been undone with what was refused.
@@ -273,7 +280,7 @@ BEGIN
     SELECT * INTO x FROM jsonb_to_record(p) AS x(
         subject text, id uuid, reference text, case_id uuid, new_case jsonb, consent jsonb, receiver_id uuid, receiver_code text,
         receiver_kind text, recorded_by_id uuid, purpose text, urgency text, respond_by timestamptz, due_at timestamptz, sections text[],
-        version_id uuid, schema_version text, reuse boolean, replaces_id uuid, bases jsonb, occurred_at timestamptz, channel text,
+        offer_group uuid, version_id uuid, schema_version text, reuse boolean, replaces_id uuid, bases jsonb, occurred_at timestamptz, channel text,
         record_sections text[]);
 
     IF x.new_case IS NOT NULL THEN
@@ -323,9 +330,9 @@ BEGIN
 
     IF x.subject = 'referral' THEN
         INSERT INTO referral (id, case_id, reference, sender_id, sent_by_id, receiver_id, recorded_by_id, state, purpose, urgency, respond_by,
-                              sections, needs_hash, version_id, replaces_id, sent_at, updated_at, due_at)
+                              sections, needs_hash, version_id, replaces_id, offer_group, sent_at, updated_at, last_occurred_at, deadline_at, due_at)
         VALUES (x.id, x.case_id, x.reference, a.agency, a.agency, x.receiver_id, x.recorded_by_id, 'sent', x.purpose, x.urgency, x.respond_by,
-                x.sections, v_needs, x.version_id, x.replaces_id, a.at, a.at, x.due_at)
+                x.sections, v_needs, x.version_id, x.replaces_id, x.offer_group, a.at, a.at, x.occurred_at, x.respond_by, x.due_at)
         ON CONFLICT (case_id, receiver_id, needs_hash)
             WHERE state IN ('sent', 'received', 'info_requested', 'accepted', 'in_progress', 'on_hold', 'cancel_requested') DO NOTHING;
         IF NOT FOUND THEN
@@ -339,9 +346,9 @@ BEGIN
             AND state IN ('sent', 'received', 'info_requested', 'accepted', 'in_progress', 'on_hold', 'cancel_requested');
         v_text := manifest_of(v_open, x.version_id, x.sections);
         INSERT INTO transfer (id, case_id, reference, sender_id, receiver_id, recorded_by_id, state, purpose, urgency, respond_by, sections,
-                              version_id, replaces_id, manifest, manifest_digest, sent_at, updated_at, due_at)
+                              version_id, replaces_id, manifest, manifest_digest, sent_at, updated_at, last_occurred_at, deadline_at, due_at)
         VALUES (x.id, x.case_id, x.reference, a.agency, x.receiver_id, x.recorded_by_id, 'offered', x.purpose, x.urgency, x.respond_by, x.sections,
-                x.version_id, x.replaces_id, v_text::jsonb, encode(sha256(convert_to(v_text, 'UTF8')), 'hex'), a.at, a.at, x.due_at)
+                x.version_id, x.replaces_id, v_text::jsonb, encode(sha256(convert_to(v_text, 'UTF8')), 'hex'), a.at, a.at, x.occurred_at, x.respond_by, x.due_at)
         ON CONFLICT (case_id) WHERE state IN ('offered', 'received', 'info_requested', 'accepted') DO NOTHING;
         IF NOT FOUND THEN
             SELECT id INTO v_other FROM transfer WHERE case_id = x.case_id AND state IN ('offered', 'received', 'info_requested', 'accepted');

@@ -99,9 +99,18 @@ CREATE TABLE referral (
     last_recorded_at timestamptz,
     ended_at timestamptz,
     service_point_id uuid REFERENCES service_point (id),
+    review_at timestamptz,
+    deadline_at timestamptz,
+    paused_at timestamptz,
+    pause_used interval NOT NULL DEFAULT '0',
+    last_occurred_at timestamptz NOT NULL,
+    error_reported_at timestamptz,
     due_at timestamptz,
     clock text NOT NULL DEFAULT 'ok' CHECK (clock IN ('ok', 'due', 'overdue', 'escalated')),
     clock_step integer NOT NULL DEFAULT 0,
+    turn_id uuid GENERATED ALWAYS AS (CASE
+        WHEN state IN ('sent', 'received', 'accepted', 'cancel_requested') OR (state IN ('in_progress', 'on_hold') AND clock <> 'ok') THEN receiver_id
+        WHEN state = 'info_requested' THEN sender_id END) STORED,
     PRIMARY KEY (case_id, id)
 );
 -- by hash: an ordered index on id alone would tempt the planner to walk everybody's rows for one agency's list
@@ -116,6 +125,9 @@ CREATE INDEX referral_sender ON referral (sender_id, id);
 CREATE INDEX referral_sender_updated ON referral (sender_id, updated_at, id);
 CREATE INDEX referral_sender_open ON referral (sender_id, id)
     WHERE state IN ('sent', 'received', 'info_requested', 'accepted', 'in_progress', 'on_hold', 'cancel_requested');
+CREATE INDEX referral_turn ON referral (turn_id, deadline_at, id) WHERE turn_id IS NOT NULL;
+CREATE INDEX referral_group ON referral (offer_group) WHERE offer_group IS NOT NULL;
+CREATE INDEX referral_reference ON referral USING hash (reference);
 CREATE INDEX referral_due ON referral (due_at) WHERE due_at IS NOT NULL;
 
 CREATE TABLE transfer (
@@ -145,9 +157,17 @@ CREATE TABLE transfer (
     service_point_id uuid REFERENCES service_point (id),
     paper text CHECK (paper IN ('issued', 'pending', 'not_used')),
     paper_due_at timestamptz,
+    deadline_at timestamptz,
+    paused_at timestamptz,
+    pause_used interval NOT NULL DEFAULT '0',
+    last_occurred_at timestamptz NOT NULL,
+    error_reported_at timestamptz,
     due_at timestamptz,
     clock text NOT NULL DEFAULT 'ok' CHECK (clock IN ('ok', 'due', 'overdue', 'escalated')),
     clock_step integer NOT NULL DEFAULT 0,
+    turn_id uuid GENERATED ALWAYS AS (CASE
+        WHEN state IN ('offered', 'received', 'accepted') OR (state = 'completed' AND paper = 'pending') THEN receiver_id
+        WHEN state = 'info_requested' THEN sender_id END) STORED,
     PRIMARY KEY (case_id, id)
 );
 -- by hash: an ordered index on id alone would tempt the planner to walk everybody's rows for one agency's list
@@ -159,15 +179,18 @@ CREATE INDEX transfer_receiver_open ON transfer (receiver_id, id) WHERE state IN
 CREATE INDEX transfer_sender ON transfer (sender_id, id);
 CREATE INDEX transfer_sender_updated ON transfer (sender_id, updated_at, id);
 CREATE INDEX transfer_sender_open ON transfer (sender_id, id) WHERE state IN ('offered', 'received', 'info_requested', 'accepted');
+CREATE INDEX transfer_turn ON transfer (turn_id, deadline_at, id) WHERE turn_id IS NOT NULL;
+CREATE INDEX transfer_reference ON transfer USING hash (reference);
 CREATE INDEX transfer_due ON transfer (due_at) WHERE due_at IS NOT NULL;
 
 -- Which sections go to whom, on what basis. One row a basis; every included section is covered by exactly one.
 CREATE TABLE disclosure (
     id uuid NOT NULL,
     case_id uuid NOT NULL REFERENCES case_file (id),
-    subject text NOT NULL CHECK (subject IN ('referral', 'transfer')),
+    subject text NOT NULL CHECK (subject IN ('referral', 'transfer', 'correction')),
     subject_id uuid NOT NULL,
-    version_id uuid NOT NULL,
+    version_id uuid,
+    move_id uuid,
     sender_id uuid NOT NULL,
     receiver_id uuid NOT NULL,
     basis text NOT NULL,
@@ -183,6 +206,7 @@ CREATE TABLE disclosure (
     closed_at timestamptz,
     locked_at timestamptz,
     lock_reason text,
+    CHECK ((version_id IS NULL) = (move_id IS NOT NULL)),
     PRIMARY KEY (id, case_id)
 );
 CREATE INDEX disclosure_subject ON disclosure (subject_id);
@@ -209,6 +233,7 @@ CREATE TABLE move (
     occurred_at timestamptz NOT NULL,
     recorded_at timestamptz NOT NULL,
     detail bytea,
+    section text,
     disputed_at timestamptz,
     PRIMARY KEY (id, case_id)
 );

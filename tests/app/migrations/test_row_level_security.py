@@ -9,6 +9,7 @@ from tests.makers.world import World
 
 UNGUARDED = {
     "agency": "the directory: every agency may know every other",
+    "agreement": "what agencies have agreed; part of the directory",
     "service_point": "the directory; a confidential place has no address in it",
     "client": "who may sign in; needed before anybody is known",
     "client_agency": "as client",
