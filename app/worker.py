@@ -13,6 +13,7 @@ import asyncpg
 
 import auth.keys
 import auth.queries
+from app.exchange.escalations.queries import climb
 from app.exchange.passing.clock import watch
 from app.exchange.referrals.lifecycle import REFERRAL
 from app.exchange.transfers.lifecycle import TRANSFER
@@ -67,6 +68,7 @@ class Worker:
         return [
             Job("sequence events", 0.03, self.sequence_events),
             Job("watch deadlines", 1.0, self.watch_deadlines, batch=200),
+            Job("climb escalations", 1.0, self.climb_escalations, batch=200),
             Job("make partitions", 3600.0, self.make_partitions),
             Job("forget used ids", 60.0, self.forget_used_ids, batch=10_000),
             Job("rotate signing keys", 300.0, self.rotate_signing_keys),
@@ -93,13 +95,19 @@ class Worker:
             return await sequence(conn, BATCH)
 
     async def watch_deadlines(self) -> int:
-        """Remind, mark as overdue, expire."""
+        """Remind, escalate, expire."""
         assert self._pool is not None
         async with self._pool.acquire() as conn:
             found = [
                 await watch(conn, lifecycle, self._settings, self._clock.now()) for lifecycle in (REFERRAL, TRANSFER)
             ]
         return max(found)
+
+    async def climb_escalations(self) -> int:
+        """Ask the next one about what nobody has taken."""
+        assert self._pool is not None
+        async with self._pool.acquire() as conn:
+            return await climb(conn, self._settings, self._clock.now())
 
     async def make_partitions(self) -> int:
         """Make next months' partitions; drop idempotent answers that are too old to be asked for."""

@@ -17,6 +17,8 @@ EVENT_TYPES: Final[dict[str, str]] = {
     "referral.not_completed": "The services could not be given or were ended. Read why.",
     "referral.amend": "The record has a new version. Read it again.",
     "referral.absorbed": "The receiver has become the case's lead; the referral is part of its own work now.",
+    "referral.cancelled": "The referral is cancelled: its receiver agreed, or never started and let the time to answer pass.",
+    "referral.rerouted": "The ministry's desk has asked another agency for what nobody answered. Who was responsible for it remains so.",
     "referral.expired": "Nobody answered in time. Refer elsewhere.",
     "referral.reminder": "A deadline is coming closer.",
     "referral.overdue": "A deadline has passed.",
@@ -30,6 +32,11 @@ EVENT_TYPES: Final[dict[str, str]] = {
     "transfer.expired": "Nobody answered in time. You remain the lead.",
     "transfer.reminder": "A deadline is coming closer.",
     "transfer.overdue": "A deadline has passed.",
+    "escalation.opened": "A deadline has passed and your agency is asked to see to it. Read it, call the receiver, take it.",
+    "escalation.reminder": "Everybody was asked and nobody has taken it yet.",
+    "escalation.taken": "Another agency sees to it. It waits for yours no more.",
+    "escalation.closed": "What was late has moved on.",
+    "case.unattended": "The last open immediate referral of the case ended unaccepted: nobody is asked for this person now. Refer again at once.",
     "case.lead_changing": "Another agency has agreed to lead this case; the handover is not confirmed yet.",
     "case.lead_changed": "Another agency leads this case now. Your referral stands; its sender is the new lead.",
 }
@@ -44,7 +51,7 @@ class Event(Wire):
     """Dense: the next event of this agency is one higher."""
     type: str
     subject: str
-    """`referral`, `transfer` or `case`."""
+    """`referral`, `transfer`, `case` or `escalation`."""
     subject_id: UUID
     case_id: UUID
     state: str

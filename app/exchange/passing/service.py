@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
@@ -31,9 +31,12 @@ from schemas.record.record import SECTIONS, included
 REFERENCE_PREFIX = {"case": "K", "referral": "R", "transfer": "T"}
 
 
-def within(settings: Settings, deadline: Deadline, urgency: str) -> timedelta:
-    """Return how long a state may last."""
-    return cast(timedelta, getattr(settings, deadline.setting + (urgency if deadline.by_urgency else "")))
+def within(
+    settings: Settings, deadline: Deadline, urgency: str, own: Mapping[str, timedelta] | None = None
+) -> timedelta:
+    """Return how long a state may last; `own`: the receiver's times by agreement, by setting."""
+    name = deadline.setting + (urgency if deadline.by_urgency else "")
+    return (own or {}).get(name) or cast(timedelta, getattr(settings, name))
 
 
 def moved(row: queries.MovedRow, moves: list[str]) -> Moved:
@@ -62,7 +65,8 @@ async def send(db: Acting, lifecycle: Lifecycle, body: NewReferral | NewTransfer
     )
     deadline = lifecycle.deadline(lifecycle.initial)
     assert deadline is not None
-    respond_by = db.at + within(db.settings, deadline, body.urgency)
+    own = db.directory.times(db.at).get(receiver.id)
+    respond_by = db.at + within(db.settings, deadline, body.urgency, own)
     if body.respond_by is not None:
         if not db.at < body.respond_by <= respond_by:
             refused = refused or InvalidRequest([{"pointer": "/respond_by", "code": "outside_the_urgency"}])
@@ -213,7 +217,7 @@ async def _apply(
         "partners": ("after" if row.to == "completed" else "before") if Tell.PARTNERS in row.tells else None,
         "access": row.access,
         "final": row.to in lifecycle.final_states,
-        "due": _due(db, lifecycle, row.to),
+        "due": _due(db, lifecycle, row.to, by=row.by),
         "move_id": move_id,
         "occurred_at": happened,
         "channel": body.channel,
@@ -245,12 +249,16 @@ def _told(tells: Sequence[Tell]) -> list[str]:
     return sorted({party for tell in tells for party in named.get(tell, ())})
 
 
-def _due(db: Acting, lifecycle: Lifecycle, to: str | None) -> dict[str, datetime] | None:
-    """Return when the clock first looks at the new state, by urgency; None where the deadline to answer simply runs on."""
+def _due(db: Acting, lifecycle: Lifecycle, to: str | None, *, by: Party) -> dict[str, dict[str, datetime]] | None:
+    """Return when the new state ends and when the clock first looks at it, by urgency; None where the deadline to answer runs on."""
     deadline = lifecycle.deadline(to) if to else None
     if deadline is None or deadline.at_deadline == "answer":
         return None
-    return {urgency.value: db.at + first_reminder(within(db.settings, deadline, urgency)) for urgency in Urgency}
+    own = db.directory.times(db.at).get(db.agency_id) if by is Party.RECEIVER else None
+    spans = {urgency.value: within(db.settings, deadline, urgency, own) for urgency in Urgency}
+    return {
+        urgency: {"deadline": db.at + span, "look": db.at + first_reminder(span)} for urgency, span in spans.items()
+    }
 
 
 def declined(db: Acting, body: Decline) -> dict[str, Any] | Problem:

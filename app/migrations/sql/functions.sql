@@ -152,6 +152,7 @@ BEGIN
         UPDATE disclosure SET opened_at = coalesce(opened_at, p_at) WHERE subject_id = r.id AND closed_at IS NULL;
         PERFORM append_log(p_at, NULL, NULL, NULL, NULL, 'referral:absorb', 'done', 'referral', r.id, r.case_id,
                            jsonb_build_object('transfer', v.id));
+        PERFORM close_escalations(r.id, p_at);
     END LOOP;
 
     UPDATE referral SET sender_id = v.receiver_id, updated_at = p_at
@@ -313,6 +314,7 @@ BEGIN
                 AND state IN ('declined', 'recalled', 'expired', 'aborted');
             IF NOT FOUND THEN RAISE EXCEPTION 'nothing to replace' USING ERRCODE = 'RJ025'; END IF;
         END IF;
+        PERFORM close_escalations(x.replaces_id, a.at);
     END IF;
     IF x.reuse THEN
         -- its author may send all of it; whoever holds it, what was opened to them, and unless they lead the case only with a basis to pass it on
@@ -388,7 +390,7 @@ CREATE FUNCTION apply_move(
 ) RETURNS moved LANGUAGE plpgsql AS $$
 DECLARE
     m moved; x record; v_case uuid; v_reference text; v_from text; v_to text; v_version integer; v_sender uuid; v_receiver uuid;
-    v_purpose text; v_accepted timestamptz; v_number integer; v_other uuid; v_manifest text;
+    v_purpose text; v_accepted timestamptz; v_number integer; v_other uuid; v_manifest text; v_answered boolean;
 BEGIN
     PERFORM begin_acting(a);
     m := earlier_answer(a, p_key, p_hash, p_days);
@@ -419,7 +421,8 @@ BEGIN
                 last_recorded_at = CASE WHEN x.event IN ('start', 'record_service') THEN a.at ELSE r.last_recorded_at END,
                 ended_at = CASE WHEN x.final THEN a.at ELSE r.ended_at END,
                 service_point_id = coalesce(x.service_point_id, r.service_point_id),
-                due_at = CASE WHEN x.final THEN NULL WHEN x.due IS NULL THEN r.due_at ELSE (x.due->>r.urgency)::timestamptz END,
+                due_at = CASE WHEN x.final THEN NULL WHEN x.due IS NULL THEN r.due_at ELSE (x.due->r.urgency->>'look')::timestamptz END,
+                deadline_at = CASE WHEN x.final THEN NULL WHEN x.due IS NULL THEN r.deadline_at ELSE (x.due->r.urgency->>'deadline')::timestamptz END,
                 clock = CASE WHEN x.final OR x.due IS NOT NULL THEN 'ok' ELSE r.clock END,
                 clock_step = CASE WHEN x.final OR x.due IS NOT NULL THEN 0 ELSE r.clock_step END,
                 version_id = coalesce(x.version_id, r.version_id),
@@ -427,8 +430,9 @@ BEGIN
                 needs_hash = coalesce(p_needs_hash, r.needs_hash)
             WHERE r.id = x.id AND r.state = ANY (x.from_states) AND (x.seen IS NULL OR r.version = x.seen)
               AND CASE x.party WHEN 'sender' THEN r.sender_id = a.agency WHEN 'receiver' THEN r.receiver_id = a.agency ELSE true END
-            RETURNING r.case_id, r.reference, old.state, new.state, new.version, r.sender_id, r.receiver_id, r.purpose, r.accepted_at
-            INTO v_case, v_reference, v_from, v_to, v_version, v_sender, v_receiver, v_purpose, v_accepted;
+            RETURNING r.case_id, r.reference, old.state, new.state, new.version, r.sender_id, r.receiver_id, r.purpose, r.accepted_at,
+                      old.clock = 'escalated' AND new.clock <> 'escalated'
+            INTO v_case, v_reference, v_from, v_to, v_version, v_sender, v_receiver, v_purpose, v_accepted, v_answered;
         EXCEPTION WHEN unique_violation THEN
             SELECT t.id INTO v_other FROM referral t JOIN referral r ON r.id = x.id
             WHERE t.case_id = r.case_id AND t.receiver_id = r.receiver_id AND t.needs_hash = p_needs_hash AND t.id <> r.id AND t.ended_at IS NULL;
@@ -445,7 +449,9 @@ BEGIN
             service_point_id = coalesce(x.service_point_id, t.service_point_id),
             paper = coalesce(x.paper, t.paper),
             paper_due_at = coalesce(x.paper_due_at, t.paper_due_at),
-            due_at = CASE WHEN x.final THEN x.final_due_at WHEN x.due IS NULL THEN t.due_at ELSE (x.due->>t.urgency)::timestamptz END,
+            due_at = CASE WHEN x.final THEN x.final_due_at WHEN x.due IS NULL THEN t.due_at ELSE (x.due->t.urgency->>'look')::timestamptz END,
+            deadline_at = CASE WHEN x.final THEN x.paper_due_at WHEN x.due IS NULL THEN t.deadline_at
+                          ELSE (x.due->t.urgency->>'deadline')::timestamptz END,
             clock = CASE WHEN x.final OR x.due IS NOT NULL THEN 'ok' ELSE t.clock END,
             clock_step = CASE WHEN x.final OR x.due IS NOT NULL THEN 0 ELSE t.clock_step END,
             version_id = coalesce(x.version_id, t.version_id),
@@ -453,8 +459,9 @@ BEGIN
         WHERE t.id = x.id AND t.state = ANY (x.from_states) AND (x.seen IS NULL OR t.version = x.seen)
           AND CASE x.party WHEN 'sender' THEN t.sender_id = a.agency WHEN 'receiver' THEN t.receiver_id = a.agency ELSE true END
           AND (x.manifest_digest IS NULL OR t.manifest_digest = x.manifest_digest)
-        RETURNING t.case_id, t.reference, old.state, new.state, new.version, t.sender_id, t.receiver_id, t.purpose, t.accepted_at
-        INTO v_case, v_reference, v_from, v_to, v_version, v_sender, v_receiver, v_purpose, v_accepted;
+        RETURNING t.case_id, t.reference, old.state, new.state, new.version, t.sender_id, t.receiver_id, t.purpose, t.accepted_at,
+                  old.clock = 'escalated' AND new.clock <> 'escalated'
+        INTO v_case, v_reference, v_from, v_to, v_version, v_sender, v_receiver, v_purpose, v_accepted, v_answered;
     END IF;
     IF v_case IS NULL THEN
         PERFORM refuse_move(a, x.subject, x.id, x.from_states, x.party, x.seen, x.manifest_digest);
@@ -495,6 +502,12 @@ BEGIN
     IF cardinality(x.tells) > 0 THEN
         PERFORM publish(x.subject, x.id, x.subject || '.' || CASE WHEN x.to_state IS NULL OR v_from = v_to THEN x.event ELSE v_to END, x.tells, a.at,
                         x.not_kinds);
+    END IF;
+    IF v_answered THEN
+        PERFORM close_escalations(x.id, a.at);
+    END IF;
+    IF x.subject = 'referral' AND x.final THEN
+        PERFORM publish_unattended(x.id, a.at);
     END IF;
     PERFORM keep_answer(a, p_key, p_hash, m);
     RETURN m;
