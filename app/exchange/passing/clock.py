@@ -142,6 +142,8 @@ async def _own_times(conn: Connection, now: datetime) -> dict[UUID, dict[str, ti
 
 
 async def _look_again(conn: Connection, table: str, row: asyncpg.Record, tick: Tick, now: datetime) -> None:
+    if tick.act == "escalate":
+        await conn.execute("SELECT open_escalation($1, $2, $3, $4)", uuid7(now), table, row["id"], now)
     await conn.execute(
         f"""UPDATE {table} SET due_at = $2, clock_step = $3, clock = coalesce($4, clock), respond_by = coalesce($5, respond_by),
                    deadline_at = coalesce($5, deadline_at) WHERE id = $1""",  # noqa: S608
@@ -155,8 +157,6 @@ async def _look_again(conn: Connection, table: str, row: asyncpg.Record, tick: T
         await _tell(conn, table, row, "reminder", row["state"], [row["turn_id"] or row["receiver_id"]], now)
     elif tick.act != "wait":
         await _tell(conn, table, row, "overdue", row["state"], [row["receiver_id"], row["sender_id"]], now)
-    if tick.act == "escalate":
-        await conn.execute("SELECT open_escalation($1, $2, $3, $4)", uuid7(now), table, row["id"], now)
 
 
 async def _end(conn: Connection, table: str, row: asyncpg.Record, event: str, now: datetime) -> None:

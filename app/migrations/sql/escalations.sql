@@ -84,7 +84,7 @@ $$;
 CREATE FUNCTION open_escalation(p_id uuid, p_subject text, p_subject_id uuid, p_at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO escalation (id, case_id, subject, subject_id, reference, reason, urgency, deadline_at, opened_at, next_at)
-    SELECT p_id, s.case_id, p_subject, p_subject_id, s.reference, s.state, s.urgency, least(s.deadline_at, p_at), p_at, p_at
+    SELECT p_id, s.case_id, p_subject, p_subject_id, s.reference, s.state, s.urgency, s.deadline_at, p_at, p_at
     FROM (SELECT case_id, reference, state, urgency, deadline_at FROM referral WHERE p_subject = 'referral' AND id = p_subject_id
           UNION ALL
           SELECT case_id, reference, state, urgency, deadline_at FROM transfer WHERE p_subject = 'transfer' AND id = p_subject_id) s
