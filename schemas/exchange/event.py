@@ -25,7 +25,6 @@ EVENT_TYPES: Final[dict[str, str]] = {
     "referral.on_hold": "The services pause. Read why, and until when.",
     "referral.resumed": "The services go on.",
     "referral.cancel_requested": "The sender asks to end it. Confirm, refuse, or complete it.",
-    "referral.cancelled": "The referral was cancelled.",
     "referral.cancel_refused": "The receiver goes on with it. Read why.",
     "referral.entered_in_error": "It was sent in error. What you had of it is locked.",
     "referral.error_reported": "The sender says that it was sent in error. Confirm it, or write why not.",
