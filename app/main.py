@@ -20,6 +20,7 @@ from app.dependencies import MISSING_HEADERS
 from app.exchange.agencies import endpoints as agencies
 from app.exchange.cases import endpoints as cases
 from app.exchange.consents import endpoints as consents
+from app.exchange.links import endpoints as links
 from app.exchange.passing.refusals import log_refusal
 from app.exchange.referrals import endpoints as referrals
 from app.exchange.transfers import endpoints as transfers
@@ -92,6 +93,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         agencies.router,
         cases.router,
         consents.router,
+        links.router,
         referrals.router,
         transfers.router,
         events.router,

@@ -9,6 +9,7 @@ from sqlmodel import SQLModel
 
 import app.exchange.cases.tables
 import app.exchange.consents.tables
+import app.exchange.links.tables
 import app.exchange.records.tables
 import app.exchange.referrals.tables
 import app.exchange.transfers.tables

@@ -32,6 +32,13 @@ EVENT_TYPES: Final[dict[str, str]] = {
     "transfer.overdue": "A deadline has passed.",
     "case.lead_changing": "Another agency has agreed to lead this case; the handover is not confirmed yet.",
     "case.lead_changed": "Another agency leads this case now. Your referral stands; its sender is the new lead.",
+    "case.closed": "The lead has closed the case. A referral of yours that is open goes on.",
+    "case.reopened": "The case is open again.",
+    "case.deceased": "The person has died. No deadline of the case runs any more; close what is open.",
+    "case.link_proposed": "Another agency says that a case of its own belongs together with yours. Read the link; confirm or refuse it.",
+    "case.link_confirmed": "The link you proposed is confirmed. Read who leads the other case.",
+    "case.link_refused": "The link you proposed is refused.",
+    "case.link_ended": "A link of your case has ended.",
 }
 """Every type of event, and what the receiver should do. Clients must expect new ones."""
 
@@ -44,7 +51,7 @@ class Event(Wire):
     """Dense: the next event of this agency is one higher."""
     type: str
     subject: str
-    """`referral`, `transfer` or `case`."""
+    """`referral`, `transfer`, `case`, or `link`: what `subject_id` is the id of."""
     subject_id: UUID
     case_id: UUID
     state: str

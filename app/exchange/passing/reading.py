@@ -150,7 +150,7 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
     is_party = is_sender or is_receiver  # else the lead, who learns how it stands
     state_only = not is_party or (is_sender and back_state_only(AgencyKind(db.agency.kind)))
     said = {
-        move["event"]: _said(db, move)
+        move["event"]: said_of(db, move)
         for move in moves
         if move["detail"] is not None and move["event"] != "record_service"
     }
@@ -168,7 +168,7 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
         "ending": _ending(said, accepted=row["accepted_at"] is not None, state_only=state_only)
         if row["ended_at"] and is_party
         else None,
-        "history": [_history(db, each) for each in moves if not (state_only and each["event"] == "record_service")],
+        "history": [move_record(db, each) for each in moves if not (state_only and each["event"] == "record_service")],
     }
     if lifecycle.name == "referral":
         found["services"] = (
@@ -229,7 +229,8 @@ def _disclosure(db: Acting, row: asyncpg.Record, each: asyncpg.Record) -> Docume
     }
 
 
-def _said(db: Acting, move: asyncpg.Record) -> Document:
+def said_of(db: Acting, move: asyncpg.Record) -> Document:
+    """Return what was said about a move, decrypted."""
     said: Document = orjson.loads(db.keyring.open_one(move["id"], move["detail"]))
     return said
 
@@ -260,7 +261,8 @@ def _ending(said: dict[str, Document], *, accepted: bool, state_only: bool) -> D
     }
 
 
-def _history(db: Acting, move: asyncpg.Record) -> Document:
+def move_record(db: Acting, move: asyncpg.Record) -> Document:
+    """Return one thing that happened, as the parties may know it."""
     by, recorded_by = move["agency_id"], move["recorded_by_id"]
     return {
         "event": move["event"],
@@ -276,7 +278,7 @@ def _history(db: Acting, move: asyncpg.Record) -> Document:
 
 
 def _service(db: Acting, move: asyncpg.Record) -> Document:
-    said = _said(db, move)
+    said = said_of(db, move)
     return {
         "service": said["service"],
         "need": said.get("need"),
