@@ -22,6 +22,7 @@ from app.exchange.cases import endpoints as cases
 from app.exchange.consents import endpoints as consents
 from app.exchange.links import endpoints as links
 from app.exchange.passing.refusals import log_refusal
+from app.exchange.reassignments import endpoints as reassignments
 from app.exchange.referrals import endpoints as referrals
 from app.exchange.transfers import endpoints as transfers
 from app.foundation import http, migrate
@@ -94,6 +95,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         cases.router,
         consents.router,
         links.router,
+        reassignments.router,
         referrals.router,
         transfers.router,
         events.router,

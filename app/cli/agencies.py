@@ -18,7 +18,7 @@ from schemas.base import Count
 from schemas.codes.agencies import Accepts, AgencyGroup, AgencyKind
 from schemas.text import AgencyCode, CountryCode, RegionCode
 
-app = typer.Typer(help="Add, list, suspend and resume agencies.", no_args_is_help=True)
+app = typer.Typer(help="Add, list, suspend, resume and close agencies.", no_args_is_help=True)
 
 
 class Entry(BaseModel):
@@ -174,6 +174,18 @@ def resume(code: Annotated[str, typer.Argument(help="Its code.")], actor: Actor 
     """Let a suspended agency in again."""
     asyncio.run(_set(load_settings(), code, acting(actor), active=True))
     typer.echo(f"{code} is active.")
+
+
+@app.command()
+def close(code: Annotated[str, typer.Argument(help="Its code.")], actor: Actor = None) -> None:
+    """Close an agency for good; not while it leads a case or holds an accepted referral or transfer."""
+    asyncio.run(_close(load_settings(), code, acting(actor)))
+    typer.echo(f"{code} is closed for good.")
+
+
+async def _close(settings: Settings, code: str, actor: str) -> None:
+    async with administer(settings) as the:
+        await admin.close_agency(the.conn, code, now=the.now, actor=actor)
 
 
 async def _set(settings: Settings, code: str, actor: str, *, active: bool) -> None:

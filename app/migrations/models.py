@@ -10,6 +10,7 @@ from sqlmodel import SQLModel
 import app.exchange.cases.tables
 import app.exchange.consents.tables
 import app.exchange.links.tables
+import app.exchange.reassignments.tables
 import app.exchange.records.tables
 import app.exchange.referrals.tables
 import app.exchange.transfers.tables

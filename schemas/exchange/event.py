@@ -26,6 +26,7 @@ EVENT_TYPES: Final[dict[str, str]] = {
     "transfer.declined": "Your offer was declined. You remain the lead.",
     "transfer.recalled": "The offer was taken back.",
     "transfer.amend": "The record has a new version. Read it again.",
+    "transfer.aborted": "The handover was called off after its acceptance. The lead did not move by it.",
     "transfer.completed": "The handover is confirmed. The other agency now leads the case.",
     "transfer.expired": "Nobody answered in time. You remain the lead.",
     "transfer.reminder": "A deadline is coming closer.",
@@ -35,6 +36,11 @@ EVENT_TYPES: Final[dict[str, str]] = {
     "case.closed": "The lead has closed the case. A referral of yours that is open goes on.",
     "case.reopened": "The case is open again.",
     "case.deceased": "The person has died. No deadline of the case runs any more; close what is open.",
+    "case.reassignment_proposed": "The ministry's desk takes you to be gone and proposes another lead. Tell it if you are not.",
+    "case.reassignment_approved": "The ministry's desk asks your agency to lead a case whose lead is gone. Read it; agree or decline.",
+    "case.reassignment_agreed": "The new lead has agreed and leads the case now.",
+    "case.reassignment_declined": "The agency that was asked to lead the case has declined.",
+    "case.reassignment_withdrawn": "The reassignment is withdrawn; the lead stays.",
     "case.link_proposed": "Another agency says that a case of its own belongs together with yours. Read the link; confirm or refuse it.",
     "case.link_confirmed": "The link you proposed is confirmed. Read who leads the other case.",
     "case.link_refused": "The link you proposed is refused.",
@@ -51,7 +57,7 @@ class Event(Wire):
     """Dense: the next event of this agency is one higher."""
     type: str
     subject: str
-    """`referral`, `transfer`, `case`, or `link`: what `subject_id` is the id of."""
+    """`referral`, `transfer`, `case`, `link` or `reassignment`: what `subject_id` is the id of."""
     subject_id: UUID
     case_id: UUID
     state: str

@@ -44,7 +44,7 @@ PUBLIC = {
 
 NO_SCOPE = {"read_me"}
 """What a token of any scope may ask."""
-OF_CASES = ("/v1/cases", "/v1/referrals", "/v1/transfers")
+OF_CASES = ("/v1/cases", "/v1/case-links", "/v1/referrals", "/v1/transfers", "/v1/reassignments")
 
 APP = create_app(Settings())
 CONTEXTS = list(iter_route_contexts(APP.routes))
@@ -140,7 +140,7 @@ class TestEveryGuardedRoute:
 
 MOVES = [(lifecycle, move) for lifecycle in (CASE, REFERRAL, TRANSFER) for move in lifecycle.moves if move.served]
 CREATED = {"open_case", "send", "offer"}
-BY_NOBODY = {"absorb", "expire"}
+BY_NOBODY = {"absorb", "expire", "reassign_lead"}
 """Made by another move or by the clock."""
 
 
@@ -179,7 +179,7 @@ def asked(route: RouteContext) -> tuple[str, str, dict[str, str]]:
     """A request to the route whose every header is in order."""
     (method,) = route.methods or ()
     path = str(route.path)
-    for name in ("case_id", "referral_id", "transfer_id"):
+    for name in ("case_id", "referral_id", "transfer_id", "link_id", "reassignment_id"):
         path = path.replace(f"{{{name}}}", str(uuid.uuid4()))
     path = path.replace("{code}", "police")
     return method, path, {"Rujukan-Actor": "officer-7", "Idempotency-Key": str(uuid.uuid4()), "If-Match": '"1"'}

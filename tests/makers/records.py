@@ -84,7 +84,12 @@ def transfer(receiver: str = "ministry", **more: Any) -> dict[str, Any]:
     return referral(receiver, **{"purpose": "case_responsibility", **more})
 
 
-PATHS = {"record_service": "services", "confirm_handover": "confirm-handover"}
+PATHS = {
+    "record_service": "services",
+    "confirm_handover": "confirm-handover",
+    "follow_up": "follow-up",
+    "link": "links",
+}
 """Where an event's path is not its name."""
 
 

@@ -254,8 +254,8 @@ class UnknownCase(Problem):
     type, status, title, title_id = "unknown-case", 422, "There is no case of this reference", "Kasus tidak ditemukan"
     log_as = "unknown_case"
 
-    def __init__(self) -> None:
-        super().__init__(errors=[{"pointer": "/other", "code": "unknown_case"}])
+    def __init__(self, pointer: str = "/other") -> None:
+        super().__init__(errors=[{"pointer": pointer, "code": "unknown_case"}])
 
 
 class SameCase(Problem):

@@ -122,44 +122,13 @@ END $$;
 -- The lead moves, in the transaction that confirms the handover. Checks again who asks and in which state.
 CREATE FUNCTION apply_handover(p_transfer uuid, p_at timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE v transfer; r referral; v_count integer;
+DECLARE v transfer;
 BEGIN
     SELECT * INTO v FROM transfer WHERE id = p_transfer;
     IF NOT FOUND OR v.receiver_id IS DISTINCT FROM current_agency() OR v.state <> 'completed' THEN
         RAISE EXCEPTION 'only the receiver of a confirmed transfer takes over' USING ERRCODE = 'insufficient_privilege';
     END IF;
-    UPDATE case_file SET lead_id = v.receiver_id, version = version + 1, updated_at = p_at
-    WHERE id = v.case_id AND lead_id = v.sender_id;
-    GET DIAGNOSTICS v_count = ROW_COUNT;
-    IF v_count <> 1 THEN
-        RAISE EXCEPTION 'the sender no longer leads the case' USING ERRCODE = 'RJ020';
-    END IF;
-    UPDATE case_lead SET until_at = p_at WHERE case_id = v.case_id AND agency_id = v.sender_id AND until_at IS NULL;
-    GET DIAGNOSTICS v_count = ROW_COUNT;
-    IF v_count <> 1 THEN
-        RAISE EXCEPTION 'the case has no one lead' USING ERRCODE = 'integrity_constraint_violation';
-    END IF;
-    INSERT INTO case_lead (case_id, agency_id, from_at, transfer_id) VALUES (v.case_id, v.receiver_id, p_at, v.id);
-
-    FOR r IN UPDATE referral SET state = 'absorbed', version = version + 1, updated_at = p_at, ended_at = p_at, due_at = NULL, clock = 'ok'
-             WHERE case_id = v.case_id AND receiver_id = v.receiver_id
-               AND state IN ('sent', 'received', 'info_requested', 'accepted', 'in_progress', 'on_hold', 'cancel_requested')
-             RETURNING old.* LOOP
-        INSERT INTO move (id, case_id, subject, subject_id, event, from_state, to_state, version, sender_id, receiver_id, channel, occurred_at, recorded_at)
-        VALUES (uuidv7(p_at - clock_timestamp()), r.case_id, 'referral', r.id, 'absorb', r.state, 'absorbed', r.version + 1, r.sender_id, r.receiver_id, 'system', p_at, p_at);
-        INSERT INTO outbox (agency_id, type, subject, subject_id, case_id, state, recorded_at)
-        VALUES (r.sender_id, 'referral.absorbed', 'referral', r.id, r.case_id, 'absorbed', p_at);
-        UPDATE disclosure SET opened_at = coalesce(opened_at, p_at) WHERE subject_id = r.id AND closed_at IS NULL;
-        PERFORM append_log(p_at, NULL, NULL, NULL, NULL, 'referral:absorb', 'done', 'referral', r.id, r.case_id,
-                           jsonb_build_object('transfer', v.id));
-    END LOOP;
-
-    UPDATE referral SET sender_id = v.receiver_id, updated_at = p_at
-    WHERE case_id = v.case_id AND sender_id = v.sender_id
-      AND state IN ('sent', 'received', 'info_requested', 'accepted', 'in_progress', 'on_hold', 'cancel_requested');
-    UPDATE disclosure SET sender_id = v.receiver_id
-    WHERE case_id = v.case_id AND sender_id = v.sender_id AND subject = 'referral' AND closed_at IS NULL
-      AND subject_id IN (SELECT id FROM referral WHERE case_id = v.case_id AND sender_id = v.receiver_id);
+    PERFORM move_lead(v.case_id, v.sender_id, v.receiver_id, v.id, p_at);
 END $$;
 
 -- A record version with its content; the case's counter is already taken.

@@ -43,6 +43,10 @@ DEFINER_FUNCTIONS = {
     "change_link": "rujukan_definer",
     "own_links": "rujukan_definer",
     "check_service_point": "rujukan_definer",
+    "move_lead": "rujukan_definer",
+    "store_reassignment": "rujukan_definer",
+    "change_reassignment": "rujukan_definer",
+    "carry_out_reassignment": "rujukan_definer",
     "ensure_partitions": "rujukan_keeper",
     "drop_idempotency_before": "rujukan_keeper",
 }
