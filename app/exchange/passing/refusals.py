@@ -50,11 +50,11 @@ def problem_of(
         "RJ025": problems.NothingToReplace,
         "RJ026": problems.RecordVersionUnavailable,
         "RJ027": problems.AnotherManifest,
-        "RJ030": problems.CaseHasOpenDuties,
+        "RJ070": problems.CaseHasOpenDuties,
         "RJ031": problems.ServicePointBarred,
-        "RJ032": problems.UnknownCase,
-        "RJ033": problems.SameCase,
-        "RJ034": problems.LinkedAlready,
+        "RJ072": problems.UnknownCase,
+        "RJ073": problems.SameCase,
+        "RJ074": problems.LinkedAlready,
     }
     problem: Problem = made[code](**detail)
     return problem

@@ -125,11 +125,11 @@ def _as_desk(db: Acting) -> None:
 def _problem_of(error: asyncpg.PostgresError) -> Problem | None:
     detail: dict[str, Any] = orjson.loads(error.detail) if getattr(error, "detail", None) else {}
     match error.sqlstate:
-        case "RJ035":
+        case "RJ075":
             return SecondPersonRequired()
-        case "RJ036":
+        case "RJ076":
             return LeadsAlready()
-        case "RJ037":
+        case "RJ077":
             return ReassignmentOpen(**detail)
     return refusals.problem_of(error, REASSIGNMENT)
 

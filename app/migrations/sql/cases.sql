@@ -57,7 +57,7 @@ BEGIN
         SELECT coalesce(array_agg(id ORDER BY id), '{}') INTO v_referrals
         FROM referral WHERE case_id = p_case AND ended_at IS NULL AND urgency = 'immediate';
         IF cardinality(v_transfers) + cardinality(v_referrals) > 0 THEN
-            RAISE EXCEPTION 'the case has open duties' USING ERRCODE = 'RJ030',
+            RAISE EXCEPTION 'the case has open duties' USING ERRCODE = 'RJ070',
                 DETAIL = jsonb_build_object('transfers', v_transfers, 'referrals', v_referrals)::text;
         END IF;
     END IF;

@@ -98,15 +98,15 @@ BEGIN
         RAISE EXCEPTION 'only the desk reassigns' USING ERRCODE = 'insufficient_privilege';
     END IF;
     SELECT * INTO c FROM case_file WHERE reference = p_reference FOR NO KEY UPDATE;
-    IF NOT FOUND THEN RAISE EXCEPTION 'no case of this reference' USING ERRCODE = 'RJ032', DETAIL = '{"pointer": "/case"}'; END IF;
+    IF NOT FOUND THEN RAISE EXCEPTION 'no case of this reference' USING ERRCODE = 'RJ072', DETAIL = '{"pointer": "/case"}'; END IF;
     IF c.state = 'closed' THEN RAISE EXCEPTION 'the case is closed' USING ERRCODE = 'RJ022'; END IF;
-    IF c.lead_id = p_to THEN RAISE EXCEPTION 'it leads the case' USING ERRCODE = 'RJ036'; END IF;
+    IF c.lead_id = p_to THEN RAISE EXCEPTION 'it leads the case' USING ERRCODE = 'RJ076'; END IF;
     INSERT INTO reassignment (id, case_id, case_reference, from_id, to_id, state, proposed_by, proposed_at, updated_at, detail)
     VALUES (p_id, c.id, c.reference, c.lead_id, p_to, 'proposed', p_actor, p_at, p_at, p_detail)
     ON CONFLICT (case_id) WHERE state IN ('proposed', 'approved') DO NOTHING RETURNING * INTO r;
     IF NOT FOUND THEN
         SELECT id INTO v_open FROM reassignment WHERE case_id = c.id AND state IN ('proposed', 'approved');
-        RAISE EXCEPTION 'one is open' USING ERRCODE = 'RJ037', DETAIL = jsonb_build_object('reassignment_id', v_open)::text;
+        RAISE EXCEPTION 'one is open' USING ERRCODE = 'RJ077', DETAIL = jsonb_build_object('reassignment_id', v_open)::text;
     END IF;
     PERFORM publish_reassignment(r, c.lead_id, 'case.reassignment_proposed', r.state, p_at);
     RETURN r;
@@ -135,7 +135,7 @@ BEGIN
         RAISE EXCEPTION 'stale' USING ERRCODE = 'RJ412', DETAIL = jsonb_build_object('state', r.state, 'version', r.version)::text;
     END IF;
     IF p_event = 'approve' AND p_actor = r.proposed_by THEN
-        RAISE EXCEPTION 'the same person' USING ERRCODE = 'RJ035';
+        RAISE EXCEPTION 'the same person' USING ERRCODE = 'RJ075';
     END IF;
     IF v_state = 'closed' AND p_event IN ('approve', 'agree') THEN
         RAISE EXCEPTION 'the case is closed' USING ERRCODE = 'RJ022';

@@ -46,10 +46,10 @@ BEGIN
     END IF;
     SELECT * INTO other FROM case_file WHERE reference = p_reference;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'no case of this reference' USING ERRCODE = 'RJ032';
+        RAISE EXCEPTION 'no case of this reference' USING ERRCODE = 'RJ072';
     END IF;
     IF other.id = mine.id THEN
-        RAISE EXCEPTION 'the case itself' USING ERRCODE = 'RJ033';
+        RAISE EXCEPTION 'the case itself' USING ERRCODE = 'RJ073';
     END IF;
     v_state := CASE other.lead_id WHEN mine.lead_id THEN 'confirmed' ELSE 'proposed' END;
     INSERT INTO case_link (id, case_id, other_case_id, kind, state, proposed_at, updated_at, detail)
@@ -58,7 +58,7 @@ BEGIN
     IF NOT FOUND THEN
         SELECT id INTO v_link FROM case_link WHERE kind = p_kind AND state IN ('proposed', 'confirmed')
             AND least(case_id, other_case_id) = least(mine.id, other.id) AND greatest(case_id, other_case_id) = greatest(mine.id, other.id);
-        RAISE EXCEPTION 'linked already' USING ERRCODE = 'RJ034', DETAIL = jsonb_build_object('link_id', v_link)::text;
+        RAISE EXCEPTION 'linked already' USING ERRCODE = 'RJ074', DETAIL = jsonb_build_object('link_id', v_link)::text;
     END IF;
     PERFORM publish_link(p_id, other.id, 'case.link_proposed', v_state, p_at);
     RETURN v_state;
