@@ -381,6 +381,14 @@ async def reassigning_twice(world: World) -> httpx.Response:
         return await desk.post("/v1/reassignments", _reassignment(case, "lpsk"))
 
 
+@provokes("service-point-barred")
+async def one_roof_for_two_who_must_be_apart(world: World) -> httpx.Response:
+    here, there = await world.send(receiver="shelter"), await world.accepted(sender="iom", receiver="shelter")
+    ours, theirs = await cases.case_of(world, here.case_id), await cases.case_of(world, there.case_id)
+    await world.police.post(f"{ours.path}/links", {"kind": "suspected_harm", "other": theirs.reference})
+    return await world.move(here, "accept")
+
+
 @provokes("internal-error")
 async def a_record_that_was_altered_at_rest(world: World) -> httpx.Response:
     sent = await world.accepted()

@@ -326,6 +326,15 @@ class TestAgreeing:
             assert (await made.move("agree", who)).status_code == status
         assert await world.lead_of(made.case.id) == "police"
 
+    async def test_is_refused_once_the_lead_has_closed_the_case(self, world: World) -> None:
+        case = await cases.opened(world)
+        made = await (await proposed(world, case)).moved("approve")
+        await cases.moved(world, case, "close")
+        reply = await made.move("agree")
+        assert (reply.status_code, reply.json()["type"]) == (409, "/problems/case-closed")
+        assert await world.lead_of(case.id) == "police"
+        await made.moved("withdraw")
+
     async def test_cannot_happen_before_the_second_person(self, world: World) -> None:
         made = await proposed(world, await cases.opened(world), "ministry")
         reply = await made.move("agree", world.ministry)

@@ -352,6 +352,18 @@ class TestVictimStatus:
             if code == 403:
                 assert (await case.read(other))["victim_status"] == []
 
+    async def test_is_shown_by_the_database_to_the_present_lead_alone(self, world: World) -> None:
+        held = await world.accepted(receiver="shelter")
+        await world.police.post(f"/v1/cases/{held.case_id}/victim-status", STATUS)
+        await world.handed_over(sender="police", receiver="iom", case_id=held.case_id)
+        conn = await asyncpg.connect(world.exchange.addresses.app)
+        try:
+            for code, agency_id in world.ids.items():
+                await conn.execute("SELECT set_config('rujukan.agency', $1, false)", str(agency_id))
+                assert len(await conn.fetch("SELECT * FROM victim_status")) == (code == "iom"), code
+        finally:
+            await conn.close()
+
     async def test_is_sealed_whole_and_logged_without_content(self, world: World) -> None:
         case = await cases.opened(world)
         await world.police.post(f"{case.path}/victim-status", STATUS)
