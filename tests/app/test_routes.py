@@ -163,12 +163,12 @@ class TestMoves:
         ids=lambda value: value.name if isinstance(value, Lifecycle) else value.event,
     )
     def test_needs_the_version_it_was_decided_on_if_the_table_says_so(self, lifecycle: Lifecycle, move: Move):
-        path = f"/v1/{lifecycle.name}s/{{{lifecycle.name}_id}}/{records.PATHS.get(move.event, move.event)}"
+        path = f"/v1/{lifecycle.name}s/{{{lifecycle.name}_id}}/{records.path_of(move.event)}"
         (route,) = [route for route in GUARDED if route.path == path]
         assert ("if-match" in headers(route)) == move.versioned
 
     def test_every_path_below_a_referral_or_transfer_is_a_move_of_its_table(self):
-        served = {records.PATHS.get(move.event, move.event) for _, move in MOVES}
+        served = {records.path_of(move.event) for _, move in MOVES}
         below = [str(route.path).split("/") for route in GUARDED if str(route.path).count("/") == 4]
         moves = {parts[4] for parts in below if parts[2] in ("referrals", "transfers")}
         assert moves <= served

@@ -69,7 +69,7 @@ def bodies(now: Any) -> dict[str, Body]:
     }
     for subject, events in moves.items():
         for event in events:
-            path = f"/v1/{subject}s/{{{subject}_id}}/{records.PATHS.get(event, event)}"
+            path = f"/v1/{subject}s/{{{subject}_id}}/{records.path_of(event)}"
             more = digest if (subject, event) == ("transfer", "accept") else {}
             found[path] = {**records.move(event, now), "occurred_at": now.isoformat(), **more}
     return found
