@@ -255,18 +255,6 @@ async def asked_again(world: World) -> str:
     return f"/v1/requests/{(await world.requests(world.shelter))[0]['id']}"
 
 
-@pytest.fixture
-async def desk(world: World) -> Any:
-    """The ministry, as the desk."""
-    await world.owner.execute("UPDATE agency SET desk = true WHERE code = 'ministry'")
-    await world.owner.execute("UPDATE epoch SET value = value + 1")
-    await world.exchange.app.state.directory.refresh()
-    yield world.ministry
-    await world.owner.execute("UPDATE agency SET desk = false WHERE code = 'ministry'")
-    await world.owner.execute("UPDATE epoch SET value = value + 1")
-    await world.exchange.app.state.directory.refresh()
-
-
 class TestTheClock:
     async def told_after(self, world: World, **by: float) -> list[tuple[str, str]]:
         """Who is told once that much time has passed and the worker has looked."""
