@@ -249,6 +249,29 @@ class TestWhatItRestsOn:
         await world.moved(sent, "amend")
         assert (await read(world.iom, sent.path))["corrections"] == []
 
+    async def test_goes_along_when_the_old_version_is_sent_again(self, world: World) -> None:
+        first = await world.accepted(receiver="iom", bases=[records.legal_basis(onward=True)])
+        version = str((await world.row(first))["version_id"])
+        path = await corrected(world, first.case_id)
+        again = {"record": None, "record_version": version, "case_id": first.case_id}
+        rerouted = await world.send(receiver="sentra", **again, bases=[records.legal_basis("identity", "needs")])
+        onward = await world.accepted(sender="iom", receiver="shelter", **again)
+        assert (await world.sentra.get(path)).status_code == 404
+        await world.moved(rerouted, "accept")
+        for passed, sections in ((rerouted, ["identity"]), (onward, ["identity", "safety"])):
+            shown = (await read(passed.receiver, passed.path))["corrections"]
+            assert [(f"/v1/corrections/{each['id']}", each["sections"]) for each in shown] == [(path, sections)]
+            assert (await read(passed.receiver, path))["sections"] == sections
+
+    async def test_retracted_goes_along_no_more(self, world: World) -> None:
+        first = await world.accepted()
+        version = str((await world.row(first))["version_id"])
+        path = await corrected(world, first.case_id)
+        await retract(world, first, version=(await read(world.police, path))["record_version"])
+        again = {"record": None, "record_version": version, "case_id": first.case_id}
+        second = await world.accepted(receiver="sentra", **again)
+        assert (await read(world.sentra, second.path))["corrections"] == []
+
     async def test_is_what_the_policy_lets_a_kind_have(self, world: World) -> None:
         sent = await world.accepted(**FULL)
         path = await corrected(world, sent.case_id)

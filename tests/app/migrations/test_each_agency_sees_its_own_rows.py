@@ -238,6 +238,8 @@ class TestTheFunctionsOfRequests:
             ("iom", "SELECT apply_retraction($1, $3, $3, NULL, true, now(), '1 day')"),
             ("stranger", "SELECT apply_proposal($1, $3, '{}', NULL, now(), '1 day')"),
             ("iom", "SELECT apply_correction($4, now())"),
+            ("stranger", "SELECT carry_corrections($1, now())"),
+            ("police", "SELECT disclose_correction(NULL, $1, now())"),
             ("police", "SELECT tell_of_answer($5, now())"),
             ("iom", "SELECT tell_of_answer($5, now())"),
             ("stranger", "SELECT tell_of_barred_guardian($1, now())"),
