@@ -157,10 +157,11 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
         shown = in_order(sections, SECTIONS)
         in_hand = {}
         if is_receiver and any(each["lock_reason"] == "consent_withdrawn" for each in disclosures):
-            in_hand = await sections_in_hand(
+            left = await sections_in_hand(
                 tx, db, case_id=row["case_id"], subject_id=subject_id, version_id=row["version_id"]
             )
-            in_hand = {name: part for name, part in in_hand.items() if name in allowed_for(db, [row["purpose"]])}
+            allowed = allowed_for(db, [row["purpose"]]) - set(shown)
+            in_hand = {name: part for name, part in left.items() if name in allowed}
         await tx.fetchval(
             "SELECT log_by($1, $2, 'done', $3, $4, $5, $6)",
             db.parameter(),

@@ -366,6 +366,9 @@ BEGIN
     END IF;
     PERFORM store_disclosures(a, x.subject, x.id, x.case_id, x.version_id, NULL, x.receiver_id, x.receiver_code, x.receiver_kind, x.purpose,
                               x.bases, p_reasons, NULL);
+    IF x.reuse THEN
+        PERFORM carry_corrections(x.id, a.at);
+    END IF;
     INSERT INTO move (id, case_id, subject, subject_id, event, to_state, version, sender_id, receiver_id, agency_id, recorded_by_id, actor,
                       channel, occurred_at, recorded_at, detail)
     VALUES (x.id, x.case_id, x.subject, x.id, CASE x.subject WHEN 'referral' THEN 'send' ELSE 'offer' END, v_state, 1, a.agency,
