@@ -44,7 +44,7 @@ PUBLIC = {
 
 NO_SCOPE = {"read_me"}
 """What a token of any scope may ask."""
-OF_CASES = ("/v1/cases", "/v1/referrals", "/v1/transfers")
+OF_CASES = ("/v1/cases", "/v1/referrals", "/v1/transfers", "/v1/escalations")
 
 APP = create_app(Settings())
 CONTEXTS = list(iter_route_contexts(APP.routes))
@@ -115,22 +115,23 @@ class TestEveryGuardedRoute:
         assert len(calls(route) & both) == 1
 
     @every_route
-    def test_names_who_acts_if_it_is_about_a_case(self, route):
-        about_a_case = str(route.path).startswith(OF_CASES)
-        assert (dependencies._case_connection in calls(route)) == about_a_case
-        assert ("rujukan-actor" in headers(route)) == about_a_case
+    def test_names_who_acts_if_it_is_about_a_case_or_changes_the_directory(self, route):
+        somebody_acts = str(route.path).startswith(OF_CASES) or "PUT" in route.methods
+        assert (dependencies._case_connection in calls(route)) == somebody_acts
+        assert ("rujukan-actor" in headers(route)) == somebody_acts
 
     @every_route
     def test_needs_a_key_to_be_repeated_by_if_it_changes_anything(self, route):
         assert ("idempotency-key" in headers(route)) == ("POST" in route.methods)
 
     @every_route
-    def test_reads_and_posts_and_nothing_else(self, route):
-        assert route.methods in ({"GET"}, {"POST"})
+    def test_reads_and_posts_and_replaces_a_list_and_nothing_else(self, route):
+        assert route.methods in ({"GET"}, {"POST"}, {"PUT"})
+        assert ("PUT" in route.methods) == (route.name == "replace_duty_contacts")
 
     @every_route
     def test_writes_by_another_scope_than_it_reads_by(self, route):
-        ending = ".write" if "POST" in route.methods else ".read"
+        ending = ".read" if "GET" in route.methods else ".write"
         assert all(scope.endswith(ending) for scope in scopes(route))
 
     @every_route
@@ -179,7 +180,7 @@ def asked(route: RouteContext) -> tuple[str, str, dict[str, str]]:
     """A request to the route whose every header is in order."""
     (method,) = route.methods or ()
     path = str(route.path)
-    for name in ("case_id", "referral_id", "transfer_id"):
+    for name in ("case_id", "referral_id", "transfer_id", "escalation_id"):
         path = path.replace(f"{{{name}}}", str(uuid.uuid4()))
     path = path.replace("{code}", "police")
     return method, path, {"Rujukan-Actor": "officer-7", "Idempotency-Key": str(uuid.uuid4()), "If-Match": '"1"'}
@@ -200,7 +201,7 @@ class TestWhoIsLetIn:
         officer = world.police.client
         client = ExchangeClient(officer.credentials, scope=others, clock=world.exchange.clock, http=world.exchange.http)
         method, path, sent = asked(route)
-        reply = await client.request(method, path, json={} if method == "POST" else None, headers=sent)
+        reply = await client.request(method, path, json=None if method == "GET" else {}, headers=sent)
         assert (reply.status_code, reply.json()["type"]) == (403, "/problems/insufficient-scope")
         assert reply.json()["scopes"] == sorted(needed)
         challenge = reply.headers["WWW-Authenticate"]

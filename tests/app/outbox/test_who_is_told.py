@@ -109,7 +109,9 @@ class TestAnEvent:
         by_clock = {
             f"{kind}.{what}" for kind in ("referral", "transfer") for what in ("reminder", "overdue", "expired")
         }
-        assert told | by_clock | {"referral.absorbed"} == set(EVENT_TYPES)
+        of_escalations = {f"escalation.{what}" for what in ("opened", "reminder", "taken", "closed")}
+        by_others = {"referral.absorbed", "referral.cancelled", "referral.rerouted", "case.unattended"}
+        assert told | by_clock | of_escalations | by_others == set(EVENT_TYPES)
 
     async def test_says_what_changed_and_nothing_about_the_person(self, world: World) -> None:
         made = await world.busy()
