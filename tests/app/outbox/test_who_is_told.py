@@ -116,7 +116,14 @@ class TestAnEvent:
         by_clock = {
             f"{kind}.{what}" for kind in ("referral", "transfer") for what in ("reminder", "overdue", "expired")
         }
-        assert told | by_clock | {"referral.absorbed"} | ABOUT_DATA == set(EVENT_TYPES)
+        of_escalations = {f"escalation.{what}" for what in ("opened", "reminder", "taken", "closed")}
+        of_cases = {name for name in EVENT_TYPES if name.startswith(("case.link_", "case.reassignment_"))} | {
+            "case.closed",
+            "case.reopened",
+            "case.deceased",
+        }  # fmt: skip -- test_life_of_a_case.py, test_case_links.py, test_a_lead_that_is_gone.py say to whom
+        by_others = {"referral.absorbed", "referral.cancelled", "referral.rerouted", "case.unattended"}
+        assert told | by_clock | of_escalations | by_others | ABOUT_DATA | of_cases == set(EVENT_TYPES)
 
     async def test_says_what_changed_and_nothing_about_the_person(self, world: World) -> None:
         made = await world.busy()
