@@ -18,7 +18,7 @@ BEGIN
     IF a.recorder IS NOT NULL AND NOT EXISTS (
         SELECT FROM agreement g WHERE g.kind = 'acts_for' AND g.agency_id = a.agency AND g.other_id = a.recorder
           AND g.from_at <= a.at AND (g.until_at IS NULL OR g.until_at > a.at)) THEN
-        RAISE EXCEPTION 'no agreement lets this agency record for that one' USING ERRCODE = 'insufficient_privilege';
+        RAISE EXCEPTION 'no agreement lets this agency record for that one' USING ERRCODE = 'RJ403';
     END IF;
 END $$;
 
@@ -686,7 +686,9 @@ BEGIN
     END IF;
     INSERT INTO outbox (agency_id, type, subject, subject_id, case_id, state, recorded_at)
     SELECT DISTINCT told, v.subject || '.disputed', v.subject, v.subject_id, v.case_id, v.to_state, p_at
-    FROM unnest(ARRAY[v.sender_id, v.receiver_id, v.recorded_by_id]) AS told WHERE told <> v.agency_id;
+    FROM (SELECT unnest(ARRAY[sender_id, receiver_id]) AS told FROM referral WHERE id = v.subject_id  -- as they are now
+          UNION SELECT unnest(ARRAY[sender_id, receiver_id]) FROM transfer WHERE id = v.subject_id
+          UNION SELECT v.recorded_by_id) AS parties WHERE told <> v.agency_id;
 END $$;
 
 CREATE FUNCTION dispute_move(a acting, p_key text, p_hash bytea, p_days integer, p_subject text, p_id uuid, p_move uuid, p jsonb, p_detail bytea)

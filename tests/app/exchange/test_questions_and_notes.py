@@ -433,7 +433,8 @@ class TestWhatIsWritten:
         for entry in await world.log(action="referral:note"):
             assert "Rifampicin" not in str(dict(entry))
         noted = [entry["detail"] for entry in await world.log(action="referral:note")]
-        assert '"health"' in noted[0] and '"legal_obligation"' in noted[0], "the log says which section on which basis"
+        assert '"health"' in noted[0], "the log says which section"
+        assert '"legal_obligation"' in noted[0], "and on which basis"
 
     async def test_is_not_repeated_by_a_problem(self, world: World) -> None:
         declined = await world.moved(await world.send(), "decline")
