@@ -312,6 +312,15 @@ class TestAgreeing:
         reply = await world.move(offered, "confirm_handover")
         assert (reply.status_code, await world.lead_of(case.id)) == (409, "iom")
 
+    async def test_brings_the_links_of_the_case(self, world: World) -> None:
+        case, other = await cases.opened(world), await cases.opened(world, "shelter")
+        link = await world.police.post(f"{case.path}/links", {"kind": "family", "other": other.reference})
+        await (await proposed(world, case)).moved("approve", "agree")
+        path = f"/v1/case-links/{link.json()['id']}"
+        assert (await world.iom.get(path)).status_code == 200
+        assert (await world.police.get(path)).status_code == 404
+        assert (await world.shelter.get(path)).json()["other_lead"]["code"] == "iom"
+
     async def test_shuts_the_earlier_lead_out(self, world: World) -> None:
         case, _ = await led(world)
         await (await proposed(world, case)).moved("approve", "agree")
