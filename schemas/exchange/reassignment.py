@@ -9,7 +9,7 @@ from schemas.exchange.common import AgencyRef
 from schemas.text import AgencyCode, Number, Text
 
 
-class Paper(Wire):
+class ReassignmentPaper(Wire):
     """The ministry's paper that orders it."""
 
     number: Number
@@ -25,7 +25,7 @@ class NewReassignment(Wire):
     """Who shall lead it."""
     reason: Text
     """Why its lead cannot: dissolved, unreachable since when, tried how."""
-    paper: Paper
+    paper: ReassignmentPaper
 
 
 class ApproveReassignment(Wire):
@@ -62,7 +62,7 @@ class Reassignment(Wire):
     state: str
     version: int
     reason: str
-    paper: Paper
+    paper: ReassignmentPaper
     end_reason: str | None
     """Why it was declined or withdrawn."""
     proposed_at: Moment

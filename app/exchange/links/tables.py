@@ -16,6 +16,8 @@ class CaseLinkRow(SQLModel, table=True):
     __table_args__ = (
         Index("case_link_id", "id", postgresql_using="hash"),
         Index("case_link_other", "other_case_id", "id"),
+        Index("case_link_lead", "lead_id", "id"),
+        Index("case_link_other_lead", "other_lead_id", "id"),
         Index(
             "case_link_once",
             func.least(text("case_id"), text("other_case_id")),
@@ -29,6 +31,8 @@ class CaseLinkRow(SQLModel, table=True):
     id: UUID = Field(primary_key=True)
     case_id: UUID = Field(foreign_key="case_file.id", primary_key=True)
     other_case_id: UUID = Field(foreign_key="case_file.id")
+    lead_id: UUID = Field(foreign_key="agency.id")
+    other_lead_id: UUID = Field(foreign_key="agency.id")
     kind: str = Field(sa_type=Text)
     state: str = Field(sa_type=Text)
     version: int

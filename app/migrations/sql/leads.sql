@@ -82,6 +82,9 @@ BEGIN
     WHERE case_id = p_case AND sender_id = p_from AND subject = 'referral' AND closed_at IS NULL
       AND subject_id IN (SELECT id FROM referral WHERE case_id = p_case AND sender_id = p_to);
 
+    UPDATE case_link SET lead_id = p_to WHERE case_id = p_case;
+    UPDATE case_link SET other_lead_id = p_to WHERE other_case_id = p_case;
+
     -- a lead that could hand over was not gone
     FOR g IN UPDATE reassignment SET state = 'withdrawn', version = version + 1, updated_at = p_at
              WHERE case_id = p_case AND state IN ('proposed', 'approved') RETURNING old.* LOOP

@@ -4,6 +4,8 @@ CREATE TABLE case_link (
     id uuid NOT NULL,
     case_id uuid NOT NULL REFERENCES case_file (id),
     other_case_id uuid NOT NULL REFERENCES case_file (id),
+    lead_id uuid NOT NULL REFERENCES agency (id),  -- who leads each of them now: move_lead keeps both up
+    other_lead_id uuid NOT NULL REFERENCES agency (id),
     kind text NOT NULL,
     state text NOT NULL CHECK (state IN ('proposed', 'confirmed', 'refused', 'ended')),
     version integer NOT NULL DEFAULT 1,
@@ -17,6 +19,8 @@ CREATE TABLE case_link (
 );
 CREATE INDEX case_link_id ON case_link USING hash (id);
 CREATE INDEX case_link_other ON case_link (other_case_id, id);
+CREATE INDEX case_link_lead ON case_link (lead_id, id);
+CREATE INDEX case_link_other_lead ON case_link (other_lead_id, id);
 CREATE UNIQUE INDEX case_link_once ON case_link (least(case_id, other_case_id), greatest(case_id, other_case_id), kind)
     WHERE state IN ('proposed', 'confirmed');
 ALTER TABLE case_link ENABLE ROW LEVEL SECURITY;
@@ -52,8 +56,8 @@ BEGIN
         RAISE EXCEPTION 'the case itself' USING ERRCODE = 'RJ073';
     END IF;
     v_state := CASE other.lead_id WHEN mine.lead_id THEN 'confirmed' ELSE 'proposed' END;
-    INSERT INTO case_link (id, case_id, other_case_id, kind, state, proposed_at, updated_at, detail)
-    VALUES (p_id, mine.id, other.id, p_kind, v_state, p_at, p_at, p_detail)
+    INSERT INTO case_link (id, case_id, other_case_id, lead_id, other_lead_id, kind, state, proposed_at, updated_at, detail)
+    VALUES (p_id, mine.id, other.id, mine.lead_id, other.lead_id, p_kind, v_state, p_at, p_at, p_detail)
     ON CONFLICT (least(case_id, other_case_id), greatest(case_id, other_case_id), kind) WHERE state IN ('proposed', 'confirmed') DO NOTHING;
     IF NOT FOUND THEN
         SELECT id INTO v_link FROM case_link WHERE kind = p_kind AND state IN ('proposed', 'confirmed')
@@ -100,17 +104,31 @@ CREATE FUNCTION own_links(p_id uuid, p_case uuid, p_states text[], p_before uuid
     id uuid, case_id uuid, case_reference text, kind text, state text, version integer, proposed_here boolean, leads_both boolean,
     other_lead_id uuid, proposed_at timestamptz, updated_at timestamptz, detail bytea, end_detail bytea
 ) LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE me uuid := current_agency(); v_ids uuid[];
 BEGIN
+    IF p_id IS NOT NULL THEN
+        v_ids := ARRAY[p_id];
+    ELSIF p_case IS NOT NULL THEN
+        v_ids := ARRAY(SELECT l.id FROM case_link l WHERE l.case_id = p_case UNION SELECT l.id FROM case_link l WHERE l.other_case_id = p_case);
+    ELSE  -- a page along the index of each side
+        v_ids := ARRAY(
+            (SELECT l.id FROM case_link l WHERE l.lead_id = me AND (p_states IS NULL OR l.state = ANY (p_states))
+             AND l.id < coalesce(p_before, 'ffffffff-ffff-ffff-ffff-ffffffffffff') ORDER BY l.id DESC LIMIT p_limit)
+            UNION
+            (SELECT l.id FROM case_link l WHERE l.other_lead_id = me AND (p_states IS NULL OR l.state = ANY (p_states))
+             AND l.id < coalesce(p_before, 'ffffffff-ffff-ffff-ffff-ffffffffffff') ORDER BY l.id DESC LIMIT p_limit)
+            ORDER BY 1 DESC LIMIT p_limit);
+    END IF;
     RETURN QUERY
-    SELECT DISTINCT ON (l.id) l.id, mine.id, mine.reference, l.kind, l.state, l.version, l.case_id = mine.id, mine.lead_id = other.lead_id,
-        CASE WHEN l.state = 'confirmed' OR (l.state = 'proposed' AND l.other_case_id = mine.id) THEN other.lead_id END,
+    SELECT DISTINCT ON (l.id) l.id, mine.id, mine.reference, l.kind, l.state, l.version, l.case_id = mine.id, l.lead_id = l.other_lead_id,
+        CASE WHEN l.case_id <> mine.id AND l.state IN ('proposed', 'confirmed') THEN l.lead_id
+             WHEN l.case_id = mine.id AND l.state = 'confirmed' THEN l.other_lead_id END,
         l.proposed_at, l.updated_at, CASE l.case_id WHEN mine.id THEN l.detail END, CASE l.ended_by_case_id WHEN mine.id THEN l.end_detail END
-    FROM case_file mine
-    JOIN case_link l ON mine.id IN (l.case_id, l.other_case_id)
-    JOIN case_file other ON other.id = CASE l.case_id WHEN mine.id THEN l.other_case_id ELSE l.case_id END
-    WHERE mine.lead_id = current_agency() AND (p_case IS NULL OR mine.id = p_case) AND (p_id IS NULL OR l.id = p_id)
-      AND (p_states IS NULL OR l.state = ANY (p_states)) AND (p_before IS NULL OR l.id < p_before)
-    ORDER BY l.id DESC, l.case_id = mine.id DESC LIMIT p_limit;
+    FROM unnest(v_ids) AS page(id)
+    JOIN case_link l ON l.id = page.id
+    JOIN case_file mine ON (mine.id = l.case_id AND l.lead_id = me) OR (mine.id = l.other_case_id AND l.other_lead_id = me)
+    WHERE p_case IS NULL OR mine.id = p_case
+    ORDER BY l.id DESC, l.case_id = mine.id DESC;
 END $$;
 
 -- A person and who is suspected of harming them are never under one roof. Called at an acceptance, after the row accepted was locked.

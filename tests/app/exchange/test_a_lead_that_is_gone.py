@@ -11,6 +11,7 @@ import asyncpg
 import httpx
 import pytest
 
+from tests.app.log.test_every_act_is_logged import everything, torn
 from tests.makers import cases, records
 from tests.makers.cases import Case
 from tests.makers.world import Agency, Passed, World
@@ -311,6 +312,15 @@ class TestAgreeing:
         reply = await world.move(offered, "confirm_handover")
         assert (reply.status_code, await world.lead_of(case.id)) == (409, "iom")
 
+    async def test_brings_the_links_of_the_case(self, world: World) -> None:
+        case, other = await cases.opened(world), await cases.opened(world, "shelter")
+        link = await world.police.post(f"{case.path}/links", {"kind": "family", "other": other.reference})
+        await (await proposed(world, case)).moved("approve", "agree")
+        path = f"/v1/case-links/{link.json()['id']}"
+        assert (await world.iom.get(path)).status_code == 200
+        assert (await world.police.get(path)).status_code == 404
+        assert (await world.shelter.get(path)).json()["other_lead"]["code"] == "iom"
+
     async def test_shuts_the_earlier_lead_out(self, world: World) -> None:
         case, _ = await led(world)
         await (await proposed(world, case)).moved("approve", "agree")
@@ -346,6 +356,21 @@ class TestAgreeing:
         assert replies[0].status_code == 200
         assert replies[0].json() == replies[1].json()
         assert await world.owner.fetchval("SELECT count(*) FROM case_lead") == 2
+
+
+class TestAnAgreementThatBreaksHalfWay:
+    @pytest.mark.parametrize("action", ["reassignment:agree", "referral:absorb", "transfer:recall"])
+    async def test_has_not_happened(self, world: World, action: str) -> None:
+        case, _ = await led(world)
+        await world.send(sender="police", receiver="iom", case_id=case.id)
+        await world.send(kind="transfer", sender="police", receiver="sentra", case_id=case.id)
+        made = await (await proposed(world, case)).moved("approve")
+        before = await everything(world)
+        async with torn(world, action):
+            assert (await made.move("agree")).status_code == 500
+        assert await everything(world) == before
+        assert (await world.iom.get(made.path)).json()["state"] == "approved"
+        await made.moved("agree")
 
 
 class TestDecliningAndWithdrawing:

@@ -190,6 +190,20 @@ class TestConfirming:
         assert (await link.move("confirm", world.ministry)).status_code == 200
         assert (await link.read(world.police))["other_lead"]["code"] == "ministry"
 
+    async def test_follows_the_lead_of_either_side(self, world: World) -> None:
+        link = await linked(world)
+        await world.handed_over(sender="police", receiver="shelter", case_id=link.here.id)
+        assert (await world.police.get("/v1/case-links")).json()["items"] == []
+        assert (await link.read(world.iom))["other_lead"]["code"] == "shelter"
+        await world.handed_over(sender="iom", receiver="shelter", case_id=link.there.id)
+        assert (await link.read(world.shelter))["moves"] == ["confirm", "refuse", "end"], "it leads both now"
+        assert (await link.move("confirm", world.shelter)).status_code == 200
+        apart = await world.owner.fetchval(
+            """SELECT count(*) FROM case_link l JOIN case_file a ON a.id = l.case_id JOIN case_file b ON b.id = l.other_case_id
+               WHERE (l.lead_id, l.other_lead_id) <> (a.lead_id, b.lead_id)"""
+        )
+        assert apart == 0
+
     async def test_needs_the_version_seen(self, world: World) -> None:
         link = await linked(world)
         assert (await link.move("confirm", world.iom, seen=7)).status_code == 412

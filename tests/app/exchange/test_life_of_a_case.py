@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from tests.app.log.test_every_act_is_logged import everything, torn
 from tests.makers import cases, records
 from tests.makers.cases import Case
 from tests.makers.world import Agency, World
@@ -204,6 +205,54 @@ class TestTheHistory:
                 case.id,
             )
             assert (entry["actor"], entry["agency_id"]) == ("officer-7", world.ids["police"])
+
+
+class TestWhatCannotBeLogged:
+    @pytest.mark.parametrize("reason", ["returned", "deceased"])
+    async def test_does_not_happen(self, world: World, reason: str) -> None:
+        case = await full_of_parties(world)
+        before = await everything(world)
+        async with torn(world, "case:close"):
+            assert (await cases.move(world, case, "close", reason=reason)).status_code == 500
+        assert await everything(world) == before
+        await cases.moved(world, case, "close", reason=reason)
+
+    async def test_is_neither_a_decision_nor_a_mark(self, world: World) -> None:
+        case = await cases.opened(world)
+        before = await everything(world)
+        mark = {"suspect": True, "reason": "He signed the contract."}
+        for path, body, action in (("victim-status", STATUS, "victim_status"), ("guardian", mark, "bar_guardian")):
+            async with torn(world, f"case:{action}"):
+                assert (await world.police.post(f"{case.path}/{path}", body)).status_code == 500
+            assert await everything(world) == before
+        assert await world.owner.fetchval("SELECT count(*) FROM victim_status") == 0
+
+    async def test_is_not_shown(self, world: World) -> None:
+        case = await cases.moved(world, await cases.opened(world), "follow_up", plan=PLAN)
+        async with torn(world, "case:read"):
+            reply = await world.police.get(case.path)
+        assert (reply.status_code, PLAN in reply.text) == (500, False)
+
+
+class TestForAnotherAgency:
+    async def test_a_case_is_closed_under_an_agreement_and_shown_as_such(self, world: World) -> None:
+        case = await cases.opened(world)
+        await world.owner.execute(
+            "INSERT INTO agreement (id, kind, agency_id, other_id, reference, from_at) VALUES ($1, 'acts_for', $2, $3, 'x', '2020-01-01Z')",
+            uuid4(),
+            world.ids["police"],
+            world.ids["lpsk"],
+        )
+        await world.exchange.app.state.directory.refresh()
+        try:
+            body, header = {"reason": "returned"}, {"Rujukan-Acts-For": "police"}
+            reply = await world.lpsk.post(f"{case.path}/close", body, if_match=1, headers=header)
+            assert reply.status_code == 200, reply.text
+            entry = (await case.read())["history"][-1]
+            assert (entry["by"]["code"], entry["recorded_by"]["code"]) == ("police", "lpsk")
+        finally:
+            await world.owner.execute("DELETE FROM agreement")
+            await world.exchange.app.state.directory.refresh()
 
 
 class TestAnOldPage:
