@@ -164,7 +164,8 @@ async def set_agency_status(conn: Connection, code: str, status: str) -> UUID | 
 async def duties_of(conn: Connection, code: str) -> dict[str, int]:
     """Return how much an agency still answers for, by what it is to it: numbers only."""
     row = await conn.fetchrow(
-        """SELECT cases AS "cases it leads", referrals AS "referrals it has accepted", transfers AS "transfers it has accepted"
+        """SELECT cases AS "cases it leads", referrals AS "referrals it has accepted", transfers AS "transfers it has accepted",
+                  requests AS "requests it has to answer", escalations AS "escalations it has taken"
            FROM agency, duties_of(agency.id) WHERE code = $1""",
         code,
     )

@@ -203,13 +203,17 @@ BEGIN
 END $$;
 
 -- How much an agency still answers for: what stands in the way of closing it. The administrator learns numbers, never cases.
-CREATE FUNCTION duties_of(p_agency uuid, OUT cases bigint, OUT referrals bigint, OUT transfers bigint)
+CREATE FUNCTION duties_of(
+    p_agency uuid, OUT cases bigint, OUT referrals bigint, OUT transfers bigint, OUT requests bigint, OUT escalations bigint
+)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     SELECT count(*) INTO cases FROM case_file WHERE lead_id = p_agency AND state <> 'closed';
     SELECT count(*) INTO referrals FROM referral
     WHERE receiver_id = p_agency AND state IN ('accepted', 'in_progress', 'on_hold', 'cancel_requested');
     SELECT count(*) INTO transfers FROM transfer WHERE receiver_id = p_agency AND state = 'accepted';
+    SELECT count(*) INTO requests FROM request WHERE to_id = p_agency AND state = 'open';
+    SELECT count(*) INTO escalations FROM escalation WHERE taken_by_id = p_agency AND closed_at IS NULL;
 END $$;
 
 GRANT CREATE ON SCHEMA public TO rujukan_definer;

@@ -506,6 +506,9 @@ BEGIN
     ELSIF v_due IS NOT NULL THEN
         s.deadline_at := (v_due->>'deadline')::timestamptz;
         s.due_at := (v_due->>'look')::timestamptz;
+        IF EXISTS (SELECT FROM case_file WHERE id = s.case_id AND deceased_at IS NOT NULL) THEN
+            s.due_at := NULL;  -- no clock runs after a death
+        END IF;
     ELSE
         s.deadline_at := s.deadline_at + v_pause;
         s.due_at := s.due_at + v_pause;

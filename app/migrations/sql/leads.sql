@@ -170,6 +170,10 @@ BEGIN
              WHERE case_id = r.case_id AND state IN ('offered', 'received', 'info_requested', 'accepted') RETURNING old.* LOOP
         v_to := CASE t.state WHEN 'accepted' THEN 'aborted' ELSE 'recalled' END;
         UPDATE disclosure SET closed_at = p_at WHERE subject_id = t.id AND closed_at IS NULL;
+        IF t.state = 'accepted' THEN  -- who has read it answers for it, as after any abort
+            PERFORM ask_holders(ARRAY(SELECT d.id FROM disclosure d WHERE d.subject_id = t.id AND d.receiver_id = t.receiver_id AND d.opened_at IS NOT NULL),
+                                t.case_id, 'transfer_aborted', r.to_id, 'transfer', t.id, t.version_id, p_at, p_at, '72 hours');
+        END IF;
         INSERT INTO move (id, case_id, subject, subject_id, event, from_state, to_state, version, sender_id, receiver_id, channel, occurred_at, recorded_at)
         VALUES (uuidv7(p_at - clock_timestamp()), t.case_id, 'transfer', t.id, CASE v_to WHEN 'aborted' THEN 'abort' ELSE 'recall' END, t.state, v_to,
                 t.version + 1, t.sender_id, t.receiver_id, 'system', p_at, p_at);
@@ -177,10 +181,13 @@ BEGIN
         VALUES (t.receiver_id, 'transfer.' || v_to, 'transfer', t.id, t.case_id, v_to, p_at);
         PERFORM append_log(p_at, NULL, NULL, NULL, NULL, 'transfer:' || CASE v_to WHEN 'aborted' THEN 'abort' ELSE 'recall' END, 'done', 'transfer',
                            t.id, t.case_id, jsonb_build_object('reassignment', r.id));
+        UPDATE escalation SET closed_at = p_at, close_reason = 'answered', next_at = NULL WHERE subject_id = t.id AND closed_at IS NULL;
+        UPDATE escalation_asked k SET closed_at = p_at FROM escalation e
+        WHERE e.subject_id = t.id AND k.case_id = e.case_id AND k.escalation_id = e.id AND k.closed_at IS NULL;
     END LOOP;
 
     -- the newest record that the earlier lead wrote or holds in full: without it the new lead could help nobody
-    SELECT w.* INTO v FROM record_version w WHERE w.case_id = r.case_id AND (w.author_id = r.from_id OR w.sections <@ ARRAY(
+    SELECT w.* INTO v FROM record_version w WHERE w.case_id = r.case_id AND w.retracted_at IS NULL AND w.preview IS NOT NULL AND (w.author_id = r.from_id OR w.sections <@ ARRAY(
         SELECT s FROM disclosure d, unnest(d.sections) AS s
         WHERE d.version_id = w.id AND d.receiver_id = r.from_id AND d.opened_at IS NOT NULL AND d.closed_at IS NULL AND d.locked_at IS NULL
           AND (d.until_at IS NULL OR d.until_at > p_at)))
