@@ -25,6 +25,7 @@ PLACES: Final = {
     "api": "app.cli.api",
     "openapi": "app.cli.documents",
     "settings": "app.cli.documents",
+    "lifecycle": "app.cli.documents",
 }
 """Where each command stands. The service itself takes a second to import, which a short command need not wait for."""
 
