@@ -12,7 +12,7 @@ from typer.main import get_group
 
 from app.cli.failures import explain
 
-PLACES: Final = {
+PLACES: Final[dict[str, str]] = {
     "serve": "app.cli.serving",
     "worker": "app.cli.serving",
     "demo": "app.cli.demo",
@@ -26,6 +26,34 @@ PLACES: Final = {
     "openapi": "app.cli.documents",
     "settings": "app.cli.documents",
     "lifecycle": "app.cli.documents",
+    **dict.fromkeys(("inbox", "show"), "app.cli.officer.reading"),
+    **dict.fromkeys(("refer", "transfer", "amend", "reroute"), "app.cli.officer.sending"),
+    **dict.fromkeys(
+        (
+            "acknowledge",
+            "ask",
+            "answer",
+            "accept",
+            "decline",
+            "recall",
+            "start",
+            "service",
+            "hold",
+            "resume",
+            "complete",
+            "fail",
+            "note",
+            "cancel",
+            "confirm-cancel",
+            "refuse-cancel",
+            "error",
+            "confirm-error",
+            "confirm-handover",
+            "paper",
+            "abort",
+        ),
+        "app.cli.officer.moves",
+    ),
 }
 """Where each command stands. The service itself takes a second to import, which a short command need not wait for."""
 
@@ -80,7 +108,7 @@ def rujukan(
 
     Exit codes: 0 done; 1 a check failed, or the machine is not fit; 2 not possible as asked for; 3 unreachable.
 
-    `api` ends with 4 if the exchange refused, 5 if it failed.
+    What speaks to the exchange ends with 4 if it refused, 5 if it failed.
     """
 
 

@@ -1,0 +1,240 @@
+"""`inbox` and `show`: what waits for the agency, and what a referral, a transfer or a case says."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+import typer
+from rich.text import Text
+
+from app.cli.common import show_table
+from app.cli.failures import Failure
+from app.cli.officer.finding import Found, find
+from app.cli.officer.refusals import possible
+from app.cli.officer.session import Session, officer_command
+from app.cli.officer.sheet import Sheet, title_of
+from app.cli.officer.words import (
+    TASKS,
+    Language,
+    coded,
+    commands_of,
+    distance,
+    labelled,
+    moment,
+    plain,
+    shown_moment,
+)
+from schemas.exchange.case import Consent
+from schemas.exchange.referral import Acceptance, Ending, Manifest, ServiceRecorded
+from schemas.record.preview import Preview
+from schemas.record.record import SECTION_MODELS
+
+app = typer.Typer()
+PANEL: Final = "Reading, for an agency's officer"
+Document = dict[str, Any]
+
+
+@officer_command(app, "inbox", panel=PANEL)
+def inbox(
+    session: Session,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(help=f"Only this kind; repeat it for several: {', '.join(TASKS)}.", show_default=False),
+    ] = None,
+    limit: Annotated[int, typer.Option(help="How many at most.", min=1, max=200)] = 50,
+) -> None:
+    """List what waits for your agency, in the order to do it, with the commands that do it."""
+    unknown = sorted(set(kind or ()) - set(TASKS))
+    if unknown:
+        raise Failure("there is no such kind of task", f"Kinds are: {', '.join(TASKS)}.")
+    page = session.get("/v1/inbox", kind=kind, limit=limit)
+    session.show(page, lambda: _show_inbox(session, page, kind))
+
+
+def _show_inbox(session: Session, page: Document, kind: list[str] | None) -> None:
+    counts = session.get("/v1/inbox/counts")["counts"]
+    named = [f"{count} {TASKS.get(name, plain(name))}" for name, count in counts.items() if count]
+    typer.echo("; ".join(named) + "." if named else "Nothing waits for your agency.")
+    if not page["items"]:
+        if named and kind:
+            typer.echo("None of them is of this kind.")
+        return
+    typer.echo()
+    show_table(
+        ("what", "reference", "state", "urgency", "with", "since", "deadline", "next"),
+        [_inbox_row(session, item) for item in page["items"]],
+        empty="",
+    )
+    if page["next"]:
+        typer.echo("\nThere is more: --limit 200, or --kind.")
+
+
+def _inbox_row(session: Session, item: Document) -> tuple[Any, ...]:
+    due, late = moment(item["deadline"]), item["clock"] in ("overdue", "escalated")
+    now = session.clock.now()
+    deadline = "–" if due is None else f"{shown_moment(item['deadline'])}, {distance(due, now)}"
+    if item["clock"] == "escalated":
+        deadline += ", escalated"
+    style = "bold red" if late or (due is not None and due <= now) else ""
+    return (
+        TASKS.get(item["kind"], plain(item["kind"])),
+        Text(item["reference"], "bold"),
+        plain(item["state"]),
+        labelled("urgency", item["urgency"], session.lang) if item["urgency"] else "–",
+        item["other"]["name"] if item["other"] else "–",
+        shown_moment(item["since"]),
+        Text(deadline, style),
+        ", ".join(commands_of(item["moves"]))
+        or {"escalation": "take", "request": "requests"}.get(item["kind"], "show"),
+    )
+
+
+@officer_command(app, "show", panel=PANEL)
+def show(
+    session: Session,
+    reference: Annotated[
+        str, typer.Argument(metavar="REFERENCE", help="Its reference (R-…, T-…, K-…), as it was read out, or its id.")
+    ],
+) -> None:
+    """Show a referral, a transfer or a case as your agency may read it now. That it was read is logged."""
+    found, document = find(session, reference)
+    document = document or session.get(found.path)
+    if found.kind == "case":
+        whole = _case_with_all_that_is_of_it(session, found, document)
+        session.show(whole, lambda: _show_case(session, whole))
+    else:
+        session.show(document, lambda: _show_passed(session, found, document))
+
+
+def _case_with_all_that_is_of_it(session: Session, found: Found, case: Document) -> Document:
+    leads = bool(case["leads"]) and case["leads"][-1]["until"] is None
+    roles = ("lead",) if leads else ("receiver", "sender")
+    passed = {
+        kind: [
+            item
+            for role in (roles if kind == "referrals" else ("receiver", "sender"))
+            for item in session.get(f"/v1/{kind}", role=role, case_id=found.id, limit=200)["items"]
+        ]
+        for kind in ("referrals", "transfers")
+    }
+    return {"case": case, **passed, "consents": session.get(f"{found.path}/consents")["items"]}
+
+
+def _show_case(session: Session, whole: Document) -> None:
+    sheet, case = Sheet(session.lang), whole["case"]
+    sheet.line(f"{case['reference']}  case, {plain(case['state'])}, version {case['version']}", style="bold")
+    sheet.fact("Lead", f"{case['lead']['name']} [{case['lead']['code']}]")
+    sheet.fact("Opened", shown_moment(case["opened_at"]))
+    for each in case["leads"]:
+        until = f"until {shown_moment(each['until'])}" if each["until"] else "until now"
+        sheet.fact("Led by", f"{each['agency']['name']}, {shown_moment(each['since'])} {until}")
+    for kind in ("referrals", "transfers"):
+        if whole[kind]:
+            sheet.heading(title_of(kind))
+            for each in whole[kind]:
+                sheet.line(
+                    f"{each['reference']}  {each['sender']['name']} → {each['receiver']['name']}, "
+                    f"{labelled('purpose', each['purpose'], session.lang)}, {plain(each['state'])}",
+                    depth=1,
+                )
+    if whole["consents"]:
+        sheet.heading("Consents")
+        for each in whole["consents"]:
+            sheet.document(Consent, {name: value for name, value in each.items() if name != "recorded_by"})
+            sheet.fact("Recorded by", each["recorded_by"]["name"])
+    _show_what_next(sheet, case)
+
+
+def _show_passed(session: Session, found: Found, document: Document) -> None:
+    sheet, lang = Sheet(session.lang), session.lang
+    sheet.line(
+        f"{document['reference']}  {found.kind}, {plain(document['state'])}, version {document['version']}",
+        style="bold",
+    )
+    _show_envelope(sheet, session, document)
+    if document["preview"] is not None:
+        sheet.heading("Preview", "all there is to see until it is accepted")
+        sheet.document(Preview, document["preview"])
+    for name, model in SECTION_MODELS.items():
+        section = (document["record"] or {}).get(name)
+        if section is not None:
+            sheet.heading(labelled("section", name, lang))
+            sheet.document(model, section)
+    if document["withheld"]:
+        sheet.heading("Withheld", "sent, and not open to you now")
+        sheet.line(", ".join(labelled("section", name, lang) for name in document["withheld"]), depth=1)
+    if document["disclosures"]:
+        sheet.heading("What it rests on")
+        for each in document["disclosures"]:
+            sheet.line(_disclosure(each, lang), depth=1)
+    if found.kind == "transfer":
+        sheet.heading("What comes with the case", f"digest {document['manifest_digest']}")
+        sheet.document(Manifest, {name: value for name, value in document["manifest"].items() if name != "salt"})
+    for name, model in (("acceptance", Acceptance), ("ending", Ending)):
+        if document[name] is not None:
+            sheet.heading(title_of(name))
+            sheet.document(model, document[name])
+    if document.get("services"):
+        sheet.heading("Services")
+        for each in document["services"]:
+            sheet.document(ServiceRecorded, each)
+    sheet.heading("History")
+    for each in document["history"]:
+        for depth, text in _history(each, lang):
+            sheet.line(text, depth=1 + depth)
+    _show_what_next(sheet, document)
+
+
+def _show_envelope(sheet: Sheet, session: Session, document: Document) -> None:
+    lang = session.lang
+    for name in ("sender", "receiver"):
+        agency = document[name]
+        kind = labelled("agency_kind", agency["kind"], lang)
+        sheet.fact(title_of(name), f"{agency['name']} [{agency['code']}], {kind}")
+    sheet.fact("Purpose", coded("purpose", document["purpose"], lang))
+    sheet.fact("Urgency", coded("urgency", document["urgency"], lang))
+    sheet.fact("Sent", shown_moment(document["sent_at"]))
+    deadline = document.get(
+        "deadline", None if document["accepted_at"] or document["ended_at"] else document["respond_by"]
+    )
+    if (due := moment(deadline)) is not None:
+        escalated = ", escalated" if document["clock"] == "escalated" else ""
+        sheet.fact("Deadline", f"{shown_moment(deadline)}, {distance(due, session.clock.now())}{escalated}")
+    for name in ("accepted_at", "started_at", "ended_at", "review_at", "error_reported_at"):
+        if document.get(name):
+            sheet.fact(title_of(name.removesuffix("_at")), shown_moment(document[name]))
+    if document.get("paper"):
+        due_at = document.get("paper_due_at")
+        paper = coded("handover_paper", document["paper"], lang)
+        sheet.fact("Paper (BAST)", f"{paper}, due {shown_moment(due_at)}" if due_at else paper)
+    sheet.fact("Case", document["case_id"])
+    sheet.fact("Id", document["id"])
+
+
+def _disclosure(each: Document, lang: Language) -> str:
+    parts = [
+        coded("disclosure_basis", each["basis"], lang),
+        coded("legal_basis", each["legal_basis"], lang) if each["legal_basis"] else "",
+        each["article"] or "",
+        f"until {shown_moment(each['until'])}" if each["until"] else "",
+        "may be sent on" if each["onward"] else "",
+    ]
+    sections = ", ".join(labelled("section", name, lang) for name in each["sections"])
+    return f"{each['access']}: {sections}; on {', '.join(part for part in parts if part)}"
+
+
+def _history(each: Document, lang: Language) -> list[tuple[int, str]]:
+    by = each["by"]["name"] if each["by"] else "the exchange"
+    recorded = f", recorded by {each['recorded_by']['name']}" if each["recorded_by"] else ""
+    channel = "" if each["channel"] == "system" else f", {labelled('move_channel', each['channel'], lang)}"
+    to = f" → {plain(each['to_state'])}" if each["to_state"] not in (each["from_state"], each["event"]) else ""
+    disputed = ", DISPUTED" if each.get("disputed_at") else ""
+    lines = [(0, f"{shown_moment(each['occurred_at'])}  {plain(each['event'])}{to}, {by}{recorded}{channel}{disputed}")]
+    if each.get("text"):
+        section = f"[{labelled('section', each['section'], lang)}] " if each.get("section") else ""
+        lines.append((1, f"{section}{each['text']}"))
+    return lines
+
+
+def _show_what_next(sheet: Sheet, document: Document) -> None:
+    sheet.heading(possible(document["moves"]))
