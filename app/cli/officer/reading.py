@@ -227,7 +227,7 @@ def _history(each: Document, lang: Language) -> list[tuple[int, str]]:
     by = each["by"]["name"] if each["by"] else "the exchange"
     recorded = f", recorded by {each['recorded_by']['name']}" if each["recorded_by"] else ""
     channel = "" if each["channel"] == "system" else f", {labelled('move_channel', each['channel'], lang)}"
-    to = f" → {plain(each['to_state'])}" if each["to_state"] not in (each["from_state"], each["event"]) else ""
+    to = f" → {plain(each['to_state'])}" if each["to_state"] != each["from_state"] else ""
     disputed = ", DISPUTED" if each.get("disputed_at") else ""
     lines = [(0, f"{shown_moment(each['occurred_at'])}  {plain(each['event'])}{to}, {by}{recorded}{channel}{disputed}")]
     if each.get("text"):

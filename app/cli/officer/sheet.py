@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final, get_args
 
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
@@ -35,12 +34,12 @@ class Sheet:
 
     def line(self, text: str, *, depth: int = 0, style: str = "") -> None:
         """Write a line, or a paragraph."""
-        self._console.print(Padding(Text(harmless(text), style), (0, 0, 0, 2 * depth)))
+        self._console.print(Padding(Text(harmless(text), style), (0, 0, 0, 2 * depth), expand=False))
 
     def fact(self, name: str, value: Any) -> None:
         """Write a named fact, unless there is none."""
         if value not in (None, ""):
-            self._console.print(Padding(Text(f"{name:<13} {harmless(str(value))}"), (0, 0, 0, 2)))
+            self._console.print(Padding(Text(f"{name:<13} {harmless(str(value))}"), (0, 0, 0, 2), expand=False))
 
     def document(self, model: type[BaseModel], value: Mapping[str, Any], *, depth: int = 1) -> None:
         """Write every fact of a document, as its model orders and labels them."""
@@ -97,7 +96,7 @@ def _scalar(name: str, types: tuple[type, ...], value: Any, lang: Language) -> s
     for each in types:
         if issubclass(each, CodeEnum):
             return labelled(LISTS[each], str(value), lang)
-        if issubclass(each, datetime):
+        if each is AwareDatetime:
             return shown_moment(value)
     return str(value)
 
