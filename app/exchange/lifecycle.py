@@ -71,6 +71,9 @@ class Need(StrEnum):
     TWO_PEOPLE = "two people"
 
 
+CONDITIONS: Final = frozenset({Need.ERROR_REPORTED, Need.PAPER_PENDING})
+"""Needs that the row itself must meet, not the request."""
+
 Access = Literal["opens", "closes", "locks"]
 
 
@@ -88,8 +91,8 @@ class Move:
     """Whether it needs `If-Match` and counts as a new version."""
     access: Access | None = None
     """What it does to the receiver's sight of the record."""
-    served: bool = True
-    """Whether an endpoint serves it already."""
+    told_as: str | None = None
+    """The event's name where it is neither the new state nor the move's own name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +147,22 @@ class Lifecycle:
         """Return the clock's row for `state`."""
         return next((row for row in self.deadlines if row.state == state), None)
 
-    def moves_open(self, state: str, parties: Iterable[Party]) -> list[str]:
-        """Return the events that `parties` may cause in `state`, as far as they are served."""
+    def moves_open(self, state: str, parties: Iterable[Party], met: Iterable[Need] = ()) -> list[str]:
+        """Return the events that `parties` may cause in `state`; `met`: which conditions the row meets."""
         wanted = set(parties)
         if wanted & {Party.SENDER, Party.RECEIVER}:
             wanted.add(Party.EITHER)
-        return [move.event for move in self.moves if move.served and state in move.from_states and move.by in wanted]
+        unmet = CONDITIONS - set(met)
+        return [
+            move.event
+            for move in self.moves
+            if state in move.from_states and move.by in wanted and unmet.isdisjoint(move.needs)
+        ]
+
+    def told(self, move: Move) -> str:
+        """Return the type of the event that tells of a move: the new state, or the move's name where the state stays."""
+        name = move.told_as or (move.event if move.to is None or move.to in move.from_states else move.to)
+        return f"{self.name}.{name}"
 
 
 REMIND_AT: Final = 0.5

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Text
 from sqlmodel import Field, SQLModel
 
-from app.foundation.columns import Bytes, Timestamp
+from app.foundation.columns import Bytes, TextArray, Timestamp
 
 
 class OutboxRow(SQLModel, table=True):
@@ -69,3 +69,4 @@ class IdempotencyRow(SQLModel, table=True):
     state: str = Field(sa_type=Text)
     version: int
     log_id: UUID
+    met: list[str] | None = Field(default=None, sa_type=TextArray)

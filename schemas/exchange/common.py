@@ -7,6 +7,7 @@ from pydantic import Field
 
 from schemas.base import Moment, Wire
 from schemas.codes.agencies import AgencyKind
+from schemas.codes.disclosure import Section
 from schemas.codes.referral import MoveChannel
 from schemas.text import AgencyCode, Name
 
@@ -49,6 +50,7 @@ class Moved(Wire):
 class MoveRecord(Wire):
     """One thing that happened, as both parties may know it."""
 
+    id: UUID
     event: str
     from_state: str | None
     to_state: str
@@ -60,6 +62,12 @@ class MoveRecord(Wire):
     channel: MoveChannel
     occurred_at: Moment
     recorded_at: Moment
+    disputed_at: Moment | None
+    """When the party disputed what another agency recorded for it."""
+    section: Section | None
+    """The section the text belongs to."""
+    text: str | None
+    """What was said, as far as the reader may know it: a question, an answer, a note, a reason."""
 
 
 Limit = Annotated[int, Field(ge=1, le=200)]

@@ -18,6 +18,17 @@ EVENT_TYPES: Final[dict[str, str]] = {
     "referral.amend": "The record has a new version. Read it again.",
     "referral.absorbed": "The receiver has become the case's lead; the referral is part of its own work now.",
     "referral.expired": "Nobody answered in time. Refer elsewhere.",
+    "referral.info_requested": "The receiver asks before it answers. Read the question and provide the information.",
+    "referral.info_provided": "Your question was answered. Read it again, and accept or decline.",
+    "referral.on_hold": "The services pause. Read why, and until when.",
+    "referral.resumed": "The services go on.",
+    "referral.cancel_requested": "The sender asks to end it. Confirm, refuse, or complete it.",
+    "referral.cancelled": "The referral was cancelled.",
+    "referral.cancel_refused": "The receiver goes on with it. Read why.",
+    "referral.entered_in_error": "It was sent in error. What you had of it is locked.",
+    "referral.error_reported": "The sender says that it was sent in error. Confirm it, or write why not.",
+    "referral.note": "There is a note. Read it.",
+    "referral.disputed": "A party disputes what another agency recorded for it. Read the history, and call.",
     "referral.reminder": "A deadline is coming closer.",
     "referral.overdue": "A deadline has passed.",
     "transfer.offered": "A case is offered to your agency. Read it, and accept with the manifest's digest, or decline.",
@@ -28,9 +39,18 @@ EVENT_TYPES: Final[dict[str, str]] = {
     "transfer.amend": "The record has a new version. Read it again.",
     "transfer.completed": "The handover is confirmed. The other agency now leads the case.",
     "transfer.expired": "Nobody answered in time. You remain the lead.",
+    "transfer.info_requested": "The receiver asks before it answers. Read the question and provide the information.",
+    "transfer.info_provided": "Your question was answered. Read it again, and accept or decline.",
+    "transfer.aborted": "The handover will not take place. The lead stays.",
+    "transfer.handover_paper": "The handover paper has been supplied.",
+    "transfer.entered_in_error": "It was offered in error. What you had of it is locked.",
+    "transfer.error_reported": "The sender says that it was offered in error. Confirm it, or write why not.",
+    "transfer.note": "There is a note. Read it.",
+    "transfer.disputed": "A party disputes what another agency recorded for it. Read the history, and call.",
     "transfer.reminder": "A deadline is coming closer.",
     "transfer.overdue": "A deadline has passed.",
     "case.lead_changing": "Another agency has agreed to lead this case; the handover is not confirmed yet.",
+    "case.lead_unchanged": "The handover you were told of will not take place. The lead stays.",
     "case.lead_changed": "Another agency leads this case now. Your referral stands; its sender is the new lead.",
 }
 """Every type of event, and what the receiver should do. Clients must expect new ones."""
@@ -44,7 +64,7 @@ class Event(Wire):
     """Dense: the next event of this agency is one higher."""
     type: str
     subject: str
-    """`referral`, `transfer` or `case`."""
+    """What changed: `referral`, `transfer`, `case`, `escalation`, `request`, …"""
     subject_id: UUID
     case_id: UUID
     state: str

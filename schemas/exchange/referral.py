@@ -15,7 +15,15 @@ from schemas.exchange.case import NewCase, NewConsent
 from schemas.exchange.common import AgencyRef, MoveRecord, MoveRequest
 from schemas.record.preview import Preview
 from schemas.record.record import Record
-from schemas.text import AgencyCode, Line, Number
+from schemas.text import AgencyCode, Line, Number, Text
+
+
+class PriorAgreement(Wire):
+    """An agreement made before sending."""
+
+    agreed_at: Moment
+    with_role: Line
+    """Whom it was made with, by role and never by name."""
 
 
 class _Sent(MoveRequest):
@@ -36,6 +44,8 @@ class _Sent(MoveRequest):
     replaces: UUID | None = None
     """The ended referral or transfer of the same case that this one follows."""
     bases: Annotated[tuple[Basis, ...], Field(min_length=1, max_length=15)]
+    prior_agreement: PriorAgreement | None = None
+    """What was agreed before, say on the telephone. The receiver still has to accept."""
 
     @model_validator(mode="after")
     def _one_case_one_record(self) -> Self:
@@ -57,9 +67,19 @@ class _Sent(MoveRequest):
 class NewReferral(_Sent):
     """A request that another agency give services; responsibility for the case stays where it is."""
 
+    offer_group: UUID | None = None
+    """Several receivers asked at once: the same UUID, of the sender's choice, in each of at most five requests.
+
+    The first acceptance recalls the others."""
+
 
 class NewTransfer(_Sent):
     """An offer to hand over responsibility for the case."""
+
+    tasks: Annotated[tuple[Line, ...], Field(max_length=30)] = ()
+    """What is still to be done. The receiver reads it from acceptance on; the manifest holds a salted digest."""
+    protective_measures: Annotated[tuple[Line, ...], Field(max_length=30)] = ()
+    """What protects the person now and must not lapse."""
 
 
 class Acknowledge(MoveRequest):
@@ -191,6 +211,120 @@ class ConfirmHandover(MoveRequest):
         return self
 
 
+class RequestInfo(MoveRequest):
+    """We have to know more before we can answer. Pauses the deadline, up to 24 hours in all; never that of an immediate referral."""
+
+    question: Text
+
+
+class _Words(MoveRequest):
+    section: Section | None = None
+    """The section the text belongs to. The sender always names one: what it writes about the person is a disclosure of it."""
+    basis: Basis | None = None
+    """What the text rests on. Left out, it rests on what the section itself was sent on; before acceptance the sender must give one."""
+
+    @model_validator(mode="after")
+    def _basis_is_for_the_section(self) -> Self:
+        if self.basis is None:
+            return self
+        if self.section is None or tuple(self.basis.sections) != (self.section,):
+            raise PydanticCustomError("basis_for_section", "The basis names the text's section, and no other")
+        if self.basis.kind == "consent" and self.basis.consent_id is None:
+            raise PydanticCustomError("consent_missing", "A basis of kind consent needs consent_id")
+        return self
+
+
+class ProvideInfo(_Words):
+    """The answer: a text that rests on a basis of its own, or a new version of the record."""
+
+    text: Text | None = None
+    record: Record | None = None
+    bases: Annotated[tuple[Basis, ...], Field(max_length=15)] = ()
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.text is None) == (self.record is None):
+            raise PydanticCustomError("answer_once", "Give text or record, one of them")
+        if self.text is not None and (self.section is None or self.basis is None or self.bases):
+            raise PydanticCustomError("text_rests_on_basis", "A text needs section and basis, and no bases")
+        if self.record is not None and (not self.bases or self.section is not None or self.basis is not None):
+            raise PydanticCustomError("record_rests_on_bases", "A record needs bases, and no section or basis")
+        return self
+
+    @model_validator(mode="after")
+    def _as_an_amendment(self) -> Self:
+        if self.record is not None:
+            Amend(record=self.record, bases=self.bases)
+        return self
+
+
+class Note(_Words):
+    """A question, an answer or a piece of information for the other party."""
+
+    text: Text
+
+
+class Hold(MoveRequest):
+    """The services pause."""
+
+    reason: Line
+    review_at: Moment
+    """When it is looked at again; at most 30 days ahead."""
+
+
+class Resume(MoveRequest):
+    """The services go on."""
+
+
+class RequestCancel(MoveRequest):
+    """We ask to end it; the receiver decides, since it has the person."""
+
+    reason: Line
+
+
+class ConfirmCancel(MoveRequest):
+    """We end it, as asked."""
+
+
+class RefuseCancel(MoveRequest):
+    """We go on."""
+
+    reason: Line
+
+
+class EnterInError(MoveRequest):
+    """It should never have been sent: another person, another agency. Locked at once."""
+
+    reason: Line
+
+
+class ReportError(EnterInError):
+    """It should never have been sent; it was accepted meanwhile, so the receiver has to confirm that."""
+
+
+class ConfirmError(MoveRequest):
+    """Yes, it was sent in error."""
+
+
+class Abort(MoveRequest):
+    """The handover will not take place. The receiver answers for erasing what it read."""
+
+    reason: Line
+
+
+class SupplyPaper(MoveRequest):
+    """The handover paper (BAST) that was pending."""
+
+    number: Number
+    date: Day
+
+
+class Dispute(MoveRequest):
+    """We did not do what another agency recorded for us."""
+
+    reason: Line
+
+
 class Envelope(Wire):
     """What lists return: everything about a referral or transfer but the person."""
 
@@ -204,12 +338,16 @@ class Envelope(Wire):
     purpose: Purpose
     urgency: Urgency
     respond_by: Moment
+    deadline: Moment | None
+    """When the present state should have ended; None while nobody is waited for."""
     clock: Literal["ok", "due", "overdue", "escalated"]
     sent_at: Moment
     updated_at: Moment
     acknowledged_at: Moment | None
     accepted_at: Moment | None
     ended_at: Moment | None
+    error_reported_at: Moment | None
+    """When the sender reported that it was sent in error; the receiver has to confirm."""
     replaces: UUID | None
     moves: list[str]
     """What the caller may do now."""
@@ -219,6 +357,10 @@ class ReferralEnvelope(Envelope):
     """A referral without the person."""
 
     started_at: Moment | None
+    review_at: Moment | None
+    """When a hold is looked at again."""
+    offer_group: UUID | None
+    """Several receivers were asked at once; only the sender is told so."""
 
 
 class TransferEnvelope(Envelope):
@@ -269,6 +411,7 @@ class _Contents(Wire):
     """Sections that were sent and are not open to the reader now."""
     acceptance: Acceptance | None
     ending: Ending | None
+    prior_agreement: PriorAgreement | None
     history: list[MoveRecord]
 
 
@@ -281,10 +424,25 @@ class Referral(ReferralEnvelope, _Contents):
 class Manifest(Wire):
     """What comes with the case. Its digest is the SHA-256 of its canonical form (RFC 8785), in hexadecimal."""
 
-    record_version: UUID
-    sections: list[Section]
+    consents: list[UUID]
     open_referrals: list[UUID]
+    protective_measures: int
+    """How many."""
+    record_version: UUID
     salt: str
+    sections: list[Section]
+    tasks: int
+    """How many."""
+    words: str | None
+    """SHA-256 of the canonical form of `handover`, so that its words cannot be changed afterwards."""
+
+
+class Handover(Wire):
+    """What the sender says comes with the case besides the record; read from acceptance on."""
+
+    protective_measures: list[Line]
+    salt: str
+    tasks: list[Line]
 
 
 class Transfer(TransferEnvelope, _Contents):
@@ -292,6 +450,7 @@ class Transfer(TransferEnvelope, _Contents):
 
     manifest: Manifest
     manifest_digest: str
+    handover: Handover | None
     paper_due_at: Moment | None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 NAME = "Surya Wijaksana Ampel"
@@ -84,8 +85,9 @@ def transfer(receiver: str = "ministry", **more: Any) -> dict[str, Any]:
     return referral(receiver, **{"purpose": "case_responsibility", **more})
 
 
-PATHS = {"record_service": "services", "confirm_handover": "confirm-handover"}
-"""Where an event's path is not its name."""
+def path_of(event: str) -> str:
+    """The last part of a move's address."""
+    return {"record_service": "services", "note": "notes"}.get(event, event.replace("_", "-"))
 
 
 def move(event: str, at: Any, **more: Any) -> dict[str, Any]:
@@ -101,5 +103,22 @@ def move(event: str, at: Any, **more: Any) -> dict[str, Any]:
         "fail": {"reason": "left"},
         "amend": {"record": record(), "bases": [legal_basis()]},
         "confirm_handover": {"paper": "not_used"},
+        "request_info": {"question": "Does he need an interpreter?"},
+        "provide_info": {"record": record(), "bases": [legal_basis()]},
+        "hold": {"reason": "In hospital.", "review_at": (at + timedelta(days=7)).isoformat()},
+        "resume": {},
+        "request_cancel": {"reason": "His brother has come for him."},
+        "confirm_cancel": {},
+        "refuse_cancel": {"reason": "He wishes to stay."},
+        "enter_in_error": {"reason": "Another person's record."},
+        "report_error": {"reason": "Another person's record."},
+        "confirm_error": {},
+        "abort": {"reason": "The ship was late."},
+        "handover_paper": {"number": "BAST-17/2026", "date": at.date().isoformat()},
+        "note": {
+            "text": "Please call before you come.",
+            "section": "needs",
+            "basis": legal_basis("needs"),
+        },
     }
     return {**bodies[event], **more}

@@ -26,6 +26,10 @@ AGENCIES = {
 }
 
 
+BY_SENDER = ("recall", "amend", "provide_info", "request_cancel", "enter_in_error", "report_error")
+"""The moves a sender makes; what is made by either party is made by the receiver, unless a test says who."""
+
+
 @dataclass
 class Agency:
     """An agency's system, calling the exchange with real tokens and proofs."""
@@ -127,13 +131,13 @@ class World:
         self, passed: Passed, event: str, body: Any = None, *, by: Agency | None = None, seen: int | None = None
     ) -> httpx.Response:
         """Make a move, by the receiver unless another is named; the version is kept up when it succeeds."""
-        who = by or (passed.sender if event in ("recall", "amend") else passed.receiver)
-        versioned = event not in ("acknowledge", "services", "record_service")
-        if body is None and event != "services":
+        who = by or (passed.sender if event in BY_SENDER else passed.receiver)
+        versioned = event not in ("acknowledge", "record_service", "note")
+        if body is None:
             body = await self.body(passed, event)
         reply = await who.post(
-            f"{passed.path}/{records.PATHS.get(event, event)}",
-            body or {},
+            f"{passed.path}/{records.path_of(event)}",
+            body,
             if_match=(seen or passed.version) if versioned else None,
         )
         if reply.status_code == 200:
@@ -265,7 +269,7 @@ class World:
         return [(row["code"], row["type"]) for row in rows]
 
     async def put(self, passed: Passed, state: str) -> None:
-        """Set a row to a state by the owner's hand, with the times and the access that go with it."""
+        """Set a row to a state by the owner's hand, with the times and the access that go with it, and every condition of a move met."""
         accepted = state not in (
             "sent", "offered", "received", "info_requested", "declined", "recalled", "expired", "entered_in_error",
         )  # fmt: skip
@@ -274,10 +278,14 @@ class World:
         )  # fmt: skip
         closed = state in ("declined", "recalled", "cancelled", "expired", "aborted", "entered_in_error")
         now, row_id = self.exchange.clock.now(), UUID(passed.id)
-        started = ", started_at = CASE WHEN $3 THEN $2::timestamptz END" if passed.kind == "referral" else ""
+        started = (
+            ", started_at = CASE WHEN $3 THEN $2::timestamptz END, state_before = CASE $5 WHEN 'cancel_requested' THEN 'accepted' END"
+            if passed.kind == "referral"
+            else ", paper = CASE $5 WHEN 'completed' THEN 'pending' END"
+        )
         await self.owner.execute(
             f"""UPDATE {passed.kind} SET state = $5, accepted_at = CASE WHEN $3 THEN $2::timestamptz END,
-                       ended_at = CASE WHEN $4 THEN $2::timestamptz END{started} WHERE id = $1""",
+                       error_reported_at = $2, ended_at = CASE WHEN $4 THEN $2::timestamptz END{started} WHERE id = $1""",
             row_id,
             now,
             accepted,

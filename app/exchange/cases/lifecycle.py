@@ -15,11 +15,11 @@ CASE = Lifecycle(
     moves=(
         #    event           from                           to           who may             needs                              tells
         Move("open_case",    (),                            "open",      Party.ANYONE),
-        Move("follow_up",    ("open",),                     "follow_up", Party.LEAD,         (Need.PLAN,),                      served=False),
-        Move("close",        ("open", "follow_up"),         "closed",    Party.LEAD,         (Need.CODED_REASON,),              (Tell.PARTIES,), served=False),
-        Move("reopen",       ("closed",),                   "open",      Party.EARLIER_LEAD, (Need.REASON, Need.BASES),         (Tell.PARTIES,), served=False),
-        Move("link",         ("open", "follow_up"),         None,        Party.LEAD,         (Need.OTHER_CASE,),                (Tell.OTHER_LEAD,), served=False),
-        Move("reassign_lead", ("open", "follow_up"),        None,        Party.DESK,         (Need.REASON, Need.PAPER, Need.TWO_PEOPLE), (Tell.PARTIES,), served=False),
+        Move("follow_up",    ("open",),                     "follow_up", Party.LEAD,         (Need.PLAN,)),
+        Move("close",        ("open", "follow_up"),         "closed",    Party.LEAD,         (Need.CODED_REASON,),              (Tell.PARTIES,)),
+        Move("reopen",       ("closed",),                   "open",      Party.EARLIER_LEAD, (Need.REASON, Need.BASES),         (Tell.PARTIES,)),
+        Move("link",         ("open", "follow_up"),         None,        Party.LEAD,         (Need.OTHER_CASE,),                (Tell.OTHER_LEAD,)),
+        Move("reassign_lead", ("open", "follow_up"),        None,        Party.DESK,         (Need.REASON, Need.PAPER, Need.TWO_PEOPLE), (Tell.PARTIES,)),
     ),
     # open and follow_up last as long as help does: the clock watches the referrals and transfers of a case, not the case
     deadlines=(

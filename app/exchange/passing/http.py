@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Query, Response
+from fastapi import Path, Query, Response
 
 from app.dependencies import ActorRequired, IdempotencyKeyRequired, VersionRequired
 from app.exchange.passing import problems
@@ -35,6 +35,8 @@ UpdatedSince = Annotated[
 ]
 Cursor = Annotated[str | None, Query(max_length=400, description="Taken from `next`.")]
 PageLimit = Annotated[Limit, Query(description="How many at most.")]
+
+MoveId = Annotated[UUID, Path(description="The move's id, from the history.")]
 
 ALWAYS = (ActorRequired, InvalidRequest, ServiceUnavailable)
 POSTED = (

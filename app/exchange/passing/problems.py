@@ -39,7 +39,8 @@ class RequestInProgress(Problem):
 class MoveNotAllowed(Problem):
     """This move is not open to you in the present state.
 
-    `state` and `version` say how things stand now, `moves` what you may do. Somebody else may have been first: read again and decide.
+    `state` and `version` say how things stand now, `moves` what you may do. `event` and `since` say by what, and when, it came to stand so:
+    a move that happened earlier and is recorded only now may find that somebody else, or the clock, was first. Read again and decide.
     """
 
     type, status, title, title_id = (
@@ -50,8 +51,66 @@ class MoveNotAllowed(Problem):
     )
     log_as = "not_allowed"
 
-    def __init__(self, *, state: str, version: int, moves: Sequence[str]) -> None:
-        super().__init__(state=state, version=version, moves=list(moves))
+    def __init__(
+        self, *, state: str, version: int, moves: Sequence[str], event: str | None = None, since: str | None = None
+    ) -> None:
+        super().__init__(state=state, version=version, moves=list(moves), event=event, since=since)
+
+
+class OutOfOrder(Problem):
+    """`occurred_at` lies before something that has been recorded already: `event`, at `occurred_at`.
+
+    Moves that happened while a system was offline are recorded in the order in which they happened. If the order really was another one,
+    record the move with a later time and say in a note when it was.
+    """
+
+    type, status, title, title_id = (
+        "out-of-order",
+        409,
+        "Something later is recorded already",
+        "Langkah yang lebih kemudian sudah tercatat",
+    )
+    log_as = "out_of_order"
+
+    def __init__(self, *, state: str, version: int, event: str, occurred_at: str) -> None:
+        super().__init__(state=state, version=version, event=event, occurred_at=occurred_at)
+
+
+class Taken(Problem):
+    """Several receivers were asked at once, and another one has accepted already. The person has a place; nothing more is needed of you.
+
+    To a sender: the group has been accepted; start another one, or a referral without a group.
+    """
+
+    type, status, title, title_id = "taken", 409, "Another receiver has accepted", "Penerima lain sudah menerima"
+    log_as = "taken"
+
+    def __init__(self, *, state: str | None = None, version: int | None = None) -> None:
+        super().__init__(state=state, version=version)
+
+
+class OfferGroupUnusable(Problem):
+    """A group of offers belongs to one case and one sender, and has at most five receivers who have not answered. Choose a new UUID."""
+
+    type, status, title, title_id = (
+        "offer-group",
+        409,
+        "The group of offers cannot be used",
+        "Kelompok penawaran tidak dapat dipakai",
+    )
+    log_as = "offer_group"
+
+
+class NothingToDispute(Problem):
+    """Only the party itself disputes, once, a move that another agency recorded for it; nobody disputes on another's behalf."""
+
+    type, status, title, title_id = (
+        "nothing-to-dispute",
+        409,
+        "There is nothing to dispute",
+        "Tidak ada yang dapat disanggah",
+    )
+    log_as = "dispute"
 
 
 class StaleVersion(Problem):

@@ -26,6 +26,8 @@ class MovedRow(NamedTuple):
     version: int
     log_id: UUID
     recorded_at: Any
+    met: list[str] | None = None
+    """Conditions of moves that the row meets, by `Need`."""
 
 
 def _record(sealed: SealedRecord | None) -> tuple[Any, ...]:
@@ -76,6 +78,24 @@ async def apply_move(
         detail,
         *_record(sealed),
         reasons,
+    )
+    return MovedRow(*row)
+
+
+async def dispute_move(
+    db: Acting, key: Key, subject: str, subject_id: UUID, move_id: UUID, own: dict[str, Any], *, detail: bytes
+) -> MovedRow:
+    """Dispute a move that another agency recorded, in one statement."""
+    row = await db.one(
+        "SELECT * FROM dispute_move($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        key.value,
+        key.request_hash,
+        db.settings.idempotency_days,
+        subject,
+        subject_id,
+        move_id,
+        json.text(own),
+        detail,
     )
     return MovedRow(*row)
 
@@ -134,9 +154,9 @@ async def find(tx: Connection, subject: str, subject_id: UUID) -> asyncpg.Record
 
 
 async def disclosures_of(tx: Connection, subject_id: UUID, version_id: UUID) -> list[asyncpg.Record]:
-    """Return the bases of the present version."""
+    """Return the bases of the present version, and of words that have one of their own."""
     rows: list[asyncpg.Record] = await tx.fetch(
-        "SELECT * FROM disclosure WHERE subject_id = $1 AND version_id = $2 ORDER BY recorded_at, id",
+        "SELECT * FROM disclosure WHERE subject_id = $1 AND (version_id = $2 OR move_id IS NOT NULL) ORDER BY recorded_at, id",
         subject_id,
         version_id,
     )

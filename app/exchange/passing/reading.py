@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ import asyncpg
 import orjson
 
 from app.dependencies import Acting
-from app.exchange.lifecycle import Lifecycle, Party
+from app.exchange.lifecycle import Lifecycle, Need, Party
 from app.exchange.passing import queries
 from app.exchange.records.sealing import in_order, open_preview, open_sections, read_version
 from app.foundation import json
@@ -41,6 +41,12 @@ def parties_of(db: Acting, row: asyncpg.Record) -> list[Party]:
     ]
 
 
+def met_by(row: asyncpg.Record) -> list[Need]:
+    """Return the conditions of moves that the row meets."""
+    met = [Need.ERROR_REPORTED] if row["error_reported_at"] is not None else []
+    return [*met, Need.PAPER_PENDING] if row.get("paper") == "pending" else met
+
+
 def envelope(db: Acting, lifecycle: Lifecycle, row: asyncpg.Record) -> Document:
     """Return everything but the person."""
     found: Document = {
@@ -54,17 +60,21 @@ def envelope(db: Acting, lifecycle: Lifecycle, row: asyncpg.Record) -> Document:
         "purpose": row["purpose"],
         "urgency": row["urgency"],
         "respond_by": row["respond_by"],
+        "deadline": row["deadline_at"],
         "clock": row["clock"],
         "sent_at": row["sent_at"],
         "updated_at": row["updated_at"],
         "acknowledged_at": row["acknowledged_at"],
         "accepted_at": row["accepted_at"],
         "ended_at": row["ended_at"],
+        "error_reported_at": row["error_reported_at"],
         "replaces": row["replaces_id"] if row["sender_id"] == db.agency_id else None,
-        "moves": lifecycle.moves_open(row["state"], parties_of(db, row)),
+        "moves": lifecycle.moves_open(row["state"], parties_of(db, row), met_by(row)),
     }
     if lifecycle.name == "referral":
         found["started_at"] = row["started_at"]
+        found["review_at"] = row["review_at"]
+        found["offer_group"] = row["offer_group"] if row["sender_id"] == db.agency_id else None
     else:
         found["paper"] = row["paper"]
     return found
@@ -132,7 +142,11 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
         moves = await queries.moves_of(tx, subject_id)
         unanswered = row["accepted_at"] is None and row["ended_at"] is None
         names = _open_to(db, row, version, disclosures, is_sender=is_sender) if version else []
-        previewed = row["sections"] if is_sender else [name for _, name in _covered(db, row, disclosures)]
+        previewed = (
+            row["sections"]
+            if is_sender
+            else [name for each, name in _covered(db, row, disclosures) if not each["move_id"]]
+        )
         sections = await open_sections(tx, db.keyring, version, names) if version else {}
         preview = open_preview(db.keyring, version, previewed) if version and (unanswered or is_sender) else None
         shown = in_order(sections, SECTIONS)
@@ -149,11 +163,9 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
             await queries.note_reading(tx, lifecycle.name, subject_id, db.at)
     is_party = is_sender or is_receiver  # else the lead, who learns how it stands
     state_only = not is_party or (is_sender and back_state_only(AgencyKind(db.agency.kind)))
-    said = {
-        move["event"]: _said(db, move)
-        for move in moves
-        if move["detail"] is not None and move["event"] != "record_service"
-    }
+    said = {move["id"]: _said(db, move) for move in moves if is_party and move["detail"] is not None}
+    by_event = {move["event"]: said[move["id"]] for move in moves if move["id"] in said}
+    reader = _Reader(db, row, disclosures, is_sender=is_sender, is_receiver=is_receiver, state_only=state_only)
     found = envelope(db, lifecycle, row)
     found |= {
         "record_version": row["version_id"],
@@ -162,22 +174,30 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
         "record": {"schema_version": version["schema_version"], **{name: sections[name] for name in shown}}
         if version and shown
         else None,
-        "disclosures": [_disclosure(db, row, each) for each in disclosures],
+        "disclosures": [_disclosure(db, row, each) for each in disclosures if each["version_id"]],
         "withheld": in_order(set(row["sections"]) - set(shown), SECTIONS),
-        "acceptance": _acceptance(db, row, said.get("accept"), is_receiver=is_receiver) if is_party else None,
-        "ending": _ending(said, accepted=row["accepted_at"] is not None, state_only=state_only)
+        "acceptance": _acceptance(db, row, by_event.get("accept"), is_receiver=is_receiver) if is_party else None,
+        "ending": _ending(by_event, accepted=row["accepted_at"] is not None, state_only=state_only)
         if row["ended_at"] and is_party
         else None,
-        "history": [_history(db, each) for each in moves if not (state_only and each["event"] == "record_service")],
+        "prior_agreement": by_event.get(_FIRST[lifecycle.name], {}).get("prior_agreement") if is_party else None,
+        "history": [
+            _history(db, each, reader.text(each, said))
+            for each in moves
+            if not (state_only and each["event"] == "record_service")
+        ],
     }
     if lifecycle.name == "referral":
         found["services"] = (
-            [] if state_only else [_service(db, each) for each in moves if each["event"] == "record_service"]
+            []
+            if state_only
+            else [_service(said[each["id"]], each) for each in moves if each["event"] == "record_service"]
         )
     else:
         found |= {
             "manifest": orjson.loads(row["manifest"]),
             "manifest_digest": row["manifest_digest"],
+            "handover": reader.handover(by_event.get("offer", {})),
             "paper_due_at": row["paper_due_at"],
         }
     return found
@@ -191,7 +211,7 @@ def _open_to(
         return list(version["sections"])
     if is_sender:
         return []
-    return [name for each, name in _covered(db, row, disclosures) if each["opened_at"]]
+    return [name for each, name in _covered(db, row, disclosures) if each["opened_at"] and not each["move_id"]]
 
 
 def _covered(
@@ -260,9 +280,55 @@ def _ending(said: dict[str, Document], *, accepted: bool, state_only: bool) -> D
     }
 
 
-def _history(db: Acting, move: asyncpg.Record) -> Document:
+_FIRST = {"referral": "send", "transfer": "offer"}
+
+
+class _Reader:
+    """What one party may read of what was said about a referral or transfer."""
+
+    def __init__(
+        self,
+        db: Acting,
+        row: asyncpg.Record,
+        disclosures: Sequence[asyncpg.Record],
+        *,
+        is_sender: bool,
+        is_receiver: bool,
+        state_only: bool,
+    ) -> None:
+        self._me = db.agency_id
+        self._row = row
+        self._is_sender, self._is_receiver, self._state_only = is_sender, is_receiver, state_only
+        self._with_basis = {each["move_id"] for each in disclosures if each["move_id"]}
+        covered = list(_covered(db, row, disclosures))
+        self._open_words = {each["move_id"] for each, _ in covered if each["move_id"]}
+        self._open_sections = {name for each, name in covered if each["opened_at"] and not each["move_id"]}
+
+    def text(self, move: asyncpg.Record, said: Mapping[UUID, Document]) -> str | None:
+        """Return what was said with a move: to its author, to the receiver as its section is open to it, to the sender as flows back."""
+        text: str | None = said.get(move["id"], {}).get("text")
+        if text is None or move["agency_id"] == self._me:
+            return text
+        if move["id"] in self._with_basis:
+            return text if move["id"] in self._open_words else None
+        if self._is_receiver:
+            return text if move["section"] is None or move["section"] in self._open_sections else None
+        # of an earlier sender the later one reads nothing; who learns the state only still has to answer a question
+        answers = move["agency_id"] == self._row["receiver_id"]
+        open_back = not self._state_only or move["event"] == "request_info"
+        return text if self._is_sender and answers and open_back else None
+
+    def handover(self, said: Document) -> Document | None:
+        """Return what the sender says comes with a case: to itself, and to the receiver while what it accepted is open to it."""
+        if "salt" not in said or not (self._is_sender or self._open_sections):
+            return None
+        return {name: said[name] for name in ("protective_measures", "salt", "tasks")}
+
+
+def _history(db: Acting, move: asyncpg.Record, text: str | None) -> Document:
     by, recorded_by = move["agency_id"], move["recorded_by_id"]
     return {
+        "id": move["id"],
         "event": move["event"],
         "from_state": move["from_state"],
         "to_state": move["to_state"],
@@ -272,11 +338,13 @@ def _history(db: Acting, move: asyncpg.Record) -> Document:
         "channel": move["channel"],
         "occurred_at": move["occurred_at"],
         "recorded_at": move["recorded_at"],
+        "disputed_at": move["disputed_at"],
+        "section": move["section"],
+        "text": text,
     }
 
 
-def _service(db: Acting, move: asyncpg.Record) -> Document:
-    said = _said(db, move)
+def _service(said: Document, move: asyncpg.Record) -> Document:
     return {
         "service": said["service"],
         "need": said.get("need"),

@@ -10,7 +10,7 @@ import asyncpg
 import orjson
 from starlette.requests import Request
 
-from app.exchange.lifecycle import Lifecycle, Party
+from app.exchange.lifecycle import Lifecycle, Need, Party
 from app.exchange.passing import problems
 from app.foundation.problems import NotFound, Problem
 from auth.caller import Caller
@@ -31,7 +31,11 @@ def problem_of(
         return problems.MoveNotAllowed(
             state=detail["state"],
             version=detail["version"],
-            moves=lifecycle.moves_open(detail["state"], [Party(detail["party"])]),
+            moves=lifecycle.moves_open(
+                detail["state"], [Party(detail["party"])], [Need(each) for each in detail.get("met", ())]
+            ),
+            event=detail.get("event"),
+            since=detail.get("since"),
         )
     if code == "RJ021":
         uncovered = [name for name in SECTIONS if name in detail["sections"]]
@@ -50,6 +54,10 @@ def problem_of(
         "RJ025": problems.NothingToReplace,
         "RJ026": problems.RecordVersionUnavailable,
         "RJ027": problems.AnotherManifest,
+        "RJ028": problems.Taken,
+        "RJ030": problems.OutOfOrder,
+        "RJ033": problems.NothingToDispute,
+        "RJ034": problems.OfferGroupUnusable,
     }
     problem: Problem = made[code](**detail)
     return problem

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
 import asyncpg
+import rfc8785
 
 from app.dependencies import Acting, Key, occurred
-from app.exchange.lifecycle import Deadline, Lifecycle, Party, Tell, first_reminder
+from app.exchange.lifecycle import PREVIOUS, Deadline, Lifecycle, Need, Party, Tell, first_reminder
 from app.exchange.passing import problems, queries, refusals
 from app.exchange.records.sealing import SealedRecord, in_order, seal
 from app.foundation import json
 from app.foundation.ids import new_reference, uuid7
-from app.foundation.problems import InvalidRequest, Problem
+from app.foundation.problems import InvalidRequest, NotFound, Problem
 from app.foundation.settings import Settings
 from app.policy.decide import covers, decide
 from app.policy.table import BACK_STATE_ONLY
@@ -25,15 +28,18 @@ from schemas.codes.referral import Purpose, Urgency
 from schemas.exchange.basis import Basis, ConsentBasis, CourtOrderBasis, LegalBasis
 from schemas.exchange.case import NewConsent
 from schemas.exchange.common import Moved, MoveRequest
-from schemas.exchange.referral import Amend, Decline, NewReferral, NewTransfer
+from schemas.exchange.referral import Amend, Decline, Dispute, NewReferral, NewTransfer, Note, ProvideInfo
 from schemas.record.record import SECTIONS, included
 
 REFERENCE_PREFIX = {"case": "K", "referral": "R", "transfer": "T"}
 
 
-def within(settings: Settings, deadline: Deadline, urgency: str) -> timedelta:
-    """Return how long a state may last."""
-    return cast(timedelta, getattr(settings, deadline.setting + (urgency if deadline.by_urgency else "")))
+def within(
+    settings: Settings, deadline: Deadline, urgency: str, times: Mapping[str, timedelta] | None = None
+) -> timedelta:
+    """Return how long a state may last; `times`: the deadlines of a receiver that has agreed on others, by setting."""
+    name = deadline.setting + (urgency if deadline.by_urgency else "")
+    return (times or {}).get(name) or cast(timedelta, getattr(settings, name))
 
 
 def moved(row: queries.MovedRow, moves: list[str]) -> Moved:
@@ -50,6 +56,11 @@ def moved(row: queries.MovedRow, moves: list[str]) -> Moved:
     )
 
 
+def open_to(lifecycle: Lifecycle, row: queries.MovedRow, by: Party) -> list[str]:
+    """Return what who has just acted as `by` may do next."""
+    return lifecycle.moves_open(row.state, [by], [Need(each) for each in row.met or ()])
+
+
 async def send(db: Acting, lifecycle: Lifecycle, body: NewReferral | NewTransfer, key: Key) -> Moved:
     """Send a referral or offer a transfer: check what the table of the policy says, seal the record, write everything at once."""
     receiver = receiver_of(db, body.receiver)
@@ -62,7 +73,7 @@ async def send(db: Acting, lifecycle: Lifecycle, body: NewReferral | NewTransfer
     )
     deadline = lifecycle.deadline(lifecycle.initial)
     assert deadline is not None
-    respond_by = db.at + within(db.settings, deadline, body.urgency)
+    respond_by = db.at + within(db.settings, deadline, body.urgency, db.directory.times(db.at).get(receiver.id))
     if body.respond_by is not None:
         if not db.at < body.respond_by <= respond_by:
             refused = refused or InvalidRequest([{"pointer": "/respond_by", "code": "outside_the_urgency"}])
@@ -98,10 +109,14 @@ async def send(db: Acting, lifecycle: Lifecycle, body: NewReferral | NewTransfer
         "record_sections": list(sealed.sections) if sealed else None,
         "reuse": sealed is None,
         "replaces_id": body.replaces,
+        "offer_group": body.offer_group if isinstance(body, NewReferral) else None,
         "bases": bases,
         "occurred_at": happened,
         "channel": body.channel,
     }
+    said = said_with_it(body)
+    if isinstance(body, NewTransfer):
+        envelope["manifest"] = in_manifest(said)
     try:
         row = await queries.send(
             db,
@@ -110,7 +125,7 @@ async def send(db: Acting, lifecycle: Lifecycle, body: NewReferral | NewTransfer
             sealed=sealed,
             reasons=reasons,
             consent_detail=consent_detail(db, body.consent, consent_id) if body.consent and consent_id else None,
-            detail=None,
+            detail=db.keyring.seal_one(subject_id, json.dumps(said)) if said else None,
         )
     except asyncpg.PostgresError as error:
         raise (refusals.problem_of(error, lifecycle, sections=tuple(sections)) or error) from error
@@ -135,27 +150,23 @@ async def move(
     )
 
 
-async def amend(
-    db: Acting,
-    lifecycle: Lifecycle,
-    *,
-    subject_id: UUID,
-    case_id: UUID,
-    receiver_id: UUID,
-    purpose: str,
-    seen: int,
-    key: Key,
-    body: Amend,
+async def new_version(
+    db: Acting, lifecycle: Lifecycle, event: str, *, subject_id: UUID, seen: int, key: Key, body: Amend | ProvideInfo
 ) -> Moved:
     """Replace the record by a new version with its own bases."""
-    receiver = db.directory.agencies[receiver_id]
-    sections = included(body.record)
-    if refused := await undisclosable(db, receiver, Purpose(purpose), sections, body.bases, case_id=case_id):
+    row = await party_row(db, lifecycle, subject_id)
+    if row is None:
+        return await unless_repeated(db, lifecycle, key, NotFound(), by=Party.SENDER)
+    record, receiver = body.record, db.directory.agencies[row["receiver_id"]]
+    assert record is not None, "an answer without a record is words"
+    sections = included(record)
+    purpose = Purpose(row["purpose"])
+    if refused := await undisclosable(db, receiver, purpose, sections, body.bases, case_id=row["case_id"]):
         return await unless_repeated(db, lifecycle, key, refused, by=Party.SENDER)
-    sealed = seal(db.keyring, body.record, version_id=uuid7(db.at), case_id=case_id, at=db.at)
+    sealed = seal(db.keyring, record, version_id=uuid7(db.at), case_id=row["case_id"], at=db.at)
     bases, reasons = bases_for_storage(db, body.bases, None)
     facts = {
-        "case_id": case_id,
+        "case_id": row["case_id"],
         "version_id": sealed.version_id,
         "schema_version": sealed.schema_version,
         "record_sections": list(sections),
@@ -168,7 +179,7 @@ async def amend(
     return await _apply(
         db,
         lifecycle,
-        "amend",
+        event,
         subject_id=subject_id,
         seen=seen,
         key=key,
@@ -178,6 +189,90 @@ async def amend(
         sealed=sealed,
         reasons=reasons,
     )
+
+
+async def words(
+    db: Acting,
+    lifecycle: Lifecycle,
+    event: str,
+    *,
+    subject_id: UUID,
+    seen: int | None,
+    key: Key,
+    body: Note | ProvideInfo,
+) -> Moved:
+    """Write to the other party. What a sender writes is a disclosure of the section it names, on a basis of its own or on the section's."""
+    by = lifecycle[event].by
+    row = await party_row(db, lifecycle, subject_id)
+    if row is None:
+        return await unless_repeated(db, lifecycle, key, NotFound(), by=by)
+    is_sender = row["sender_id"] == db.agency_id
+    by = Party.SENDER if is_sender else Party.RECEIVER
+    if is_sender and (fault := _unfounded(body, row)):
+        return await unless_repeated(db, lifecycle, key, fault, by=by)
+    facts: dict[str, Any] = {"section": body.section, "log": {"sections": [body.section] if body.section else []}}
+    reasons: Sequence[bytes | None] = ()
+    if body.basis is not None and body.section is not None:
+        other = db.directory.agencies[row["receiver_id" if is_sender else "sender_id"]]
+        purpose = Purpose(row["purpose"])
+        if refused := await undisclosable(db, other, purpose, [body.section], [body.basis], case_id=row["case_id"]):
+            return await unless_repeated(db, lifecycle, key, refused, by=by)
+        bases, reasons = bases_for_storage(db, [body.basis], None)
+        facts |= {"bases": bases, "other_id": other.id, "receiver_code": other.code, "receiver_kind": other.kind}
+        facts["log"]["basis"] = body.basis.kind
+    return await _apply(
+        db,
+        lifecycle,
+        event,
+        subject_id=subject_id,
+        seen=seen,
+        key=key,
+        body=body,
+        detail={"text": body.text},
+        facts=facts,
+        reasons=reasons,
+        by=by,
+    )
+
+
+def _unfounded(body: Note | ProvideInfo, row: asyncpg.Record) -> Problem | None:
+    """Return what a sender's text lacks: it names a section, and before acceptance, or for a section that was not sent, brings a basis."""
+    if body.section is None:
+        return InvalidRequest([{"pointer": "/section", "code": "missing"}])
+    if body.basis is None and row["accepted_at"] is None:
+        return InvalidRequest([{"pointer": "/basis", "code": "needed_before_acceptance"}])
+    if body.basis is None and body.section not in row["sections"]:
+        return InvalidRequest([{"pointer": "/basis", "code": "section_not_sent"}])
+    return None
+
+
+async def dispute(
+    db: Acting, lifecycle: Lifecycle, *, subject_id: UUID, move_id: UUID, key: Key, body: Dispute
+) -> Moved:
+    """Dispute a move that another agency recorded for the caller's. It stands; everybody who sees it sees that it is disputed."""
+    happened = occurred(body.occurred_at, db.at)
+    if isinstance(happened, Problem):
+        return await unless_repeated(db, lifecycle, key, happened, by=Party.EITHER)
+    own_id = uuid7(db.at)
+    try:
+        row = await queries.dispute_move(
+            db,
+            key,
+            lifecycle.name,
+            subject_id,
+            move_id,
+            {"move_id": own_id, "occurred_at": happened, "channel": body.channel},
+            detail=db.keyring.seal_one(own_id, json.dumps({"text": body.reason})),
+        )
+    except asyncpg.PostgresError as error:
+        raise (refusals.problem_of(error, lifecycle) or error) from error
+    return moved(row, [])
+
+
+async def party_row(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> asyncpg.Record | None:
+    """Return the row of a referral or transfer the caller may see."""
+    async with db.transaction() as tx:
+        return await queries.find(tx, lifecycle.name, subject_id)
 
 
 async def _apply(
@@ -193,11 +288,13 @@ async def _apply(
     facts: dict[str, Any],
     sealed: SealedRecord | None = None,
     reasons: Sequence[bytes | None] = (),
+    by: Party | None = None,
 ) -> Moved:
     row = lifecycle[event]
+    by = by or row.by
     happened = occurred(body.occurred_at, db.at)
     if isinstance(happened, Problem):
-        return await unless_repeated(db, lifecycle, key, happened, by=row.by)
+        return await unless_repeated(db, lifecycle, key, happened, by=by)
     move_id = uuid7(db.at)
     parameters: dict[str, Any] = {
         "subject": lifecycle.name,
@@ -208,14 +305,18 @@ async def _apply(
         "party": row.by,
         "seen": seen if row.versioned else None,
         "counts": row.versioned,
+        "type": lifecycle.told(row),
         "tells": _told(row.tells),
         "not_kinds": sorted(BACK_STATE_ONLY) if event == "record_service" else None,
-        "partners": ("after" if row.to == "completed" else "before") if Tell.PARTNERS in row.tells else None,
+        "partners": _PARTNERS_TOLD[event] if Tell.PARTNERS in row.tells else None,
+        "handover": event == "confirm_handover",
         "access": row.access,
         "final": row.to in lifecycle.final_states,
-        "due": _due(db, lifecycle, row.to),
+        **_dues(db, lifecycle, row.to, facts.get("review_at")),
+        "pause_at_most": f"{db.settings.info_pause_at_most.total_seconds()} seconds",
         "move_id": move_id,
         "occurred_at": happened,
+        "said_at": happened if body.occurred_at else None,
         "channel": body.channel,
         "recorded_by_id": db.recorder_id,
         **facts,
@@ -231,7 +332,16 @@ async def _apply(
         )
     except asyncpg.PostgresError as error:
         raise (refusals.problem_of(error, lifecycle, sections=sealed.sections if sealed else ()) or error) from error
-    return moved(answer, lifecycle.moves_open(answer.state, [row.by]))
+    return moved(answer, open_to(lifecycle, answer, by))
+
+
+_PARTNERS_TOLD = {
+    "accept": "case.lead_changing",
+    "confirm_handover": "case.lead_changed",
+    "abort": "case.lead_unchanged",
+    "confirm_error": "case.lead_unchanged",
+}
+"""What the receivers of a case's open referrals learn of a move on its transfer."""
 
 
 def _told(tells: Sequence[Tell]) -> list[str]:
@@ -245,12 +355,64 @@ def _told(tells: Sequence[Tell]) -> list[str]:
     return sorted({party for tell in tells for party in named.get(tell, ())})
 
 
-def _due(db: Acting, lifecycle: Lifecycle, to: str | None) -> dict[str, datetime] | None:
-    """Return when the clock first looks at the new state, by urgency; None where the deadline to answer simply runs on."""
-    deadline = lifecycle.deadline(to) if to else None
-    if deadline is None or deadline.at_deadline == "answer":
-        return None
-    return {urgency.value: db.at + first_reminder(within(db.settings, deadline, urgency)) for urgency in Urgency}
+def _dues(db: Acting, lifecycle: Lifecycle, to: str | None, review_at: datetime | None) -> dict[str, Any]:
+    """Return the deadline of each state the move may lead to, and when the clock first looks, by urgency.
+
+    Nothing where the deadline to answer simply runs on. `own_dues`: the same for receivers that have agreed on other times.
+    """
+    targets = _WORKED_ON if to == PREVIOUS else (to,)
+    own = {str(agency): _dues_of(db, lifecycle, targets, times) for agency, times in db.directory.times(db.at).items()}
+    dues = _dues_of(db, lifecycle, targets, None)
+    if to == "on_hold" and review_at is not None:
+        look = db.at + first_reminder(review_at - db.at)
+        dues["on_hold"] = {urgency.value: {"deadline": review_at, "look": look} for urgency in Urgency}
+        own = {}
+    return {"dues": dues or None, "own_dues": own or None}
+
+
+_WORKED_ON = ("accepted", "in_progress", "on_hold")
+"""The states that a refused cancellation leads back to."""
+
+
+def _dues_of(
+    db: Acting, lifecycle: Lifecycle, targets: Sequence[str | None], times: Mapping[str, timedelta] | None
+) -> dict[str, dict[str, dict[str, datetime]]]:
+    dues: dict[str, dict[str, dict[str, datetime]]] = {}
+    for target in targets:
+        deadline = lifecycle.deadline(target) if target and target not in lifecycle.final_states else None
+        if target is None or deadline is None or deadline.at_deadline == "answer":
+            continue
+        dues[target] = {}
+        for urgency in Urgency:
+            span = within(db.settings, deadline, urgency, times)
+            dues[target][urgency.value] = {"deadline": db.at + span, "look": db.at + first_reminder(span)}
+    return dues
+
+
+def said_with_it(body: NewReferral | NewTransfer) -> dict[str, Any]:
+    """Return what is said when sending besides the record: an agreement on the telephone, and of a case what comes with it."""
+    said: dict[str, Any] = {}
+    if body.prior_agreement is not None:
+        said["prior_agreement"] = body.prior_agreement.model_dump(mode="json")
+    if isinstance(body, NewTransfer) and (body.tasks or body.protective_measures):
+        said |= {
+            "tasks": list(body.tasks),
+            "protective_measures": list(body.protective_measures),
+            "salt": secrets.token_hex(32),
+        }
+    return said
+
+
+def in_manifest(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the manifest says of the words that come with a case: how many, and their salted digest (RFC 8785, SHA-256)."""
+    if "salt" not in said:
+        return {}
+    words = {name: said[name] for name in ("protective_measures", "salt", "tasks")}
+    return {
+        "tasks": len(said["tasks"]),
+        "protective_measures": len(said["protective_measures"]),
+        "words": hashlib.sha256(rfc8785.dumps(words)).hexdigest(),
+    }
 
 
 def declined(db: Acting, body: Decline) -> dict[str, Any] | Problem:
@@ -326,7 +488,7 @@ async def unless_repeated(db: Acting, lifecycle: Lifecycle, key: Key, refused: P
         raise (refusals.problem_of(error) or error) from error
     if earlier is None:
         raise refused
-    return moved(earlier, lifecycle.moves_open(earlier.state, [by]))
+    return moved(earlier, open_to(lifecycle, earlier, by))
 
 
 def bases_for_storage(

@@ -8,7 +8,8 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Response
 
 from app.dependencies import CaseConnection, IdempotencyKey, IfMatch
-from app.exchange.passing import http, problems
+from app.exchange.passing import http, moves, problems
+from app.exchange.passing import service as passing
 from app.exchange.passing.reading import page, read
 from app.exchange.referrals import service
 from app.exchange.referrals.lifecycle import REFERRAL
@@ -115,14 +116,6 @@ async def decline_referral(
     return await service.decline(db, referral_id, body, seen, key)
 
 
-@router.post("/{referral_id}/recall", responses=answers(*http.ALWAYS, *http.MOVED))
-async def recall_referral(
-    referral_id: ReferralId, body: wire.Recall, caller: CanAct, db: CaseConnection, seen: IfMatch, key: IdempotencyKey
-) -> Moved:
-    """Take a referral back before it is accepted."""
-    return await service.recall(db, referral_id, body, seen, key)
-
-
 @router.post("/{referral_id}/start", responses=answers(*http.ALWAYS, *http.MOVED))
 async def start_referral(
     referral_id: ReferralId, body: wire.Start, caller: CanAct, db: CaseConnection, seen: IfMatch, key: IdempotencyKey
@@ -157,6 +150,164 @@ async def fail_referral(
     return await service.fail(db, referral_id, body, seen, key)
 
 
+@router.post("/{referral_id}/recall", responses=answers(*http.ALWAYS, *http.MOVED))
+async def recall_referral(
+    referral_id: ReferralId, body: wire.Recall, caller: CanAct, db: CaseConnection, seen: IfMatch, key: IdempotencyKey
+) -> Moved:
+    """Take a referral back before it is accepted."""
+    return await moves.because(db, REFERRAL, "recall", referral_id, body, seen, key)
+
+
+@router.post("/{referral_id}/request-info", responses=answers(*http.ALWAYS, *http.MOVED))
+async def request_info_of_referral(
+    referral_id: ReferralId,
+    body: wire.RequestInfo,
+    caller: CanAct,
+    db: CaseConnection,
+    seen: IfMatch,
+    key: IdempotencyKey,
+) -> Moved:
+    """Ask before answering. Pauses the deadline to answer, up to 24 hours in all; never that of an immediate one."""
+    return await moves.request_info(db, REFERRAL, referral_id, body, seen, key)
+
+
+@router.post(
+    "/{referral_id}/provide-info",
+    responses=answers(*http.ALWAYS, *http.MOVED, problems.DisclosureRefused, problems.OpenTwin),
+)
+async def provide_info_of_referral(
+    referral_id: ReferralId,
+    body: wire.ProvideInfo,
+    caller: CanAct,
+    db: CaseConnection,
+    seen: IfMatch,
+    key: IdempotencyKey,
+) -> Moved:
+    """Answer the receiver's question: by a text that names its section and basis, or by a new version of the record."""
+    return await moves.provide_info(db, REFERRAL, referral_id, body, seen, key)
+
+
+@router.post("/{referral_id}/hold", responses=answers(*http.ALWAYS, *http.MOVED))
+async def hold_referral(
+    referral_id: ReferralId, body: wire.Hold, caller: CanAct, db: CaseConnection, seen: IfMatch, key: IdempotencyKey
+) -> Moved:
+    """Pause the services, and say when that is looked at again."""
+    return await service.hold(db, referral_id, body, seen, key)
+
+
+@router.post("/{referral_id}/resume", responses=answers(*http.ALWAYS, *http.MOVED))
+async def resume_referral(
+    referral_id: ReferralId, body: wire.Resume, caller: CanAct, db: CaseConnection, seen: IfMatch, key: IdempotencyKey
+) -> Moved:
+    """Go on with the services."""
+    return await service.resume(db, referral_id, body, seen, key)
+
+
+@router.post("/{referral_id}/request-cancel", responses=answers(*http.ALWAYS, *http.MOVED))
+async def request_cancel_of_referral(
+    referral_id: ReferralId,
+    body: wire.RequestCancel,
+    caller: CanAct,
+    db: CaseConnection,
+    seen: IfMatch,
+    key: IdempotencyKey,
+) -> Moved:
+    """Ask the receiver to end what it has accepted. It decides; where nothing was started, silence ends it after three days."""
+    return await moves.because(db, REFERRAL, "request_cancel", referral_id, body, seen, key)
+
+
+@router.post("/{referral_id}/confirm-cancel", responses=answers(*http.ALWAYS, *http.MOVED))
+async def confirm_cancel_of_referral(
+    referral_id: ReferralId,
+    body: wire.ConfirmCancel,
+    caller: CanAct,
+    db: CaseConnection,
+    seen: IfMatch,
+    key: IdempotencyKey,
+) -> Moved:
+    """End the referral, as the sender asked."""
+    return await service.confirm_cancel(db, referral_id, body, seen, key)
+
+
+@router.post("/{referral_id}/refuse-cancel", responses=answers(*http.ALWAYS, *http.MOVED))
+async def refuse_cancel_of_referral(
+    referral_id: ReferralId,
+    body: wire.RefuseCancel,
+    caller: CanAct,
+    db: CaseConnection,
+    seen: IfMatch,
+    key: IdempotencyKey,
+) -> Moved:
+    """Go on, although the sender asked to end it. The state is what it was before."""
+    return await moves.because(db, REFERRAL, "refuse_cancel", referral_id, body, seen, key)
+
+
+@router.post("/{referral_id}/enter-in-error", responses=answers(*http.ALWAYS, *http.MOVED))
+async def enter_referral_in_error(
+    referral_id: ReferralId,
+    body: wire.EnterInError,
+    caller: CanAct,
+    db: CaseConnection,
+    seen: IfMatch,
+    key: IdempotencyKey,
+) -> Moved:
+    """Take out what should never have been sent, before it is accepted. Everything locks at once."""
+    return await moves.because(db, REFERRAL, "enter_in_error", referral_id, body, seen, key)
+
+
+@router.post("/{referral_id}/report-error", responses=answers(*http.ALWAYS, *http.MOVED))
+async def report_error_of_referral(
+    referral_id: ReferralId,
+    body: wire.ReportError,
+    caller: CanAct,
+    db: CaseConnection,
+    seen: IfMatch,
+    key: IdempotencyKey,
+) -> Moved:
+    """Say of what was accepted that it should never have been sent. The receiver confirms."""
+    return await moves.because(db, REFERRAL, "report_error", referral_id, body, seen, key)
+
+
+@router.post("/{referral_id}/confirm-error", responses=answers(*http.ALWAYS, *http.MOVED))
+async def confirm_error_of_referral(
+    referral_id: ReferralId,
+    body: wire.ConfirmError,
+    caller: CanAct,
+    db: CaseConnection,
+    seen: IfMatch,
+    key: IdempotencyKey,
+) -> Moved:
+    """Confirm that it was sent in error, after the sender has reported it. Everything locks at once."""
+    return await moves.confirm_error(db, REFERRAL, referral_id, body, seen, key)
+
+
+@router.post(
+    "/{referral_id}/notes",
+    responses=answers(*http.ALWAYS, *http.POSTED, NotFound, problems.MoveNotAllowed, problems.DisclosureRefused),
+)
+async def write_note_on_referral(
+    referral_id: ReferralId, body: wire.Note, caller: CanAct, db: CaseConnection, key: IdempotencyKey
+) -> Moved:
+    """Write to the other party. What a sender writes belongs to a section, and is read like it; needs no version."""
+    return await moves.note(db, REFERRAL, referral_id, body, key)
+
+
+@router.post(
+    "/{referral_id}/moves/{move_id}/dispute",
+    responses=answers(*http.ALWAYS, *http.POSTED, NotFound, problems.NothingToDispute),
+)
+async def dispute_move_of_referral(
+    referral_id: ReferralId,
+    move_id: http.MoveId,
+    body: wire.Dispute,
+    caller: CanAct,
+    db: CaseConnection,
+    key: IdempotencyKey,
+) -> Moved:
+    """Dispute what another agency recorded for yours. The move stands, marked as disputed; both parties and the recorder are told."""
+    return await passing.dispute(db, REFERRAL, subject_id=referral_id, move_id=move_id, key=key, body=body)
+
+
 @router.post(
     "/{referral_id}/amend", responses=answers(*http.ALWAYS, *http.MOVED, problems.DisclosureRefused, problems.OpenTwin)
 )
@@ -164,4 +315,4 @@ async def amend_referral(
     referral_id: ReferralId, body: wire.Amend, caller: CanAct, db: CaseConnection, seen: IfMatch, key: IdempotencyKey
 ) -> Moved:
     """Send a new version of the record, with its bases. The earlier version closes to the receiver."""
-    return await service.amend(db, referral_id, body, seen, key)
+    return await passing.new_version(db, REFERRAL, "amend", subject_id=referral_id, seen=seen, key=key, body=body)

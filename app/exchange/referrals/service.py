@@ -11,7 +11,7 @@ from app.exchange.passing import service as passing
 from app.exchange.passing.accepting import acceptance, place
 from app.exchange.passing.reading import needs_in_record
 from app.exchange.referrals.lifecycle import REFERRAL
-from app.foundation.problems import NotFound, Problem
+from app.foundation.problems import InvalidRequest, Problem
 from schemas.exchange import referral as wire
 from schemas.exchange.common import Moved
 
@@ -59,13 +59,6 @@ async def decline(db: Acting, referral_id: UUID, body: wire.Decline, seen: int, 
         body=body,
         detail=said,
         log={"reason": body.reason},
-    )
-
-
-async def recall(db: Acting, referral_id: UUID, body: wire.Recall, seen: int, key: Key) -> Moved:
-    """Take it back before it is accepted."""
-    return await passing.move(
-        db, REFERRAL, "recall", subject_id=referral_id, seen=seen, key=key, body=body, detail={"text": body.reason}
     )
 
 
@@ -124,20 +117,32 @@ async def fail(db: Acting, referral_id: UUID, body: wire.Fail, seen: int, key: K
     )
 
 
-async def amend(db: Acting, referral_id: UUID, body: wire.Amend, seen: int, key: Key) -> Moved:
-    """Send a new version of the record."""
-    async with db.transaction() as tx:
-        row = await queries.find(tx, "referral", referral_id)
-    if row is None:
-        return await passing.unless_repeated(db, REFERRAL, key, NotFound(), by=Party.SENDER)
-    return await passing.amend(
+async def hold(db: Acting, referral_id: UUID, body: wire.Hold, seen: int, key: Key) -> Moved:
+    """Pause the services until a review."""
+    deadline = REFERRAL.deadline("on_hold")
+    assert deadline is not None
+    at_most = db.at + passing.within(db.settings, deadline, "", db.directory.times(db.at).get(db.agency_id))
+    if not db.at < body.review_at <= at_most:
+        refused = InvalidRequest([{"pointer": "/review_at", "code": "outside_the_limit"}])
+        return await passing.unless_repeated(db, REFERRAL, key, refused, by=Party.RECEIVER)
+    return await passing.move(
         db,
         REFERRAL,
+        "hold",
         subject_id=referral_id,
-        case_id=row["case_id"],
-        receiver_id=row["receiver_id"],
-        purpose=row["purpose"],
         seen=seen,
         key=key,
         body=body,
+        detail={"text": body.reason},
+        review_at=body.review_at,
     )
+
+
+async def resume(db: Acting, referral_id: UUID, body: wire.Resume, seen: int, key: Key) -> Moved:
+    """Go on."""
+    return await passing.move(db, REFERRAL, "resume", subject_id=referral_id, seen=seen, key=key, body=body)
+
+
+async def confirm_cancel(db: Acting, referral_id: UUID, body: wire.ConfirmCancel, seen: int, key: Key) -> Moved:
+    """End it, as the sender asked."""
+    return await passing.move(db, REFERRAL, "confirm_cancel", subject_id=referral_id, seen=seen, key=key, body=body)

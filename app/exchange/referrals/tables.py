@@ -28,7 +28,7 @@ class ReferralRow(SQLModel, table=True):
         Index("referral_sender_updated", "sender_id", "updated_at", "id"),
         Index("referral_sender_open", "sender_id", "id", postgresql_where=text(_OPEN)),
         Index("referral_id", "id", postgresql_using="hash"),
-        Index("referral_turn", "turn_id", "deadline_at", "id", postgresql_where=text("turn_id IS NOT NULL")),
+        Index("referral_turn", "turn_id", "state", "deadline_at", "id", postgresql_where=text("turn_id IS NOT NULL")),
         Index("referral_group", "offer_group", postgresql_where=text("offer_group IS NOT NULL")),
         Index("referral_reference", "reference", postgresql_using="hash"),
         Index("referral_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),

@@ -8,7 +8,8 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Response
 
 from app.dependencies import CaseConnection, IdempotencyKey, IfMatch
-from app.exchange.passing import http, problems
+from app.exchange.passing import http, moves, problems
+from app.exchange.passing import service as passing
 from app.exchange.passing.reading import page, read
 from app.exchange.transfers import service
 from app.exchange.transfers.lifecycle import TRANSFER
@@ -122,14 +123,6 @@ async def decline_transfer(
     return await service.decline(db, transfer_id, body, seen, key)
 
 
-@router.post("/{transfer_id}/recall", responses=answers(*http.ALWAYS, *http.MOVED))
-async def recall_transfer(
-    transfer_id: TransferId, body: wire.Recall, caller: CanAct, db: CaseConnection, seen: IfMatch, key: IdempotencyKey
-) -> Moved:
-    """Take the offer back before it is accepted."""
-    return await service.recall(db, transfer_id, body, seen, key)
-
-
 @router.post("/{transfer_id}/confirm-handover", responses=answers(*http.ALWAYS, *http.MOVED, problems.NotLead))
 async def confirm_handover(
     transfer_id: TransferId,
@@ -143,9 +136,130 @@ async def confirm_handover(
     return await service.confirm_handover(db, transfer_id, body, seen, key)
 
 
+@router.post("/{transfer_id}/recall", responses=answers(*http.ALWAYS, *http.MOVED))
+async def recall_transfer(
+    transfer_id: TransferId, body: wire.Recall, caller: CanAct, db: CaseConnection, seen: IfMatch, key: IdempotencyKey
+) -> Moved:
+    """Take the offer back before it is accepted."""
+    return await moves.because(db, TRANSFER, "recall", transfer_id, body, seen, key)
+
+
+@router.post("/{transfer_id}/request-info", responses=answers(*http.ALWAYS, *http.MOVED))
+async def request_info_of_transfer(
+    transfer_id: TransferId,
+    body: wire.RequestInfo,
+    caller: CanAct,
+    db: CaseConnection,
+    seen: IfMatch,
+    key: IdempotencyKey,
+) -> Moved:
+    """Ask before answering. Pauses the deadline to answer, up to 24 hours in all; never that of an immediate one."""
+    return await moves.request_info(db, TRANSFER, transfer_id, body, seen, key)
+
+
+@router.post("/{transfer_id}/provide-info", responses=answers(*http.ALWAYS, *http.MOVED, problems.DisclosureRefused))
+async def provide_info_of_transfer(
+    transfer_id: TransferId,
+    body: wire.ProvideInfo,
+    caller: CanAct,
+    db: CaseConnection,
+    seen: IfMatch,
+    key: IdempotencyKey,
+) -> Moved:
+    """Answer the receiver's question: by a text that names its section and basis, or by a new version of the record."""
+    return await moves.provide_info(db, TRANSFER, transfer_id, body, seen, key)
+
+
+@router.post("/{transfer_id}/abort", responses=answers(*http.ALWAYS, *http.MOVED))
+async def abort_transfer(
+    transfer_id: TransferId, body: wire.Abort, caller: CanAct, db: CaseConnection, seen: IfMatch, key: IdempotencyKey
+) -> Moved:
+    """End an accepted transfer before its handover. The lead stays; the receiver answers for erasing what it read."""
+    return await moves.because(db, TRANSFER, "abort", transfer_id, body, seen, key)
+
+
+@router.post("/{transfer_id}/handover-paper", responses=answers(*http.ALWAYS, *http.MOVED))
+async def supply_handover_paper(
+    transfer_id: TransferId,
+    body: wire.SupplyPaper,
+    caller: CanAct,
+    db: CaseConnection,
+    seen: IfMatch,
+    key: IdempotencyKey,
+) -> Moved:
+    """Supply the handover paper (BAST) that was pending."""
+    return await service.handover_paper(db, transfer_id, body, seen, key)
+
+
+@router.post("/{transfer_id}/enter-in-error", responses=answers(*http.ALWAYS, *http.MOVED))
+async def enter_transfer_in_error(
+    transfer_id: TransferId,
+    body: wire.EnterInError,
+    caller: CanAct,
+    db: CaseConnection,
+    seen: IfMatch,
+    key: IdempotencyKey,
+) -> Moved:
+    """Take out what should never have been sent, before it is accepted. Everything locks at once."""
+    return await moves.because(db, TRANSFER, "enter_in_error", transfer_id, body, seen, key)
+
+
+@router.post("/{transfer_id}/report-error", responses=answers(*http.ALWAYS, *http.MOVED))
+async def report_error_of_transfer(
+    transfer_id: TransferId,
+    body: wire.ReportError,
+    caller: CanAct,
+    db: CaseConnection,
+    seen: IfMatch,
+    key: IdempotencyKey,
+) -> Moved:
+    """Say of what was accepted that it should never have been sent. The receiver confirms."""
+    return await moves.because(db, TRANSFER, "report_error", transfer_id, body, seen, key)
+
+
+@router.post("/{transfer_id}/confirm-error", responses=answers(*http.ALWAYS, *http.MOVED))
+async def confirm_error_of_transfer(
+    transfer_id: TransferId,
+    body: wire.ConfirmError,
+    caller: CanAct,
+    db: CaseConnection,
+    seen: IfMatch,
+    key: IdempotencyKey,
+) -> Moved:
+    """Confirm that it was sent in error, after the sender has reported it. Everything locks at once."""
+    return await moves.confirm_error(db, TRANSFER, transfer_id, body, seen, key)
+
+
+@router.post(
+    "/{transfer_id}/notes",
+    responses=answers(*http.ALWAYS, *http.POSTED, NotFound, problems.MoveNotAllowed, problems.DisclosureRefused),
+)
+async def write_note_on_transfer(
+    transfer_id: TransferId, body: wire.Note, caller: CanAct, db: CaseConnection, key: IdempotencyKey
+) -> Moved:
+    """Write to the other party. What a sender writes belongs to a section, and is read like it; needs no version."""
+    return await moves.note(db, TRANSFER, transfer_id, body, key)
+
+
+@router.post(
+    "/{transfer_id}/moves/{move_id}/dispute",
+    responses=answers(*http.ALWAYS, *http.POSTED, NotFound, problems.NothingToDispute),
+)
+async def dispute_move_of_transfer(
+    transfer_id: TransferId,
+    move_id: http.MoveId,
+    body: wire.Dispute,
+    caller: CanAct,
+    db: CaseConnection,
+    key: IdempotencyKey,
+) -> Moved:
+    """Dispute what another agency recorded for yours. The move stands, marked as disputed; both parties and the recorder are told."""
+    return await passing.dispute(db, TRANSFER, subject_id=transfer_id, move_id=move_id, key=key, body=body)
+
+
 @router.post("/{transfer_id}/amend", responses=answers(*http.ALWAYS, *http.MOVED, problems.DisclosureRefused))
 async def amend_transfer(
     transfer_id: TransferId, body: wire.Amend, caller: CanAct, db: CaseConnection, seen: IfMatch, key: IdempotencyKey
 ) -> Moved:
     """Send a new version of the record, with its bases. The earlier version closes to the receiver."""
-    return await service.amend(db, transfer_id, body, seen, key)
+    return await passing.new_version(db, TRANSFER, "amend", subject_id=transfer_id, seen=seen, key=key, body=body)

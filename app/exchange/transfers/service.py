@@ -7,11 +7,10 @@ from uuid import UUID
 
 from app.dependencies import Acting, Key
 from app.exchange.lifecycle import Party, first_reminder
-from app.exchange.passing import queries
 from app.exchange.passing import service as passing
 from app.exchange.passing.accepting import acceptance, place
 from app.exchange.transfers.lifecycle import TRANSFER
-from app.foundation.problems import InvalidRequest, NotFound, Problem
+from app.foundation.problems import InvalidRequest, Problem
 from schemas.codes.referral import HandoverPaper
 from schemas.exchange import referral as wire
 from schemas.exchange.common import Moved
@@ -64,13 +63,6 @@ async def decline(db: Acting, transfer_id: UUID, body: wire.Decline, seen: int, 
     )
 
 
-async def recall(db: Acting, transfer_id: UUID, body: wire.Recall, seen: int, key: Key) -> Moved:
-    """Take the offer back before it is accepted."""
-    return await passing.move(
-        db, TRANSFER, "recall", subject_id=transfer_id, seen=seen, key=key, body=body, detail={"text": body.reason}
-    )
-
-
 async def confirm_handover(db: Acting, transfer_id: UUID, body: wire.ConfirmHandover, seen: int, key: Key) -> Moved:
     """Take over the case: its lead changes in the same transaction."""
     facts: dict[str, Any] = {"paper": body.paper}
@@ -86,20 +78,16 @@ async def confirm_handover(db: Acting, transfer_id: UUID, body: wire.ConfirmHand
     )
 
 
-async def amend(db: Acting, transfer_id: UUID, body: wire.Amend, seen: int, key: Key) -> Moved:
-    """Send a new version of the record."""
-    async with db.transaction() as tx:
-        row = await queries.find(tx, "transfer", transfer_id)
-    if row is None:
-        return await passing.unless_repeated(db, TRANSFER, key, NotFound(), by=Party.SENDER)
-    return await passing.amend(
+async def handover_paper(db: Acting, transfer_id: UUID, body: wire.SupplyPaper, seen: int, key: Key) -> Moved:
+    """Supply the paper that was pending."""
+    return await passing.move(
         db,
         TRANSFER,
+        "handover_paper",
         subject_id=transfer_id,
-        case_id=row["case_id"],
-        receiver_id=row["receiver_id"],
-        purpose=row["purpose"],
         seen=seen,
         key=key,
         body=body,
+        detail={"number": body.number, "date": body.date.isoformat()},
+        paper=HandoverPaper.ISSUED,
     )

@@ -29,7 +29,7 @@ class TransferRow(SQLModel, table=True):
         Index("transfer_sender_updated", "sender_id", "updated_at", "id"),
         Index("transfer_sender_open", "sender_id", "id", postgresql_where=text(_OPEN)),
         Index("transfer_id", "id", postgresql_using="hash"),
-        Index("transfer_turn", "turn_id", "deadline_at", "id", postgresql_where=text("turn_id IS NOT NULL")),
+        Index("transfer_turn", "turn_id", "state", "deadline_at", "id", postgresql_where=text("turn_id IS NOT NULL")),
         Index("transfer_reference", "reference", postgresql_using="hash"),
         Index("transfer_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
     )

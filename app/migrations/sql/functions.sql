@@ -5,7 +5,8 @@ CREATE TYPE acting AS (
     recorder uuid  -- the agency that records this for `agency`, under an agreement
 );
 CREATE TYPE moved AS (
-    repeated boolean, subject text, id uuid, case_id uuid, reference text, state text, version integer, log_id uuid, recorded_at timestamptz
+    repeated boolean, subject text, id uuid, case_id uuid, reference text, state text, version integer, log_id uuid, recorded_at timestamptz,
+    met text[]  -- conditions of moves that the row meets (app/exchange/lifecycle.py); NULL: none
 );
 
 CREATE FUNCTION begin_acting(a acting) RETURNS void LANGUAGE plpgsql AS $$
@@ -53,7 +54,7 @@ BEGIN
     IF v.request_hash <> p_hash THEN
         RAISE EXCEPTION 'the key was used for another request' USING ERRCODE = 'RJ011';
     END IF;
-    m := (true, v.subject, v.subject_id, v.case_id, v.reference, v.state, v.version, v.log_id, v.recorded_at);
+    m := (true, v.subject, v.subject_id, v.case_id, v.reference, v.state, v.version, v.log_id, v.recorded_at, v.met);
     RETURN m;
 END $$;
 
@@ -64,8 +65,8 @@ BEGIN
 END $$;
 
 CREATE FUNCTION keep_answer(a acting, p_key text, p_hash bytea, m moved) RETURNS void LANGUAGE sql AS $$
-    INSERT INTO idempotency (agency_id, client_id, key, recorded_at, request_hash, subject, subject_id, case_id, reference, state, version, log_id)
-    VALUES (a.agency, a.client, p_key, a.at, p_hash, m.subject, m.id, m.case_id, m.reference, m.state, m.version, m.log_id)
+    INSERT INTO idempotency (agency_id, client_id, key, recorded_at, request_hash, subject, subject_id, case_id, reference, state, version, log_id, met)
+    VALUES (a.agency, a.client, p_key, a.at, p_hash, m.subject, m.id, m.case_id, m.reference, m.state, m.version, m.log_id, m.met)
 $$;
 
 -- Tells the named parties of a referral or transfer, resolved from the row itself; never the one who acts, and no sender of a kind
@@ -176,7 +177,8 @@ END $$;
 
 -- The bases, one row each, after checking that every consent among them covers what rests on it.
 CREATE FUNCTION store_disclosures(
-    a acting, p_subject text, p_subject_id uuid, p_case uuid, p_version uuid, p_receiver uuid, p_receiver_code text, p_receiver_kind text,
+    a acting, p_subject text, p_subject_id uuid, p_case uuid, p_version uuid, p_move uuid, p_receiver uuid, p_receiver_code text,
+    p_receiver_kind text,
     p_purpose text, p_bases jsonb, p_reasons bytea[], p_opened_at timestamptz
 ) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE v_uncovered text[];
@@ -193,9 +195,9 @@ BEGIN
             DETAIL = jsonb_build_object('sections', to_jsonb(v_uncovered))::text;
     END IF;
     -- what rests on a consent ends with it, at the latest
-    INSERT INTO disclosure (id, case_id, subject, subject_id, version_id, sender_id, receiver_id, basis, consent_id, legal_basis, article,
+    INSERT INTO disclosure (id, case_id, subject, subject_id, version_id, move_id, sender_id, receiver_id, basis, consent_id, legal_basis, article,
                             reason, sections, until_at, onward, recorded_at, opened_at)
-    SELECT b.id, p_case, p_subject, p_subject_id, p_version, a.agency, p_receiver, b.basis, b.consent_id, b.legal_basis, b.article,
+    SELECT b.id, p_case, p_subject, p_subject_id, p_version, p_move, a.agency, p_receiver, b.basis, b.consent_id, b.legal_basis, b.article,
            p_reasons[b.place], b.sections,
            least(b.until_at, (SELECT c.until_at FROM consent c WHERE c.id = b.consent_id AND c.case_id = p_case)), b.onward, a.at, p_opened_at
     FROM jsonb_to_recordset(p_bases) AS b(place integer, id uuid, basis text, consent_id uuid, legal_basis text, article text,
@@ -255,13 +257,20 @@ BEGIN
     RETURN m;
 END $$;
 
--- What comes with the case, under a fresh salt; its digest is what the receiver repeats.
-CREATE FUNCTION manifest_of(p_open uuid[], p_version uuid, p_sections text[]) RETURNS text LANGUAGE sql VOLATILE AS $$
+-- What comes with the case, under a fresh salt; its digest is what the receiver repeats. `p_given`: what the sender says comes besides: how many
+-- tasks and protective measures, and the salted digest of their words.
+CREATE FUNCTION manifest_of(p_case uuid, p_sender uuid, p_version uuid, p_sections text[], p_given jsonb, p_at timestamptz) RETURNS text LANGUAGE sql VOLATILE AS $$
     -- written by hand in the canonical form of RFC 8785: sorted members, no white space, ASCII only
-    SELECT format('{"open_referrals":[%s],"record_version":"%s","salt":"%s","sections":[%s]}',
-        (SELECT string_agg('"' || i || '"', ',' ORDER BY i) FROM unnest(p_open) i), p_version,
+    SELECT format('{"consents":[%s],"open_referrals":[%s],"protective_measures":%s,"record_version":"%s","salt":"%s","sections":[%s],"tasks":%s,"words":%s}',
+        (SELECT string_agg('"' || c.id || '"', ',' ORDER BY c.id) FROM consent c
+         WHERE c.case_id = p_case AND c.withdrawn_at IS NULL AND (c.until_at IS NULL OR c.until_at > p_at)),
+        (SELECT string_agg('"' || r.id || '"', ',' ORDER BY r.id) FROM referral r
+         WHERE r.case_id = p_case AND r.sender_id = p_sender
+           AND r.state IN ('sent', 'received', 'info_requested', 'accepted', 'in_progress', 'on_hold', 'cancel_requested')),
+        coalesce(p_given->>'protective_measures', '0'), p_version,
         replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''),
-        (SELECT string_agg('"' || s || '"', ',' ORDER BY n) FROM unnest(p_sections) WITH ORDINALITY AS u(s, n)))
+        (SELECT string_agg('"' || s || '"', ',' ORDER BY n) FROM unnest(p_sections) WITH ORDINALITY AS u(s, n)),
+        coalesce(p_given->>'tasks', '0'), coalesce('"' || (p_given->>'words') || '"', 'null'))
 $$;
 
 -- Sends a referral or offers a transfer: with its case and consent if they are new, its record, its bases, its log entries and its event.
@@ -271,7 +280,7 @@ CREATE FUNCTION send(
 ) RETURNS moved LANGUAGE plpgsql AS $$
 DECLARE
     m moved; x record; v_number integer; v_state text; v_lead uuid; v_other uuid; v_needs bytea := p_needs_hash; v_sections text[];
-    v_text text; v_open uuid[];
+    v_text text; v_asked integer; v_taken boolean; v_foreign boolean;
 BEGIN
     PERFORM begin_acting(a);
     m := earlier_answer(a, p_key, p_hash, p_days);
@@ -280,7 +289,7 @@ BEGIN
     SELECT * INTO x FROM jsonb_to_record(p) AS x(
         subject text, id uuid, reference text, case_id uuid, new_case jsonb, consent jsonb, receiver_id uuid, receiver_code text,
         receiver_kind text, recorded_by_id uuid, purpose text, urgency text, respond_by timestamptz, due_at timestamptz, sections text[],
-        offer_group uuid, version_id uuid, schema_version text, reuse boolean, replaces_id uuid, bases jsonb, occurred_at timestamptz, channel text,
+        offer_group uuid, manifest jsonb, version_id uuid, schema_version text, reuse boolean, replaces_id uuid, bases jsonb, occurred_at timestamptz, channel text,
         record_sections text[]);
 
     IF x.new_case IS NOT NULL THEN
@@ -328,6 +337,19 @@ BEGIN
         END IF;
     END IF;
 
+    IF x.consent IS NOT NULL THEN
+        PERFORM store_consent(a, x.case_id, x.consent, p_consent_detail);
+        PERFORM log_by(a, 'consent:give', 'done', 'consent', (x.consent->>'id')::uuid, x.case_id, jsonb_build_object('sections', x.consent->'sections'));
+    END IF;
+    IF x.offer_group IS NOT NULL THEN
+        SELECT count(*) FILTER (WHERE ended_at IS NULL), bool_or(accepted_at IS NOT NULL), bool_or(case_id <> x.case_id OR sender_id <> a.agency)
+        INTO v_asked, v_taken, v_foreign FROM referral WHERE offer_group = x.offer_group AND receiver_id <> a.agency;
+        IF v_foreign OR v_asked >= 5 THEN
+            RAISE EXCEPTION 'not a group of this case, or full' USING ERRCODE = 'RJ034';
+        ELSIF v_taken THEN
+            RAISE EXCEPTION 'one of the group has accepted' USING ERRCODE = 'RJ028', DETAIL = '{}';
+        END IF;
+    END IF;
     IF x.subject = 'referral' THEN
         INSERT INTO referral (id, case_id, reference, sender_id, sent_by_id, receiver_id, recorded_by_id, state, purpose, urgency, respond_by,
                               sections, needs_hash, version_id, replaces_id, offer_group, sent_at, updated_at, last_occurred_at, deadline_at, due_at)
@@ -342,9 +364,7 @@ BEGIN
         END IF;
         v_state := 'sent';
     ELSE
-        SELECT coalesce(array_agg(id ORDER BY id), '{}') INTO v_open FROM referral WHERE case_id = x.case_id AND sender_id = a.agency
-            AND state IN ('sent', 'received', 'info_requested', 'accepted', 'in_progress', 'on_hold', 'cancel_requested');
-        v_text := manifest_of(v_open, x.version_id, x.sections);
+        v_text := manifest_of(x.case_id, a.agency, x.version_id, x.sections, x.manifest, a.at);
         INSERT INTO transfer (id, case_id, reference, sender_id, receiver_id, recorded_by_id, state, purpose, urgency, respond_by, sections,
                               version_id, replaces_id, manifest, manifest_digest, sent_at, updated_at, last_occurred_at, deadline_at, due_at)
         VALUES (x.id, x.case_id, x.reference, a.agency, x.receiver_id, x.recorded_by_id, 'offered', x.purpose, x.urgency, x.respond_by, x.sections,
@@ -357,14 +377,10 @@ BEGIN
         v_state := 'offered';
     END IF;
 
-    IF x.consent IS NOT NULL THEN
-        PERFORM store_consent(a, x.case_id, x.consent, p_consent_detail);
-        PERFORM log_by(a, 'consent:give', 'done', 'consent', (x.consent->>'id')::uuid, x.case_id, jsonb_build_object('sections', x.consent->'sections'));
-    END IF;
     IF NOT x.reuse THEN
         PERFORM store_record(a, x.version_id, x.case_id, v_number, x.schema_version, x.record_sections, v_needs, p_wrapped_key, p_parts, p_preview);
     END IF;
-    PERFORM store_disclosures(a, x.subject, x.id, x.case_id, x.version_id, x.receiver_id, x.receiver_code, x.receiver_kind, x.purpose,
+    PERFORM store_disclosures(a, x.subject, x.id, x.case_id, x.version_id, NULL, x.receiver_id, x.receiver_code, x.receiver_kind, x.purpose,
                               x.bases, p_reasons, NULL);
     INSERT INTO move (id, case_id, subject, subject_id, event, to_state, version, sender_id, receiver_id, agency_id, recorded_by_id, actor,
                       channel, occurred_at, recorded_at, detail)
@@ -380,6 +396,72 @@ BEGIN
     RETURN m;
 END $$;
 
+-- How a referral or transfer stands, locked until the transaction ends. Nothing for who may only look at it.
+CREATE TYPE standing AS (
+    case_id uuid, reference text, state text, state_before text, version integer, sender_id uuid, receiver_id uuid, purpose text, urgency text,
+    respond_by timestamptz, deadline_at timestamptz, due_at timestamptz, review_at timestamptz, clock text, accepted_at timestamptz,
+    paused_at timestamptz, pause_used interval, last_occurred_at timestamptz, error_reported_at timestamptz, offer_group uuid, paper text,
+    manifest_digest text
+);
+CREATE FUNCTION standing_of(p_subject text, p_id uuid) RETURNS standing LANGUAGE plpgsql AS $$
+DECLARE s standing;
+BEGIN
+    IF p_subject = 'referral' THEN
+        SELECT case_id, reference, state, state_before, version, sender_id, receiver_id, purpose, urgency, respond_by, deadline_at, due_at, review_at,
+               clock, accepted_at, paused_at, pause_used, last_occurred_at, error_reported_at, offer_group, NULL, NULL
+        INTO s FROM referral WHERE id = p_id FOR NO KEY UPDATE;
+    ELSE
+        SELECT case_id, reference, state, NULL, version, sender_id, receiver_id, purpose, urgency, respond_by, deadline_at, due_at, NULL,
+               clock, accepted_at, paused_at, pause_used, last_occurred_at, error_reported_at, NULL, paper, manifest_digest
+        INTO s FROM transfer WHERE id = p_id FOR NO KEY UPDATE;
+    END IF;
+    RETURN s;
+END $$;
+
+-- The conditions of moves that a row meets, as the table of moves names them.
+CREATE FUNCTION met_by(s standing) RETURNS text[] LANGUAGE sql IMMUTABLE RETURN
+    CASE WHEN s.error_reported_at IS NOT NULL THEN ARRAY['an error reported by the sender'] ELSE '{}' END
+    || CASE WHEN s.paper = 'pending' THEN ARRAY['a pending paper'] ELSE '{}' END;
+
+-- Of several receivers asked at once, one has accepted. Asked by another of them, who does not see that row.
+CREATE FUNCTION is_taken(p_referral uuid) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM referral r JOIN referral o ON o.offer_group = r.offer_group AND o.case_id = r.case_id AND o.id <> r.id
+                   WHERE r.id = p_referral AND r.receiver_id = current_agency() AND o.accepted_at IS NOT NULL);
+END $$;
+
+-- The case's row of a referral that is one of several offers, before the referral's own: so acceptances of one group never meet.
+CREATE FUNCTION lock_offer(p_referral uuid) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    PERFORM FROM case_file c JOIN referral r ON r.case_id = c.id
+    WHERE r.id = p_referral AND r.receiver_id = current_agency() AND r.offer_group IS NOT NULL FOR NO KEY UPDATE OF c;
+END $$;
+
+-- The other offers of a group are taken back by the exchange, in the transaction of the acceptance.
+CREATE FUNCTION recall_siblings(p_referral uuid, p_at timestamptz) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE v referral; r referral;
+BEGIN
+    SELECT * INTO v FROM referral WHERE id = p_referral;
+    IF v.receiver_id IS DISTINCT FROM current_agency() OR v.state <> 'accepted' THEN
+        RAISE EXCEPTION 'only who has accepted ends the other offers' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    FOR r IN UPDATE referral SET state = 'recalled', version = version + 1, updated_at = p_at, ended_at = p_at, due_at = NULL,
+                    deadline_at = NULL, clock = 'ok'
+             WHERE offer_group = v.offer_group AND case_id = v.case_id AND id <> v.id AND state IN ('sent', 'received', 'info_requested')
+             RETURNING old.* LOOP
+        INSERT INTO move (id, case_id, subject, subject_id, event, from_state, to_state, version, sender_id, receiver_id, channel, occurred_at, recorded_at)
+        VALUES (uuidv7(p_at - clock_timestamp()), r.case_id, 'referral', r.id, 'recall', r.state, 'recalled', r.version + 1, r.sender_id, r.receiver_id,
+                'system', p_at, p_at);
+        UPDATE disclosure SET closed_at = p_at WHERE subject_id = r.id AND closed_at IS NULL;
+        INSERT INTO outbox (agency_id, type, subject, subject_id, case_id, state, recorded_at)
+        VALUES (r.receiver_id, 'referral.recalled', 'referral', r.id, r.case_id, 'recalled', p_at),
+               (r.sender_id, 'referral.recalled', 'referral', r.id, r.case_id, 'recalled', p_at);
+        PERFORM append_log(p_at, NULL, NULL, NULL, NULL, 'referral:recall', 'done', 'referral', r.id, r.case_id,
+                           jsonb_build_object('accepted', v.id));
+    END LOOP;
+END $$;
+
 -- Every move on a referral or transfer. The table of its lifecycle comes as parameters; a row is changed only where state, version and
 -- party fit, and then everything that belongs to the move is written.
 CREATE FUNCTION apply_move(
@@ -387,142 +469,245 @@ CREATE FUNCTION apply_move(
     p_preview bytea, p_reasons bytea[]
 ) RETURNS moved LANGUAGE plpgsql AS $$
 DECLARE
-    m moved; x record; v_case uuid; v_reference text; v_from text; v_to text; v_version integer; v_sender uuid; v_receiver uuid;
-    v_purpose text; v_accepted timestamptz; v_number integer; v_other uuid; v_manifest text;
+    m moved; x record; s standing; v_to text; v_version integer; v_number integer; v_other uuid; v_manifest text; v_due jsonb;
+    v_pause interval := '0';
 BEGIN
     PERFORM begin_acting(a);
     m := earlier_answer(a, p_key, p_hash, p_days);
     IF m.id IS NOT NULL THEN RETURN m; END IF;
 
     SELECT * INTO x FROM jsonb_to_record(p) AS x(
-        subject text, id uuid, event text, from_states text[], to_state text, party text, seen integer, counts boolean, tells text[], not_kinds text[],
-        partners text, access text, final boolean, due jsonb, move_id uuid, occurred_at timestamptz, channel text, recorded_by_id uuid,
-        service_point_id uuid, manifest_digest text, paper text, paper_due_at timestamptz, final_due_at timestamptz, log jsonb,
+        subject text, id uuid, event text, from_states text[], to_state text, party text, seen integer, counts boolean, type text, tells text[],
+        not_kinds text[], partners text, handover boolean, access text, final boolean, dues jsonb, own_dues jsonb, pause_at_most interval,
+        move_id uuid, occurred_at timestamptz, said_at timestamptz, channel text, recorded_by_id uuid, section text,
+        service_point_id uuid, review_at timestamptz, manifest_digest text, paper text, paper_due_at timestamptz, final_due_at timestamptz, log jsonb,
         case_id uuid, version_id uuid, schema_version text, record_sections text[], sections text[], bases jsonb, receiver_code text,
-        receiver_kind text);
+        receiver_kind text, other_id uuid);
 
-    IF x.partners = 'after' THEN
+    -- the case's row first: whoever changes both takes them in this order, so that neither ever waits for the other
+    IF x.handover THEN
         PERFORM lock_case_of(x.id);
     ELSIF x.version_id IS NOT NULL THEN
-        -- the case's row first, as in a handover
         UPDATE case_file SET records = records + 1, updated_at = a.at WHERE id = x.case_id RETURNING records INTO v_number;
+    ELSIF x.event = 'accept' AND x.subject = 'referral' THEN
+        PERFORM lock_offer(x.id);
     END IF;
+    s := standing_of(x.subject, x.id);
+    PERFORM check_move(a, x.subject, x.id, s, x.event, x.from_states, x.to_state, x.party, x.seen, x.said_at, x.manifest_digest);
+
+    v_to := CASE WHEN x.to_state = '(previous)' THEN s.state_before ELSE coalesce(x.to_state, s.state) END;
+    v_version := s.version + x.counts::integer;
+    -- a question pauses the time to answer, up to a limit in all; what is left of the pause comes off again with the answer
+    IF x.event = 'request_info' AND s.urgency <> 'immediate' THEN
+        v_pause := greatest(x.pause_at_most - s.pause_used, '0');
+    ELSIF x.event = 'provide_info' AND s.paused_at IS NOT NULL THEN
+        v_pause := -greatest(x.pause_at_most - s.pause_used - (a.at - s.paused_at), '0');
+    END IF;
+    v_due := coalesce(x.own_dues->s.receiver_id::text, x.dues)->v_to->s.urgency;
+    IF x.to_state = '(previous)' AND v_to = 'on_hold' THEN
+        v_due := jsonb_build_object('deadline', s.review_at, 'look', greatest(s.review_at, a.at));
+    END IF;
+    s.respond_by := s.respond_by + v_pause;
+    IF x.final THEN
+        s.deadline_at := x.paper_due_at;
+        s.due_at := x.final_due_at;
+    ELSIF v_due IS NOT NULL THEN
+        s.deadline_at := (v_due->>'deadline')::timestamptz;
+        s.due_at := (v_due->>'look')::timestamptz;
+    ELSE
+        s.deadline_at := s.deadline_at + v_pause;
+        s.due_at := s.due_at + v_pause;
+    END IF;
+    IF x.event = 'handover_paper' THEN
+        s.deadline_at := NULL;
+        s.due_at := NULL;
+    ELSIF x.event = 'report_error' THEN
+        s.error_reported_at := a.at;
+    END IF;
+    s.paper := coalesce(x.paper, s.paper);
+
     IF x.subject = 'referral' THEN
         BEGIN
-            UPDATE referral r SET
-                state = coalesce(x.to_state, r.state),
-                version = r.version + x.counts::integer,
+            UPDATE referral SET
+                state = v_to,
+                state_before = CASE WHEN x.event = 'request_cancel' THEN s.state WHEN x.to_state IS NULL THEN state_before END,
+                version = v_version,
                 updated_at = a.at,
-                acknowledged_at = CASE WHEN r.receiver_id = a.agency THEN coalesce(r.acknowledged_at, a.at) ELSE r.acknowledged_at END,
-                accepted_at = CASE WHEN x.event = 'accept' THEN a.at ELSE r.accepted_at END,
-                started_at = CASE WHEN x.event = 'start' THEN a.at ELSE r.started_at END,
-                last_recorded_at = CASE WHEN x.event IN ('start', 'record_service') THEN a.at ELSE r.last_recorded_at END,
-                ended_at = CASE WHEN x.final THEN a.at ELSE r.ended_at END,
-                service_point_id = coalesce(x.service_point_id, r.service_point_id),
-                due_at = CASE WHEN x.final THEN NULL WHEN x.due IS NULL THEN r.due_at ELSE (x.due->>r.urgency)::timestamptz END,
-                clock = CASE WHEN x.final OR x.due IS NOT NULL THEN 'ok' ELSE r.clock END,
-                clock_step = CASE WHEN x.final OR x.due IS NOT NULL THEN 0 ELSE r.clock_step END,
-                version_id = coalesce(x.version_id, r.version_id),
-                sections = coalesce(x.sections, r.sections),
-                needs_hash = coalesce(p_needs_hash, r.needs_hash)
-            WHERE r.id = x.id AND r.state = ANY (x.from_states) AND (x.seen IS NULL OR r.version = x.seen)
-              AND CASE x.party WHEN 'sender' THEN r.sender_id = a.agency WHEN 'receiver' THEN r.receiver_id = a.agency ELSE true END
-            RETURNING r.case_id, r.reference, old.state, new.state, new.version, r.sender_id, r.receiver_id, r.purpose, r.accepted_at
-            INTO v_case, v_reference, v_from, v_to, v_version, v_sender, v_receiver, v_purpose, v_accepted;
+                acknowledged_at = CASE WHEN receiver_id = a.agency THEN coalesce(acknowledged_at, a.at) ELSE acknowledged_at END,
+                accepted_at = CASE WHEN x.event = 'accept' THEN a.at ELSE accepted_at END,
+                started_at = CASE WHEN x.event = 'start' THEN a.at ELSE started_at END,
+                last_recorded_at = CASE WHEN x.event IN ('start', 'record_service') THEN a.at ELSE last_recorded_at END,
+                ended_at = CASE WHEN x.final THEN a.at ELSE ended_at END,
+                service_point_id = coalesce(x.service_point_id, service_point_id),
+                review_at = CASE WHEN x.event = 'hold' THEN x.review_at ELSE review_at END,
+                respond_by = s.respond_by,
+                deadline_at = s.deadline_at,
+                due_at = s.due_at,
+                clock = CASE WHEN x.final OR v_due IS NOT NULL THEN 'ok' ELSE clock END,
+                clock_step = CASE WHEN x.final OR v_due IS NOT NULL THEN 0 ELSE clock_step END,
+                paused_at = CASE x.event WHEN 'request_info' THEN a.at WHEN 'provide_info' THEN NULL ELSE paused_at END,
+                pause_used = CASE WHEN x.event = 'provide_info' AND s.paused_at IS NOT NULL AND s.urgency <> 'immediate'
+                             THEN least(pause_used + (a.at - s.paused_at), x.pause_at_most) ELSE pause_used END,
+                last_occurred_at = CASE WHEN x.to_state IS NULL THEN last_occurred_at ELSE greatest(last_occurred_at, x.occurred_at) END,
+                error_reported_at = s.error_reported_at,
+                version_id = coalesce(x.version_id, version_id),
+                sections = coalesce(x.sections, sections),
+                needs_hash = coalesce(p_needs_hash, needs_hash)
+            WHERE id = x.id;
         EXCEPTION WHEN unique_violation THEN
-            SELECT t.id INTO v_other FROM referral t JOIN referral r ON r.id = x.id
-            WHERE t.case_id = r.case_id AND t.receiver_id = r.receiver_id AND t.needs_hash = p_needs_hash AND t.id <> r.id AND t.ended_at IS NULL;
+            SELECT t.id INTO v_other FROM referral t
+            WHERE t.case_id = s.case_id AND t.receiver_id = s.receiver_id AND t.needs_hash = p_needs_hash AND t.id <> x.id AND t.ended_at IS NULL;
             RAISE EXCEPTION 'an open twin' USING ERRCODE = 'RJ023', DETAIL = jsonb_build_object('referral_id', v_other)::text;
         END;
     ELSE
-        UPDATE transfer t SET
-            state = coalesce(x.to_state, t.state),
-            version = t.version + x.counts::integer,
+        UPDATE transfer SET
+            state = v_to,
+            version = v_version,
             updated_at = a.at,
-            acknowledged_at = CASE WHEN t.receiver_id = a.agency THEN coalesce(t.acknowledged_at, a.at) ELSE t.acknowledged_at END,
-            accepted_at = CASE WHEN x.event = 'accept' THEN a.at ELSE t.accepted_at END,
-            ended_at = CASE WHEN x.final THEN a.at ELSE t.ended_at END,
-            service_point_id = coalesce(x.service_point_id, t.service_point_id),
-            paper = coalesce(x.paper, t.paper),
-            paper_due_at = coalesce(x.paper_due_at, t.paper_due_at),
-            due_at = CASE WHEN x.final THEN x.final_due_at WHEN x.due IS NULL THEN t.due_at ELSE (x.due->>t.urgency)::timestamptz END,
-            clock = CASE WHEN x.final OR x.due IS NOT NULL THEN 'ok' ELSE t.clock END,
-            clock_step = CASE WHEN x.final OR x.due IS NOT NULL THEN 0 ELSE t.clock_step END,
-            version_id = coalesce(x.version_id, t.version_id),
-            sections = coalesce(x.sections, t.sections)
-        WHERE t.id = x.id AND t.state = ANY (x.from_states) AND (x.seen IS NULL OR t.version = x.seen)
-          AND CASE x.party WHEN 'sender' THEN t.sender_id = a.agency WHEN 'receiver' THEN t.receiver_id = a.agency ELSE true END
-          AND (x.manifest_digest IS NULL OR t.manifest_digest = x.manifest_digest)
-        RETURNING t.case_id, t.reference, old.state, new.state, new.version, t.sender_id, t.receiver_id, t.purpose, t.accepted_at
-        INTO v_case, v_reference, v_from, v_to, v_version, v_sender, v_receiver, v_purpose, v_accepted;
-    END IF;
-    IF v_case IS NULL THEN
-        PERFORM refuse_move(a, x.subject, x.id, x.from_states, x.party, x.seen, x.manifest_digest);
+            acknowledged_at = CASE WHEN receiver_id = a.agency THEN coalesce(acknowledged_at, a.at) ELSE acknowledged_at END,
+            accepted_at = CASE WHEN x.event = 'accept' THEN a.at ELSE accepted_at END,
+            ended_at = CASE WHEN x.final THEN a.at ELSE ended_at END,
+            service_point_id = coalesce(x.service_point_id, service_point_id),
+            paper = s.paper,
+            paper_due_at = coalesce(x.paper_due_at, paper_due_at),
+            respond_by = s.respond_by,
+            deadline_at = s.deadline_at,
+            due_at = s.due_at,
+            clock = CASE WHEN x.final OR v_due IS NOT NULL OR x.event = 'handover_paper' THEN 'ok' ELSE clock END,
+            clock_step = CASE WHEN x.final OR v_due IS NOT NULL THEN 0 ELSE clock_step END,
+            paused_at = CASE x.event WHEN 'request_info' THEN a.at WHEN 'provide_info' THEN NULL ELSE paused_at END,
+            pause_used = CASE WHEN x.event = 'provide_info' AND s.paused_at IS NOT NULL AND s.urgency <> 'immediate'
+                         THEN least(pause_used + (a.at - s.paused_at), x.pause_at_most) ELSE pause_used END,
+            last_occurred_at = CASE WHEN x.to_state IS NULL THEN last_occurred_at ELSE greatest(last_occurred_at, x.occurred_at) END,
+            error_reported_at = s.error_reported_at,
+            version_id = coalesce(x.version_id, version_id),
+            sections = coalesce(x.sections, sections)
+        WHERE id = x.id;
     END IF;
 
     IF x.version_id IS NOT NULL THEN
         IF x.subject = 'transfer' THEN  -- whoever read the earlier manifest must not accept this one unseen
-            v_manifest := manifest_of(ARRAY(SELECT id FROM referral WHERE case_id = v_case AND sender_id = a.agency AND state IN (
-                'sent', 'received', 'info_requested', 'accepted', 'in_progress', 'on_hold', 'cancel_requested')), x.version_id, x.sections);
+            SELECT manifest_of(x.case_id, a.agency, x.version_id, x.sections, manifest, a.at) INTO v_manifest FROM transfer WHERE id = x.id;
             UPDATE transfer SET manifest = v_manifest::jsonb, manifest_digest = encode(sha256(convert_to(v_manifest, 'UTF8')), 'hex')
             WHERE id = x.id;
         END IF;
-        PERFORM store_record(a, x.version_id, v_case, v_number, x.schema_version, x.record_sections, p_needs_hash, p_wrapped_key, p_parts, p_preview);
-        UPDATE disclosure SET closed_at = a.at WHERE subject_id = x.id AND closed_at IS NULL;
-        PERFORM store_disclosures(a, x.subject, x.id, v_case, x.version_id, v_receiver, x.receiver_code, x.receiver_kind, v_purpose,
-                                  x.bases, p_reasons, CASE WHEN v_accepted IS NOT NULL THEN a.at END);
+        PERFORM store_record(a, x.version_id, s.case_id, v_number, x.schema_version, x.record_sections, p_needs_hash, p_wrapped_key, p_parts, p_preview);
+        UPDATE disclosure SET closed_at = a.at WHERE subject_id = x.id AND version_id IS NOT NULL AND closed_at IS NULL;
+        PERFORM store_disclosures(a, x.subject, x.id, s.case_id, x.version_id, NULL, s.receiver_id, x.receiver_code, x.receiver_kind, s.purpose,
+                                  x.bases, p_reasons, CASE WHEN s.accepted_at IS NOT NULL THEN a.at END);
+    ELSIF x.bases IS NOT NULL THEN  -- words that rest on a basis of their own are open at once
+        PERFORM store_disclosures(a, x.subject, x.id, s.case_id, NULL, x.move_id, x.other_id, x.receiver_code, x.receiver_kind, s.purpose,
+                                  x.bases, p_reasons, a.at);
     END IF;
     IF x.access = 'opens' THEN
         UPDATE disclosure SET opened_at = a.at WHERE subject_id = x.id AND opened_at IS NULL AND closed_at IS NULL;
     ELSIF x.access = 'closes' THEN
         UPDATE disclosure SET closed_at = a.at WHERE subject_id = x.id AND closed_at IS NULL;
+    ELSIF x.access = 'locks' THEN
+        UPDATE disclosure SET locked_at = a.at, lock_reason = 'entered_in_error' WHERE subject_id = x.id AND locked_at IS NULL;
     END IF;
 
     INSERT INTO move (id, case_id, subject, subject_id, event, from_state, to_state, version, sender_id, receiver_id, agency_id, recorded_by_id,
-                      actor, channel, occurred_at, recorded_at, detail)
-    VALUES (x.move_id, v_case, x.subject, x.id, x.event, v_from, v_to, v_version, v_sender, v_receiver, a.agency, x.recorded_by_id,
-            a.actor, x.channel, x.occurred_at, a.at, p_detail);
-    m := (false, x.subject, x.id, v_case, v_reference, v_to, v_version,
-          log_by(a, x.subject || ':' || x.event, 'done', x.subject, x.id, v_case, x.log), a.at);
-    IF x.partners = 'before' THEN
-        PERFORM publish_to_partners(x.id, 'case.lead_changing', a.at);
-    ELSIF x.partners = 'after' THEN
-        PERFORM publish(x.subject, x.id, x.subject || '.' || v_to, x.tells, a.at, NULL);
-        PERFORM apply_handover(x.id, a.at);
-        PERFORM publish_to_partners(x.id, 'case.lead_changed', a.at);
-        x.tells := '{}';
-    END IF;
+                      actor, channel, occurred_at, recorded_at, section, detail)
+    VALUES (x.move_id, s.case_id, x.subject, x.id, x.event, s.state, v_to, v_version, s.sender_id, s.receiver_id, a.agency, x.recorded_by_id,
+            a.actor, x.channel, x.occurred_at, a.at, x.section, p_detail);
+    m := (false, x.subject, x.id, s.case_id, s.reference, v_to, v_version,
+          log_by(a, x.subject || ':' || x.event, 'done', x.subject, x.id, s.case_id, x.log), a.at, met_by(s));
     IF cardinality(x.tells) > 0 THEN
-        PERFORM publish(x.subject, x.id, x.subject || '.' || CASE WHEN x.to_state IS NULL OR v_from = v_to THEN x.event ELSE v_to END, x.tells, a.at,
-                        x.not_kinds);
+        PERFORM publish(x.subject, x.id, x.type, x.tells, a.at, x.not_kinds);
+    END IF;
+    IF x.event = 'accept' AND s.offer_group IS NOT NULL THEN
+        PERFORM recall_siblings(x.id, a.at);
+    END IF;
+    IF x.handover THEN
+        PERFORM apply_handover(x.id, a.at);
+    END IF;
+    IF x.partners IS NOT NULL THEN
+        PERFORM publish_to_partners(x.id, x.partners, a.at);
     END IF;
     PERFORM keep_answer(a, p_key, p_hash, m);
     RETURN m;
 END $$;
 
--- Says which of the conditions did not hold: 404, 409, 412. One read.
-CREATE FUNCTION refuse_move(a acting, p_subject text, p_id uuid, p_from text[], p_party text, p_seen integer, p_digest text)
-RETURNS void LANGUAGE plpgsql AS $$
-DECLARE v_state text; v_version integer; v_sender uuid; v_receiver uuid; v_digest text; v_party text;
+-- Raises what stands in the way of a move: nothing here, not now, not by you, not on what you saw, not in this order.
+CREATE FUNCTION check_move(
+    a acting, p_subject text, p_id uuid, s standing, p_event text, p_from text[], p_to text, p_party text, p_seen integer, p_said_at timestamptz,
+    p_digest text
+) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE v_party text; v_last record;
 BEGIN
-    IF p_subject = 'referral' THEN
-        SELECT state, version, sender_id, receiver_id INTO v_state, v_version, v_sender, v_receiver FROM referral WHERE id = p_id;
-    ELSE
-        SELECT state, version, sender_id, receiver_id, manifest_digest INTO v_state, v_version, v_sender, v_receiver, v_digest
-        FROM transfer WHERE id = p_id;
-    END IF;
-    IF v_state IS NULL THEN
-        RAISE EXCEPTION 'nothing here' USING ERRCODE = 'RJ404';
-    END IF;
-    v_party := CASE a.agency WHEN v_sender THEN 'sender' WHEN v_receiver THEN 'receiver' ELSE 'lead' END;
-    IF v_state = ANY (p_from) AND (p_party = v_party OR (p_party = 'either' AND v_party <> 'lead')) THEN
-        IF v_version IS DISTINCT FROM p_seen AND p_seen IS NOT NULL THEN
-            RAISE EXCEPTION 'stale' USING ERRCODE = 'RJ412', DETAIL = jsonb_build_object('state', v_state, 'version', v_version)::text;
+    IF s.case_id IS NULL THEN  -- not a party; perhaps the lead, who may look
+        IF p_subject = 'referral' THEN
+            SELECT case_id, state, version INTO s.case_id, s.state, s.version FROM referral WHERE id = p_id;
         END IF;
-        IF v_digest IS DISTINCT FROM p_digest AND p_digest IS NOT NULL THEN
-            RAISE EXCEPTION 'another manifest' USING ERRCODE = 'RJ027', DETAIL = jsonb_build_object('state', v_state, 'version', v_version)::text;
-        END IF;  -- else it became possible only after it was tried
+        IF s.case_id IS NULL THEN
+            RAISE EXCEPTION 'nothing here' USING ERRCODE = 'RJ404';
+        END IF;
+        v_party := 'lead';
+    ELSE
+        v_party := CASE a.agency WHEN s.sender_id THEN 'sender' ELSE 'receiver' END;
     END IF;
-    RAISE EXCEPTION 'not now' USING ERRCODE = 'RJ409',
-        DETAIL = jsonb_build_object('subject', p_subject, 'state', v_state, 'version', v_version, 'party', v_party)::text;
+    IF NOT (s.state = ANY (p_from) AND (p_party = v_party OR (p_party = 'either' AND v_party <> 'lead')))
+       OR (p_event = 'confirm_error' AND s.error_reported_at IS NULL)
+       OR (p_event = 'handover_paper' AND s.paper IS DISTINCT FROM 'pending') THEN
+        IF p_event = 'accept' AND s.offer_group IS NOT NULL AND is_taken(p_id) THEN
+            RAISE EXCEPTION 'another receiver has accepted' USING ERRCODE = 'RJ028',
+                DETAIL = jsonb_build_object('state', s.state, 'version', s.version)::text;
+        END IF;
+        SELECT event, occurred_at INTO v_last FROM move WHERE subject_id = p_id AND to_state = s.state AND from_state IS DISTINCT FROM to_state
+        ORDER BY id DESC LIMIT 1;
+        RAISE EXCEPTION 'not now' USING ERRCODE = 'RJ409', DETAIL = jsonb_build_object(
+            'state', s.state, 'version', s.version, 'party', v_party, 'event', v_last.event, 'since', v_last.occurred_at,
+            'met', to_jsonb(met_by(s)))::text;
+    END IF;
+    IF p_seen <> s.version THEN
+        RAISE EXCEPTION 'stale' USING ERRCODE = 'RJ412', DETAIL = jsonb_build_object('state', s.state, 'version', s.version)::text;
+    END IF;
+    IF p_digest <> s.manifest_digest THEN
+        RAISE EXCEPTION 'another manifest' USING ERRCODE = 'RJ027', DETAIL = jsonb_build_object('state', s.state, 'version', s.version)::text;
+    END IF;
+    IF p_to IS NOT NULL AND p_said_at < s.last_occurred_at THEN
+        SELECT event, occurred_at INTO v_last FROM move WHERE subject_id = p_id AND occurred_at = s.last_occurred_at ORDER BY id DESC LIMIT 1;
+        RAISE EXCEPTION 'something happened later already' USING ERRCODE = 'RJ030', DETAIL = jsonb_build_object(
+            'state', s.state, 'version', s.version, 'event', v_last.event, 'occurred_at', s.last_occurred_at)::text;
+    END IF;
+END $$;
+
+-- The party did not do what another agency recorded for it. The move stands; everybody who sees it sees that it is disputed.
+CREATE FUNCTION apply_dispute(p_move uuid, p_at timestamptz) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE v move;
+BEGIN
+    UPDATE move SET disputed_at = p_at
+    WHERE id = p_move AND agency_id = current_agency() AND recorded_by_id <> agency_id AND disputed_at IS NULL RETURNING * INTO v;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'only the party disputes, once, what another recorded for it' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    INSERT INTO outbox (agency_id, type, subject, subject_id, case_id, state, recorded_at)
+    SELECT DISTINCT told, v.subject || '.disputed', v.subject, v.subject_id, v.case_id, v.to_state, p_at
+    FROM unnest(ARRAY[v.sender_id, v.receiver_id, v.recorded_by_id]) AS told WHERE told <> v.agency_id;
+END $$;
+
+CREATE FUNCTION dispute_move(a acting, p_key text, p_hash bytea, p_days integer, p_subject text, p_id uuid, p_move uuid, p jsonb, p_detail bytea)
+RETURNS moved LANGUAGE plpgsql AS $$
+DECLARE m moved; v move; s standing; x record;
+BEGIN
+    PERFORM begin_acting(a);
+    m := earlier_answer(a, p_key, p_hash, p_days);
+    IF m.id IS NOT NULL THEN RETURN m; END IF;
+    SELECT * INTO x FROM jsonb_to_record(p) AS x(move_id uuid, occurred_at timestamptz, channel text);
+    s := standing_of(p_subject, p_id);
+    SELECT * INTO v FROM move WHERE id = p_move AND subject_id = p_id AND agency_id = a.agency;
+    IF s.case_id IS NULL OR NOT FOUND THEN RAISE EXCEPTION 'nothing here' USING ERRCODE = 'RJ404'; END IF;
+    IF a.recorder IS NOT NULL OR v.recorded_by_id = a.agency OR v.disputed_at IS NOT NULL THEN
+        RAISE EXCEPTION 'nothing to dispute' USING ERRCODE = 'RJ033';
+    END IF;
+    PERFORM apply_dispute(p_move, a.at);
+    INSERT INTO move (id, case_id, subject, subject_id, event, from_state, to_state, version, sender_id, receiver_id, agency_id, recorded_by_id,
+                      actor, channel, occurred_at, recorded_at, detail)
+    VALUES (x.move_id, s.case_id, p_subject, p_id, 'dispute', s.state, s.state, s.version, s.sender_id, s.receiver_id, a.agency, a.agency,
+            a.actor, x.channel, x.occurred_at, a.at, p_detail);
+    m := (false, p_subject, p_id, s.case_id, s.reference, s.state, s.version,
+          log_by(a, p_subject || ':dispute', 'done', p_subject, p_id, s.case_id, jsonb_build_object('move', p_move)), a.at);
+    PERFORM keep_answer(a, p_key, p_hash, m);
+    RETURN m;
 END $$;

@@ -4,7 +4,8 @@ DECLARE f text;
 BEGIN
     FOREACH f IN ARRAY ARRAY[
         'append_log(timestamptz,uuid,text,text,text,text,text,text,uuid,uuid,jsonb)', 'is_lead(uuid)',
-        'publish(text,uuid,text,text[],timestamptz,text[])', 'publish_to_partners(uuid,text,timestamptz)', 'apply_handover(uuid,timestamptz)', 'lock_case_of(uuid)'] LOOP
+        'publish(text,uuid,text,text[],timestamptz,text[])', 'publish_to_partners(uuid,text,timestamptz)', 'apply_handover(uuid,timestamptz)', 'lock_case_of(uuid)',
+        'is_taken(uuid)', 'lock_offer(uuid)', 'recall_siblings(uuid,timestamptz)', 'apply_dispute(uuid,timestamptz)'] LOOP
         EXECUTE format('GRANT CREATE ON SCHEMA public TO rujukan_definer');
         EXECUTE format('ALTER FUNCTION %s OWNER TO rujukan_definer', f);
         EXECUTE format('REVOKE CREATE ON SCHEMA public FROM rujukan_definer');
@@ -14,12 +15,13 @@ BEGIN
         'begin_acting(acting)', 'log_by(acting,text,text,text,uuid,uuid,jsonb)', 'log_refusal(acting,text,text,text,uuid,jsonb)',
         'earlier_answer(acting,text,bytea,integer)', 'repeated_answer(acting,text,bytea,integer)', 'keep_answer(acting,text,bytea,moved)',
         'store_record(acting,uuid,uuid,integer,text,text[],bytea,bytea,bytea[],bytea)',
-        'store_disclosures(acting,text,uuid,uuid,uuid,uuid,text,text,text,jsonb,bytea[],timestamptz)',
+        'store_disclosures(acting,text,uuid,uuid,uuid,uuid,uuid,text,text,text,jsonb,bytea[],timestamptz)',
         'store_consent(acting,uuid,jsonb,bytea)', 'store_case(acting,uuid,text,text,integer,timestamptz,text,bytea)',
         'open_case(acting,text,bytea,integer,jsonb,bytea)', 'give_consent(acting,text,bytea,integer,uuid,jsonb,bytea)',
         'send(acting,text,bytea,integer,jsonb,bytea,bytea,bytea[],bytea,bytea[],bytea,bytea)',
         'apply_move(acting,text,bytea,integer,jsonb,bytea,bytea,bytea,bytea[],bytea,bytea[])',
-        'refuse_move(acting,text,uuid,text[],text,integer,text)', 'manifest_of(uuid[],uuid,text[])',
+        'standing_of(text,uuid)', 'met_by(standing)', 'check_move(acting,text,uuid,standing,text,text[],text,text,integer,timestamptz,text)',
+        'dispute_move(acting,text,bytea,integer,text,uuid,uuid,jsonb,bytea)', 'manifest_of(uuid,uuid,uuid,text[],jsonb,timestamptz)',
         'list_referrals(acting,text,text[],boolean,text[],uuid,timestamptz,timestamptz,uuid,integer)',
         'list_transfers(acting,text,text[],boolean,text[],uuid,timestamptz,timestamptz,uuid,integer)',
         'events_after(acting,bigint,integer)'] LOOP

@@ -87,7 +87,8 @@ GRANT SELECT ON event, feed_end TO rujukan_app;
 
 GRANT SELECT, UPDATE ON case_file, referral, transfer, disclosure TO rujukan_definer;
 GRANT SELECT, INSERT, UPDATE ON case_lead TO rujukan_definer;
-GRANT INSERT ON move, outbox TO rujukan_definer;
+GRANT SELECT, INSERT, UPDATE ON move TO rujukan_definer;
+GRANT INSERT ON outbox TO rujukan_definer;
 
 -- the worker moves events and watches deadlines; it has no way to content, consent or reasons
 DO $$

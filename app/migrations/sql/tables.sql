@@ -125,7 +125,7 @@ CREATE INDEX referral_sender ON referral (sender_id, id);
 CREATE INDEX referral_sender_updated ON referral (sender_id, updated_at, id);
 CREATE INDEX referral_sender_open ON referral (sender_id, id)
     WHERE state IN ('sent', 'received', 'info_requested', 'accepted', 'in_progress', 'on_hold', 'cancel_requested');
-CREATE INDEX referral_turn ON referral (turn_id, deadline_at, id) WHERE turn_id IS NOT NULL;
+CREATE INDEX referral_turn ON referral (turn_id, state, deadline_at, id) WHERE turn_id IS NOT NULL;
 CREATE INDEX referral_group ON referral (offer_group) WHERE offer_group IS NOT NULL;
 CREATE INDEX referral_reference ON referral USING hash (reference);
 CREATE INDEX referral_due ON referral (due_at) WHERE due_at IS NOT NULL;
@@ -179,7 +179,7 @@ CREATE INDEX transfer_receiver_open ON transfer (receiver_id, id) WHERE state IN
 CREATE INDEX transfer_sender ON transfer (sender_id, id);
 CREATE INDEX transfer_sender_updated ON transfer (sender_id, updated_at, id);
 CREATE INDEX transfer_sender_open ON transfer (sender_id, id) WHERE state IN ('offered', 'received', 'info_requested', 'accepted');
-CREATE INDEX transfer_turn ON transfer (turn_id, deadline_at, id) WHERE turn_id IS NOT NULL;
+CREATE INDEX transfer_turn ON transfer (turn_id, state, deadline_at, id) WHERE turn_id IS NOT NULL;
 CREATE INDEX transfer_reference ON transfer USING hash (reference);
 CREATE INDEX transfer_due ON transfer (due_at) WHERE due_at IS NOT NULL;
 
@@ -283,6 +283,7 @@ CREATE TABLE idempotency (
     state text NOT NULL,
     version integer NOT NULL,
     log_id uuid NOT NULL,
+    met text[],
     PRIMARY KEY (agency_id, client_id, key, recorded_at)
 ) PARTITION BY RANGE (recorded_at);
 CREATE TABLE idempotency_default PARTITION OF idempotency DEFAULT;

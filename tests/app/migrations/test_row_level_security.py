@@ -34,6 +34,10 @@ DEFINER_FUNCTIONS = {
     "publish_to_partners": "rujukan_definer",
     "apply_handover": "rujukan_definer",
     "lock_case_of": "rujukan_definer",
+    "is_taken": "rujukan_definer",
+    "lock_offer": "rujukan_definer",
+    "recall_siblings": "rujukan_definer",
+    "apply_dispute": "rujukan_definer",
     "ensure_partitions": "rujukan_keeper",
     "drop_idempotency_before": "rujukan_keeper",
 }
