@@ -139,7 +139,11 @@ class TestNames:
         assert set(re.findall(r"/problems/([a-z-]+)", page.read_text())) <= known
 
     def test_settings_exist(self, page: Path) -> None:
-        known = {f"RUJUKAN_{name.upper()}" for name in Settings.model_fields} | {"RUJUKAN_ACTOR"}
+        known = {f"RUJUKAN_{name.upper()}" for name in Settings.model_fields} | {
+            "RUJUKAN_ACTOR",
+            "RUJUKAN_CLIENT",
+            "RUJUKAN_LANG",
+        }
         known |= set(
             re.findall(r"RUJUKAN_[A-Z]+", (ROOT / "Makefile").read_text())
         )  # of the tests, not of the exchange
@@ -159,9 +163,9 @@ class TestNames:
         assert not [name for name in named if not (ROOT / name).exists() and not (ROOT / "tests" / name).exists()]
 
     def test_commands_exist_with_their_options(self, page: Path) -> None:
-        lines = [
-            line for _, text in blocks(page, "bash") for line in text.replace("\\\n", " ").splitlines()
-        ] + re.findall(r"`(rujukan [^`\n]+)`", prose(page))
+        lines = [line for _, text in blocks(page, "bash") for line in text.replace("\\\n", " ").splitlines()]
+        lines += re.findall(r"`(rujukan [^`\n]+)`", prose(page))
+        lines += re.findall(r"^    \$ (.+)$", prose(page).replace("\\\n", " "), re.MULTILINE)
         for line in lines:
             words = shlex.split(line, comments=True)
             if "rujukan" not in words or {"…", "COMMAND"} & {*words}:

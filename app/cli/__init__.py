@@ -51,6 +51,7 @@ PLACES: Final[dict[str, str]] = {
             "confirm-handover",
             "paper",
             "abort",
+            "dispute",
         ),
         "app.cli.officer.moves",
     ),

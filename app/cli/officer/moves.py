@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import json
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
+import rfc8785
 import typer
 
 from app.cli.common import read_object
@@ -17,8 +17,19 @@ from app.cli.failures import Failure
 from app.cli.officer.bases import Article, BasisFile, ConsentId, Grounds, LegalBasis, basis_for
 from app.cli.officer.finding import PASSED, Found, envelope_of, find, standing
 from app.cli.officer.refusals import Refused, possible
-from app.cli.officer.session import HOW, Channel, Key, OccurredAt, Parameters, Session, add_command, parameters_of
-from app.cli.officer.words import coded, plain, read_day, read_moment
+from app.cli.officer.session import (
+    HOW,
+    Channel,
+    Key,
+    OccurredAt,
+    Parameters,
+    Reference,
+    Session,
+    add_command,
+    officer_command,
+    parameters_of,
+)
+from app.cli.officer.words import coded, plain, read_day, read_moment, shown_moment
 from app.exchange.lifecycle import Lifecycle
 from app.exchange.referrals.lifecycle import REFERRAL
 from app.exchange.transfers.lifecycle import TRANSFER
@@ -43,9 +54,7 @@ Why = Annotated[str, typer.Option("--reason", help="Why, in a line; the other pa
 
 
 def _how(
-    reference: Annotated[
-        str, typer.Argument(metavar="REFERENCE", help="Its reference (R-…, T-…), as it was read out, or its id.")
-    ],
+    reference: Reference,
     occurred_at: OccurredAt = None,
     channel: Channel = None,
     key: Key = None,
@@ -238,8 +247,7 @@ def accept(
 
 def manifest_digest(manifest: Body) -> str:
     """Return the digest of what comes with the case (SHA-256 of its canonical form, RFC 8785)."""
-    canonical = json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return hashlib.sha256(rfc8785.dumps(manifest)).hexdigest()
 
 
 def _ask_about(session: Session, document: Body) -> None:
@@ -247,7 +255,7 @@ def _ask_about(session: Session, document: Body) -> None:
     sections = ", ".join(coded("section", name, session.lang) for name in manifest["sections"])
     typer.echo(f"With the case come: {sections}; {len(manifest['open_referrals'])} open referrals.", err=True)
     for name in ("tasks", "protective_measures"):
-        if manifest.get(name):
+        if manifest[name]:
             typer.echo(f"  {manifest[name]} {plain(name)}, to be read once accepted", err=True)
     typer.echo("You become responsible for the case when you confirm the handover.", err=True)
     typer.confirm("Accept it?", abort=True, err=True)
@@ -445,3 +453,44 @@ def paper(
 def abort(reason: Why) -> Body:
     """Say that an accepted handover will not take place; the lead stays where it is."""
     return {"reason": reason}
+
+
+# what another agency recorded
+
+
+@officer_command(app, "dispute", panel=PANEL)
+def dispute(
+    session: Session,
+    reference: Reference,
+    reason: Annotated[str, typer.Option(help="Why, in a line; the other party and the recorder read it.")],
+    which: Annotated[
+        str | None,
+        typer.Option("--move", metavar="ID", help="Which move, if another agency recorded several for yours."),
+    ] = None,
+    occurred_at: OccurredAt = None,
+    channel: Channel = None,
+    key: Key = None,
+) -> None:
+    """Dispute what another agency recorded for yours. It stands, marked as disputed, and all concerned are told."""
+    found, document = find(session, reference, PASSED)
+    document = document or session.get(found.path)
+    body = {"reason": reason, "occurred_at": occurred_at, "channel": channel}
+    path = f"moves/{which or _recorded_for_us(session, document)}/dispute"
+    answer = submit(session, found, path, body, key=key, if_match=None)
+    session.show(answer, lambda: say_moved(answer))
+
+
+def _recorded_for_us(session: Session, document: Body) -> str:
+    """Return the id of the one move that another agency recorded for the caller's."""
+    own = session.get("/v1/me")["agency"]["code"]
+    moves = [
+        each
+        for each in document["history"]
+        if each["recorded_by"] and each["by"] and each["by"]["code"] == own and not each["disputed_at"]
+    ]
+    if not moves:
+        raise Failure("nothing of it was recorded by another agency for yours", "See `rujukan show`.")
+    if len(moves) > 1:
+        listed = [f"--move {each['id']}  {plain(each['event'])}, {shown_moment(each['occurred_at'])}" for each in moves]
+        raise Failure("several moves were recorded by another agency for yours", "\n  ".join(["Name one:", *listed]))
+    return str(moves[0]["id"])

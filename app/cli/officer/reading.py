@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 import typer
+from pydantic import BaseModel
 from rich.text import Text
 
 from app.cli.common import show_table
@@ -25,13 +26,20 @@ from app.cli.officer.words import (
     shown_moment,
 )
 from schemas.exchange.case import Consent
-from schemas.exchange.referral import Acceptance, Ending, Manifest, ServiceRecorded
+from schemas.exchange.referral import Acceptance, Ending, Handover, Manifest, PriorAgreement, ServiceRecorded
 from schemas.record.preview import Preview
 from schemas.record.record import SECTION_MODELS
 
 app = typer.Typer()
 PANEL: Final = "Reading, for an agency's officer"
 Document = dict[str, Any]
+_PARTS: Final[dict[str, type[BaseModel]]] = {
+    "prior_agreement": PriorAgreement,
+    "handover": Handover,
+    "acceptance": Acceptance,
+    "ending": Ending,
+}
+"""What the parties said about it, each under a heading of its own."""
 
 
 @officer_command(app, "inbox", panel=PANEL)
@@ -170,10 +178,10 @@ def _show_passed(session: Session, found: Found, document: Document) -> None:
     if found.kind == "transfer":
         sheet.heading("What comes with the case", f"digest {document['manifest_digest']}")
         sheet.document(Manifest, {name: value for name, value in document["manifest"].items() if name != "salt"})
-    for name, model in (("acceptance", Acceptance), ("ending", Ending)):
-        if document[name] is not None:
+    for name, model in _PARTS.items():
+        if document.get(name) is not None:
             sheet.heading(title_of(name))
-            sheet.document(model, document[name])
+            sheet.document(model, {part: value for part, value in document[name].items() if part != "salt"})
     if document.get("services"):
         sheet.heading("Services")
         for each in document["services"]:
@@ -194,12 +202,9 @@ def _show_envelope(sheet: Sheet, session: Session, document: Document) -> None:
     sheet.fact("Purpose", coded("purpose", document["purpose"], lang))
     sheet.fact("Urgency", coded("urgency", document["urgency"], lang))
     sheet.fact("Sent", shown_moment(document["sent_at"]))
-    deadline = document.get(
-        "deadline", None if document["accepted_at"] or document["ended_at"] else document["respond_by"]
-    )
-    if (due := moment(deadline)) is not None:
+    if (due := moment(document["deadline"])) is not None:
         escalated = ", escalated" if document["clock"] == "escalated" else ""
-        sheet.fact("Deadline", f"{shown_moment(deadline)}, {distance(due, session.clock.now())}{escalated}")
+        sheet.fact("Deadline", f"{shown_moment(document['deadline'])}, {distance(due, session.clock.now())}{escalated}")
     for name in ("accepted_at", "started_at", "ended_at", "review_at", "error_reported_at"):
         if document.get(name):
             sheet.fact(title_of(name.removesuffix("_at")), shown_moment(document[name]))
@@ -228,10 +233,10 @@ def _history(each: Document, lang: Language) -> list[tuple[int, str]]:
     recorded = f", recorded by {each['recorded_by']['name']}" if each["recorded_by"] else ""
     channel = "" if each["channel"] == "system" else f", {labelled('move_channel', each['channel'], lang)}"
     to = f" → {plain(each['to_state'])}" if each["to_state"] != each["from_state"] else ""
-    disputed = ", DISPUTED" if each.get("disputed_at") else ""
+    disputed = ", DISPUTED" if each["disputed_at"] else ""
     lines = [(0, f"{shown_moment(each['occurred_at'])}  {plain(each['event'])}{to}, {by}{recorded}{channel}{disputed}")]
-    if each.get("text"):
-        section = f"[{labelled('section', each['section'], lang)}] " if each.get("section") else ""
+    if each["text"]:
+        section = f"[{labelled('section', each['section'], lang)}] " if each["section"] else ""
         lines.append((1, f"{section}{each['text']}"))
     return lines
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from app.cli.common import harmless
 from app.cli.failures import Code, Failure
-from app.cli.officer.words import commands_of, plain
+from app.cli.officer.words import commands_of, plain, shown_moment
 
 Problem = dict[str, Any]
 
@@ -46,7 +46,25 @@ def _stale(problem: Problem) -> tuple[str, str]:
 
 
 def _not_allowed(problem: Problem) -> tuple[str, str]:
-    return f"this is not possible now: it is {_standing(problem)}. Nothing was done", possible(problem.get("moves", []))
+    by = f", by {plain(str(problem['event']))} at {shown_moment(problem.get('since'))}" if problem.get("event") else ""
+    return (
+        f"this is not possible now: it is {_standing(problem)}{by}. Nothing was done",
+        possible(problem.get("moves", [])),
+    )
+
+
+def _out_of_order(problem: Problem) -> tuple[str, str]:
+    return (
+        f"something later is recorded already: {plain(str(problem.get('event')))}, at {shown_moment(problem.get('occurred_at'))}",
+        "Give a later --occurred-at, and say in a note when it really was.",
+    )
+
+
+def _taken(problem: Problem) -> tuple[str, str]:
+    return (
+        "another receiver, asked at the same time, has accepted already",
+        "The person has a place; nothing is needed of you.",
+    )
 
 
 def _standing(problem: Problem) -> str:
@@ -89,6 +107,8 @@ _WORDS: Final[dict[str, Callable[[Problem], tuple[str, str]]]] = {
     "stale-version": _stale,
     "another-manifest": _stale,
     "move-not-allowed": _not_allowed,
+    "out-of-order": _out_of_order,
+    "taken": _taken,
     "disclosure-refused": _undisclosed,
     "outcomes-incomplete": _outcomes,
     "not-found": _not_found,

@@ -14,7 +14,7 @@ from app.cli.officer.bases import RESTS, Article, BasisFile, LegalBasis, again, 
 from app.cli.officer.finding import PASSED, envelope_of, find, standing
 from app.cli.officer.moves import say_moved, submit, written
 from app.cli.officer.refusals import Refused
-from app.cli.officer.session import Channel, Key, OccurredAt, Session, officer_command
+from app.cli.officer.session import Channel, Key, OccurredAt, Reference, Session, officer_command
 from app.cli.officer.words import coded, labelled, plain
 from schemas.codes.referral import MoveChannel
 
@@ -22,9 +22,6 @@ app = typer.Typer()
 PANEL: Final = "Sending, for an agency's officer"
 
 File = Annotated[Path, typer.Argument(help="JSON, as the API takes it; - for standard input.")]
-Reference = Annotated[
-    str, typer.Argument(metavar="REFERENCE", help="Its reference (R-…, T-…), as it was read out, or its id.")
-]
 
 
 @officer_command(app, "refer", panel=PANEL)

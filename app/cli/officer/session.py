@@ -29,6 +29,9 @@ HOW: Final = "How it happened"
 
 Parameters = dict[str, inspect.Parameter]
 
+Reference = Annotated[
+    str, typer.Argument(metavar="REFERENCE", help="Its reference (R-…, T-…), as it was read out, or its id.")
+]
 OccurredAt = Annotated[
     datetime | None,
     typer.Option(

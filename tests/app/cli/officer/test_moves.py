@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from tests.app.cli.officer.conftest import Office
+from tests.makers import records
 
 LATER = "2099-01-01 08:00"
 
@@ -109,7 +114,8 @@ class TestMistakes:
         passed = office.send()
         ended = office.run("shelter", "start", passed.id)
         assert ended.code == 4
-        assert "not possible now: it is sent (version 1). Nothing was done" in ended.err
+        assert "not possible now: it is sent (version 1), by send at 20" in ended.err
+        assert "Nothing was done" in ended.err
         assert "accept, decline" in ended.err
 
     def test_it_is_not_theirs_to_do(self, office: Office) -> None:
@@ -158,3 +164,121 @@ class TestMistakes:
         passed = office.send()
         ended = office.run("police", "recall", passed.id, "--reason", "Siti\x00")
         assert (ended.code, "/reason" in ended.err, "Siti" in ended.err) == (4, True, False)
+
+
+class TestAskingAndAnswering:
+    def test_a_question_is_read_and_answered_in_words(self, office: Office) -> None:
+        sent = office.send()
+        office.done("shelter", "ask", sent.id, "--question", "Does he take medicines?")
+        assert "Does he take medicines?" in office.done("police", "show", sent.id).out
+        words = ("--text", "Rifampicin, once a day.", "--section", "health")
+        rests = ("--legal-basis", "uu-21-2007", "--article", "art. 51", "--reason", "Care tonight.")
+        without = office.run("police", "answer", sent.id, *words)
+        assert (without.code, "rests on a basis" in without.err) == (2, True)
+        office.done("police", "answer", sent.id, *words, *rests)
+        shown = office.done("police", "show", sent.id).out
+        assert "provide info → received, The police" in shown
+        assert "[Health] Rifampicin, once a day." in shown
+
+    def test_or_by_a_new_version_of_the_record(self, office: Office) -> None:
+        sent = office.send()
+        office.done("shelter", "ask", sent.id, "--question", "What does he need?")
+        new = {"record": records.record(needs=("medical",)), "bases": [records.legal_basis()]}
+        office.done("police", "answer", sent.id, "--record", "-", stdin=json.dumps(new))
+        assert "Health care" in office.done("shelter", "show", sent.id).out
+
+    @pytest.mark.parametrize(
+        ("options", "says"),
+        [
+            ((), "--text or --record"),
+            (("--text", "Yes."), "--section"),
+            (("--text", "Yes.", "--section", "health", "--legal-basis", "uu-21-2007"), "--article"),
+            (("--text", "Yes.", "--section", "health", "--consent", "x", "--reason", "y"), "one basis"),
+            (("--text", "Yes.", "--section", "everything"), "identity"),
+        ],
+    )
+    def test_an_answer_that_is_none_is_told(self, office: Office, options: tuple[str, ...], says: str) -> None:
+        sent = office.send()
+        ended = office.run("police", "answer", sent.id, *options)
+        assert (ended.code, says in ended.err) == (2, True), ended.err
+
+    def test_a_note_of_the_receiver_needs_no_basis(self, office: Office) -> None:
+        passed = office.in_progress()
+        office.done("shelter", "note", passed.id, "--text", "He has settled in.")
+        assert "He has settled in." in office.done("shelter", "show", passed.id).out
+
+
+class TestPausingAndCancelling:
+    def test_hold_and_resume(self, office: Office) -> None:
+        passed = office.in_progress()
+        soon = (datetime.now(UTC) + timedelta(days=5)).isoformat()
+        held = office.done("shelter", "hold", passed.id, "--reason", "In hospital.", "--review-at", soon)
+        assert "is on hold (version 4). You may now: resume" in held.out
+        assert "Review" in office.done("shelter", "show", passed.id).out
+        assert "is in progress (version 5)" in office.done("shelter", "resume", passed.id).out
+
+    def test_a_cancellation_is_confirmed(self, office: Office) -> None:
+        passed = office.accepted()
+        asked = office.done("police", "cancel", passed.id, "--reason", "He goes home.")
+        assert "is cancel requested" in asked.out
+        assert "is cancelled" in office.done("shelter", "confirm-cancel", passed.id).out
+
+    def test_or_refused(self, office: Office) -> None:
+        passed = office.in_progress()
+        office.done("police", "cancel", passed.id, "--reason", "He goes home.")
+        refused = office.done("shelter", "refuse-cancel", passed.id, "--reason", "He wants to stay.")
+        assert "is in progress" in refused.out
+
+
+class TestErrors:
+    def test_before_acceptance_it_is_taken_out_at_once(self, office: Office) -> None:
+        sent = office.send()
+        assert "is entered in error" in office.done("police", "error", sent.id, "--reason", "Another person.").out
+
+    def test_afterwards_the_receiver_confirms(self, office: Office) -> None:
+        passed = office.accepted()
+        early = office.run("shelter", "confirm-error", passed.id)
+        assert early.code == 4
+        assert "is accepted" in office.done("police", "error", passed.id, "--reason", "Another person.").out
+        assert "is entered in error" in office.done("shelter", "confirm-error", passed.id).out
+
+
+class TestHandovers:
+    def test_are_aborted(self, office: Office) -> None:
+        offered = office.send("ministry", kind="transfer")
+        office.done("ministry", "accept", offered.id, "--ready-from", LATER, "--yes")
+        assert "is aborted" in office.done("police", "abort", offered.id, "--reason", "The person has left.").out
+
+    def test_get_their_paper_later(self, office: Office) -> None:
+        offered = office.send("ministry", kind="transfer")
+        office.done("ministry", "accept", offered.id, "--ready-from", LATER, "--yes")
+        office.done("ministry", "confirm-handover", offered.id, "--paper", "pending")
+        assert re.search(r"Paper \(BAST\) .*\[pending\], due 20", office.done("ministry", "show", offered.id).out)
+        office.done("ministry", "paper", offered.id, "--number", "7/BAST", "--date", "2026-11-25")
+        assert office.read("ministry", offered)["paper"] == "issued"
+
+    def test_say_what_is_still_to_be_done(self, office: Office) -> None:
+        offered = office.send("ministry", kind="transfer", tasks=["Book the ferry."], protective_measures=["No calls."])
+        accepted = office.run("ministry", "accept", offered.id, "--ready-from", LATER, stdin="y\n")
+        assert "1 tasks, to be read once accepted" in accepted.err
+        assert "Book the ferry." in office.done("ministry", "show", offered.id).out
+
+
+class TestForAnother:
+    def test_it_is_recorded_as_theirs_and_they_may_dispute_it(self, office: Office) -> None:
+        sent = office.send()
+        for command in (("acknowledge",), ("accept", "--ready-from", LATER)):
+            ended = office.run("ministry", command[0], sent.id, *command[1:], "--for", "shelter", "--channel", "phone")
+            assert ended.code == 0, ended.err
+        assert "accept → accepted, The shelter, recorded by The ministry" in office.done("shelter", "show", sent.id).out
+        several = office.run("shelter", "dispute", sent.id, "--reason", "We said no.")
+        assert several.code == 2
+        (accepted,) = re.findall(r"--move (\S+)  accept", several.err)
+        office.done("shelter", "dispute", sent.id, "--reason", "We said no.", "--move", accepted)
+        assert "DISPUTED" in office.done("police", "show", sent.id).out
+        office.done("shelter", "dispute", sent.id, "--reason", "Nor that.")
+
+    def test_nothing_is_disputed_that_was_their_own(self, office: Office) -> None:
+        passed = office.accepted()
+        ended = office.run("shelter", "dispute", passed.id, "--reason", "x")
+        assert (ended.code, "nothing of it was recorded by another" in ended.err) == (2, True)

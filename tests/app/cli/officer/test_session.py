@@ -33,12 +33,12 @@ class TestWhoActs:
 
     def test_may_not_be_another_agency_without_an_agreement(self, office: Office) -> None:
         sent = office.send()
-        ended = office.run("ministry", "acknowledge", sent.id, "--for", "shelter")
+        ended = office.run("iom", "acknowledge", sent.id, "--for", "shelter")
         assert (ended.code, "may not act for that one" in ended.err) == (4, True)
 
     def test_is_told_in_their_language(self, office: Office) -> None:
         sent = office.send()
-        ended = office.run("ministry", "acknowledge", sent.id, "--for", "shelter", "--lang", "id")
+        ended = office.run("iom", "acknowledge", sent.id, "--for", "shelter", "--lang", "id")
         assert "Instansi Anda tidak boleh bertindak" in ended.err
 
     def test_cannot_be_a_client_that_the_exchange_does_not_know(self, office: Office, tmp_path: Path) -> None:
