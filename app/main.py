@@ -20,6 +20,7 @@ from app.dependencies import MISSING_HEADERS
 from app.exchange.agencies import endpoints as agencies
 from app.exchange.cases import endpoints as cases
 from app.exchange.consents import endpoints as consents
+from app.exchange.inbox import endpoints as inbox
 from app.exchange.passing.refusals import log_refusal
 from app.exchange.referrals import endpoints as referrals
 from app.exchange.transfers import endpoints as transfers
@@ -94,6 +95,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         consents.router,
         referrals.router,
         transfers.router,
+        inbox.router,
         events.router,
         pages.router,
     ):

@@ -40,12 +40,12 @@ async def many(world: World, kind: str, count: int) -> int:
     }[kind]
     await world.owner.execute(
         f"""INSERT INTO {kind} (id, case_id, reference, sender_id, receiver_id, recorded_by_id, state, purpose, urgency, respond_by,
-                                sections, version_id, sent_at, updated_at, {names})
+                                sections, version_id, sent_at, last_occurred_at, deadline_at, updated_at, {names})
             SELECT (lpad(to_hex(n), 12, '0') || substr(md5(n::text), 1, 20))::uuid, md5('case' || n)::uuid, 'X-' || n,
                    ($1::uuid[])[1 + n % size], ($1::uuid[])[1 + (n + 1 + n / size % (size - 1)) % size], $6,
                    ($4::text[])[1 + (hashint4(n) & 65535) % cardinality($4::text[])], 'shelter',
                    ($5::text[])[1 + (hashint4(-n) & 65535) % 3], $2::timestamptz,
-                   '{{needs}}', md5('v' || n)::uuid, $2 + make_interval(secs => n),
+                   '{{needs}}', md5('v' || n)::uuid, $2 + make_interval(secs => n), $2, $2 + make_interval(secs => n % 1000),
                    $2 + make_interval(secs => (n * 7919) % $3::int), {values}
             FROM generate_series(1, $3::int) AS n, cardinality($1::uuid[]) AS size""",
         holders,
@@ -284,7 +284,7 @@ class TestAtTwentyThousandRows:
         return scans, looked_at, len(rows)
 
     def acting(self, world: World) -> tuple[Any, ...]:
-        return (world.ids["iom"], "iom-system", "a", "r", START, None, None)
+        return (world.ids["iom"], "iom-system", "a", "r", START, None, None, None)
 
     async def test_a_page_is_read_from_its_index(self, world: World, many: int, kind: str) -> None:
         since, halfway = START + timedelta(seconds=5_000), UUID(f"{10_000:012x}" + "8" * 20)

@@ -176,7 +176,12 @@ class TestOpenReferrals:
     async def test_have_the_new_lead_as_sender(self, world: World, handed: Passed) -> None:
         read = (await world.lpsk.get(self.referred.path)).json()
         assert (read["sender"]["code"], read["state"]) == ("ministry", "sent")
-        assert (await world.ministry.get(self.referred.path)).json()["moves"] == ["recall", "amend"]
+        assert (await world.ministry.get(self.referred.path)).json()["moves"] == [
+            "recall",
+            "enter_in_error",
+            "amend",
+            "note",
+        ]
         listed = (await world.ministry.get("/v1/referrals?role=sender")).json()["items"]
         assert [each["id"] for each in listed] == [self.referred.id]
 

@@ -75,7 +75,7 @@ class TestTheComparison:
         ("change", "found"),
         [
             ("ALTER TABLE referral ADD COLUMN extra text", "remove_column"),
-            ("ALTER TABLE referral DROP COLUMN offer_group", "add_column"),
+            ("ALTER TABLE referral DROP COLUMN replaces_id", "add_column"),
             ("DROP INDEX transfer_one_open", "add_index"),
             ("CREATE INDEX another ON move (actor)", "remove_index"),
             ("CREATE TABLE another (id integer)", "remove_table"),
