@@ -9,8 +9,7 @@ from pydantic import BaseModel
 from rich.text import Text
 
 from app.cli.common import show_table
-from app.cli.failures import Failure
-from app.cli.officer.finding import Found, find
+from app.cli.officer.finding import PASSED, Found, find
 from app.cli.officer.refusals import possible
 from app.cli.officer.session import Session, officer_command
 from app.cli.officer.sheet import Sheet, title_of
@@ -23,9 +22,11 @@ from app.cli.officer.words import (
     labelled,
     moment,
     plain,
+    short_moment,
     shown_moment,
 )
 from schemas.exchange.case import Consent
+from schemas.exchange.inbox import Waiting
 from schemas.exchange.referral import Acceptance, Ending, Handover, Manifest, PriorAgreement, ServiceRecorded
 from schemas.record.preview import Preview
 from schemas.record.record import SECTION_MODELS
@@ -46,54 +47,53 @@ _PARTS: Final[dict[str, type[BaseModel]]] = {
 def inbox(
     session: Session,
     kind: Annotated[
-        list[str] | None,
-        typer.Option(help=f"Only this kind; repeat it for several: {', '.join(TASKS)}.", show_default=False),
+        list[Waiting] | None, typer.Option(help="Only this kind; repeat it for several.", show_default=False)
     ] = None,
+    overdue: Annotated[bool, typer.Option("--overdue", help="Only what is past its deadline.")] = False,
     limit: Annotated[int, typer.Option(help="How many at most.", min=1, max=200)] = 50,
 ) -> None:
-    """List what waits for your agency, in the order to do it, with the commands that do it."""
-    unknown = sorted(set(kind or ()) - set(TASKS))
-    if unknown:
-        raise Failure("there is no such kind of task", f"Kinds are: {', '.join(TASKS)}.")
-    page = session.get("/v1/inbox", kind=kind, limit=limit)
-    session.show(page, lambda: _show_inbox(session, page, kind))
+    """List what waits for your agency, soonest deadline first, with the commands that do it."""
+    asked = {"kind": [each.value for each in kind or ()], "overdue": "true" if overdue else None, "limit": limit}
+    page = session.get("/v1/inbox", **asked)
+    session.show(page, lambda: _show_inbox(session, page))
 
 
-def _show_inbox(session: Session, page: Document, kind: list[str] | None) -> None:
-    counts = session.get("/v1/inbox/counts")["counts"]
-    named = [f"{count} {TASKS.get(name, plain(name))}" for name, count in counts.items() if count]
-    typer.echo("; ".join(named) + "." if named else "Nothing waits for your agency.")
+def _show_inbox(session: Session, page: Document) -> None:
+    typer.echo(f"Waiting: {_counted(session.get('/v1/inbox/counts')['counts']) or 'nothing'}.")
     if not page["items"]:
-        if named and kind:
-            typer.echo("None of them is of this kind.")
         return
     typer.echo()
     show_table(
-        ("what", "reference", "state", "urgency", "with", "since", "deadline", "next"),
+        ("what", "reference", "urgency", "with", "deadline", "next"),
         [_inbox_row(session, item) for item in page["items"]],
         empty="",
     )
     if page["next"]:
-        typer.echo("\nThere is more: --limit 200, or --kind.")
+        typer.echo("\nThere is more: --limit, --kind, --overdue.")
+
+
+def _counted(counts: Document) -> str:
+    return "; ".join(
+        f"{count['waiting']} {TASKS.get(kind, plain(kind))}"
+        + (f" ({count['overdue']} overdue)" if count["overdue"] else "")
+        for kind, count in counts.items()
+        if count["waiting"]
+    )
 
 
 def _inbox_row(session: Session, item: Document) -> tuple[Any, ...]:
-    due, late = moment(item["deadline"]), item["clock"] in ("overdue", "escalated")
-    now = session.clock.now()
-    deadline = "–" if due is None else f"{shown_moment(item['deadline'])}, {distance(due, now)}"
+    due, now = moment(item["deadline"]), session.clock.now()
+    late = item["clock"] in ("overdue", "escalated") or (due is not None and due <= now)
+    deadline = f"{short_moment(item['deadline'], now)}, {distance(due, now)}" if due is not None else "–"
     if item["clock"] == "escalated":
         deadline += ", escalated"
-    style = "bold red" if late or (due is not None and due <= now) else ""
     return (
         TASKS.get(item["kind"], plain(item["kind"])),
-        Text(item["reference"], "bold"),
-        plain(item["state"]),
+        Text(item["reference"] or item["id"], "bold"),
         labelled("urgency", item["urgency"], session.lang) if item["urgency"] else "–",
         item["other"]["name"] if item["other"] else "–",
-        shown_moment(item["since"]),
-        Text(deadline, style),
-        ", ".join(commands_of(item["moves"]))
-        or {"escalation": "take", "request": "requests"}.get(item["kind"], "show"),
+        Text(deadline, "bold red" if late else ""),
+        ", ".join(commands_of(item["moves"])) if item["subject"] in PASSED else "",
     )
 
 
@@ -161,7 +161,12 @@ def _show_passed(session: Session, found: Found, document: Document) -> None:
     )
     _show_envelope(sheet, session, document)
     if document["preview"] is not None:
-        sheet.heading("Preview", "all there is to see until it is accepted")
+        whose = (
+            "what the receiver sees until it accepts"
+            if document["record"]
+            else "all there is to see until it is accepted"
+        )
+        sheet.heading("Preview", whose)
         sheet.document(Preview, document["preview"])
     for name, model in SECTION_MODELS.items():
         section = (document["record"] or {}).get(name)

@@ -125,6 +125,17 @@ def shown_moment(value: Any) -> str:
     return str(value) if found is None else found.astimezone().strftime("%Y-%m-%d %H:%M %Z").strip()
 
 
+def short_moment(value: Any, now: datetime) -> str:
+    """Return a time as short as it can be told: the hour alone today, the year only where it is another."""
+    found, today = moment(value), now.astimezone()
+    if found is None:
+        return str(value)
+    here = found.astimezone()
+    if here.date() == today.date():
+        return here.strftime("%H:%M")
+    return here.strftime("%d %b %H:%M" if here.year == today.year else "%d %b %Y %H:%M")
+
+
 def moment(value: Any) -> datetime | None:
     """Return a time of an answer, or None if it is none."""
     try:

@@ -20,8 +20,13 @@ AGENCIES = {
     "iom": "international_organisation",
     "ministry": "ministry_social",
     "shelter": "trauma_centre",
+    "rptc": "trauma_centre",
+    "sentra": "sentra",
     "stranger": "civil_society",
 }
+
+IMMEDIATE = 1
+"""Seconds in which an immediate referral is to be answered here."""
 
 
 @dataclass
@@ -86,7 +91,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
         assert added.code == 0, added.err
     added = machine.run("service-points", "add", "shelter", "--name", "House", "--confidential", "--service", "shelter")
     assert added.code == 0, added.err
-    with machine.serving():
+    with machine.serving(RUJUKAN_RESPOND_WITHIN_IMMEDIATE=f"PT{IMMEDIATE}S"):
         asyncio.run(_may_record_for(machine, "ministry", "shelter"))
         yield Office(machine)
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 
-from tests.app.cli.officer.conftest import Office
+from app.cli.officer.words import TASKS
+from schemas.exchange.inbox import Waiting
+from tests.app.cli.officer.conftest import IMMEDIATE, Office
 from tests.makers import records
 
 FULL = {
@@ -12,6 +15,76 @@ FULL = {
     "purpose": "social_rehabilitation",
     "bases": [records.legal_basis(*records.FULL_SECTIONS)],
 }
+
+
+class TestInbox:
+    """Each test has an agency of its own to look at: what others send to the shelter would be in its list."""
+
+    def test_lists_what_waits_with_what_can_be_done(self, office: Office) -> None:
+        sent = office.send("rptc", urgency="urgent")
+        shown = office.done("rptc", "inbox").out
+        assert "1 to answer" in shown.splitlines()[0]
+        (row,) = [line for line in shown.splitlines() if sent.reference in line]
+        for part in ("to answer", "Urgent", "The police", "in 23 h", "acknowledge, ask, accept, decline, note"):
+            assert part in row, part
+        office.done("rptc", "accept", sent.reference, "--ready-from", "2099-01-01 08:00")
+        assert "accepted, to start" in office.done("rptc", "inbox", "--kind", "start").out
+        assert sent.reference not in office.done("rptc", "inbox", "--kind", "answer").out
+
+    def test_marks_what_is_overdue(self, office: Office) -> None:
+        sent = office.send("sentra", urgency="immediate")
+        time.sleep(IMMEDIATE)
+        shown = office.done("sentra", "inbox", "--overdue").out
+        assert " overdue)" in shown.splitlines()[0]
+        (row,) = [line for line in shown.splitlines() if sent.reference in line]
+        assert "OVERDUE by 0 min" in row
+
+    def test_is_empty_for_a_stranger(self, office: Office) -> None:
+        office.send("shelter")
+        assert office.done("stranger", "inbox").out == "Waiting: nothing.\n"
+        assert office.done("stranger", "inbox", "--json").json["items"] == []
+
+    def test_says_when_there_is_more(self, office: Office) -> None:
+        for _ in range(2):
+            office.send("sentra")
+        assert "There is more" in office.done("sentra", "inbox", "--limit", "1").out
+
+    def test_of_an_unknown_kind_lists_the_kinds(self, office: Office) -> None:
+        ended = office.run("shelter", "inbox", "--kind", "everything")
+        assert (ended.code, "give_information" in ended.err) == (2, True)
+
+    def test_has_words_for_every_kind(self) -> None:
+        assert set(TASKS) == set(Waiting)
+
+
+class TestReferences:
+    def test_are_read_as_they_were_heard(self, office: Office) -> None:
+        sent = office.send()
+        careless = sent.reference.lower().replace("-", " ").replace("0", "o").replace("1", "l")
+        assert sent.reference in office.done("shelter", "show", careless).out
+
+    def test_name_cases_too(self, office: Office) -> None:
+        sent = office.send()
+        reference = office.done("police", "show", sent.case_id, "--json").json["case"]["reference"]
+        assert f"{reference}  case, open" in office.done("police", "show", reference).out
+
+    def test_misheard_are_refused_before_anything_is_asked(self, office: Office) -> None:
+        sent = office.send()
+        wrong = sent.reference[:-1] + ("3" if sent.reference[-1] != "3" else "4")
+        ended = office.run("shelter", "show", wrong)
+        assert (ended.code, "misheard or mistyped" in ended.err) == (2, True)
+
+    def test_of_others_name_nothing(self, office: Office) -> None:
+        sent = office.send()
+        ended = office.run("stranger", "show", sent.reference)
+        assert (ended.code, "nothing there that your agency may see" in ended.err) == (4, True)
+
+    def test_of_another_kind_are_told_apart(self, office: Office) -> None:
+        offered = office.send("ministry", kind="transfer")
+        ended = office.run("ministry", "start", offered.reference)
+        assert ended.code == 2
+        assert f"{offered.reference} is a transfer" in ended.err
+        assert "This is for a referral." in ended.err
 
 
 class TestShow:
