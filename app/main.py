@@ -20,9 +20,11 @@ from app.dependencies import MISSING_HEADERS
 from app.exchange.agencies import endpoints as agencies
 from app.exchange.cases import endpoints as cases
 from app.exchange.consents import endpoints as consents
+from app.exchange.corrections import endpoints as corrections
 from app.exchange.inbox import endpoints as inbox
 from app.exchange.passing.refusals import log_refusal
 from app.exchange.referrals import endpoints as referrals
+from app.exchange.requests import endpoints as requests
 from app.exchange.transfers import endpoints as transfers
 from app.foundation import http, migrate
 from app.foundation.clock import Clock
@@ -93,6 +95,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         agencies.router,
         cases.router,
         consents.router,
+        corrections.router,
+        requests.router,
         referrals.router,
         transfers.router,
         inbox.router,

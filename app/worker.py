@@ -15,6 +15,7 @@ import auth.keys
 import auth.queries
 from app.exchange.passing.clock import watch
 from app.exchange.referrals.lifecycle import REFERRAL
+from app.exchange.requests.jobs import watch_requests
 from app.exchange.transfers.lifecycle import TRANSFER
 from app.foundation.clock import Clock
 from app.foundation.database import UNREACHABLE, Addresses, open_pool
@@ -99,6 +100,7 @@ class Worker:
             found = [
                 await watch(conn, lifecycle, self._settings, self._clock.now()) for lifecycle in (REFERRAL, TRANSFER)
             ]
+            found.append(await watch_requests(conn, self._settings, self._clock.now()))
         return max(found)
 
     async def make_partitions(self) -> int:

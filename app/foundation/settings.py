@@ -109,6 +109,10 @@ class Settings(BaseSettings):
         timedelta(hours=72),
         description="Deadline to answer a request about data: erasure, correction, incident (3 × 24 hours).",
     )
+    readable_after_withdrawal: timedelta = Field(
+        timedelta(hours=24),
+        description="How long `safety` and medicines stay readable, after their consent was withdrawn, to whoever has the person with them.",
+    )
     next_contact_after_immediate: timedelta = Field(
         timedelta(minutes=15), description="When an escalation nobody takes goes to the next contact: immediate."
     )

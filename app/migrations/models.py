@@ -9,8 +9,10 @@ from sqlmodel import SQLModel
 
 import app.exchange.cases.tables
 import app.exchange.consents.tables
+import app.exchange.corrections.tables
 import app.exchange.records.tables
 import app.exchange.referrals.tables
+import app.exchange.requests.tables
 import app.exchange.transfers.tables
 import app.log.tables
 import app.outbox.tables  # noqa: F401

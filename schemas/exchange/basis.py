@@ -67,4 +67,5 @@ class Disclosure(Wire):
     until: Moment | None
     onward: bool
     access: Literal["preview", "full", "locked", "ended", "closed"]
-    """`preview`: not yet accepted; `ended`: the basis has run out; `locked`: suspended; `closed`: the referral ended without acceptance."""
+    """`preview`: not yet accepted; `ended`: the basis has run out; `locked`: its consent was withdrawn, or the record retracted; `closed`: the
+    referral ended without acceptance."""

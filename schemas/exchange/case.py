@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 from schemas.base import Moment, Wire
 from schemas.codes.agencies import AgencyKind
 from schemas.codes.disclosure import ConsentGiver, ConsentMethod, InterpreterRole, Section
-from schemas.codes.referral import Purpose
+from schemas.codes.referral import MoveChannel, Purpose
 from schemas.codes.services import EntryChannel
 from schemas.exchange.common import AgencyRef, MoveRequest
 from schemas.text import AgencyCode, LanguageTag, Line, Sha256, Text
@@ -62,6 +62,31 @@ class NewConsent(Wire):
         return self
 
 
+class WithdrawConsent(MoveRequest):
+    """The person (or who may decide for them) takes a consent back. Whoever hears of it records it."""
+
+    sections: Annotated[tuple[Section, ...], Field(min_length=1, max_length=15)] | None = None
+    """Only these; left out: all of it."""
+    requested_by: ConsentGiver
+    requested_at: Moment
+    """When they said so: from then on the answers are due."""
+    reason: Text | None = None
+    """Only if they gave one; nobody has to."""
+
+
+class Withdrawal(Wire):
+    """A withdrawal of a consent, whole or in part."""
+
+    id: UUID
+    sections: list[Section]
+    requested_by: ConsentGiver
+    requested_at: Moment
+    recorded_at: Moment
+    recorded_by: AgencyRef
+    channel: MoveChannel
+    reason: str | None
+
+
 class Consent(Wire):
     """A consent of a case."""
 
@@ -73,10 +98,12 @@ class Consent(Wire):
     until: Moment | None
     withdrawn_at: Moment | None
     sections: list[Section]
+    """Those it still covers; of a consent withdrawn as a whole, those it covered last."""
     agencies: list[str]
     agency_kinds: list[AgencyKind]
     purposes: list[Purpose]
     recorded_by: AgencyRef
+    withdrawals: list[Withdrawal]
 
 
 class ConsentPage(Wire):

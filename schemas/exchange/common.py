@@ -33,7 +33,7 @@ class Moved(Wire):
     """The answer to every POST: what changed. It holds no content, so that a repeated request gets the same answer."""
 
     id: UUID
-    """The case, consent, referral or transfer that was made or moved."""
+    """What was made or moved: a case, consent, referral, transfer, request, correction or record version."""
     case_id: UUID
     reference: str
     """To be read out on the telephone; its last character is a check."""

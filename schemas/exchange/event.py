@@ -52,6 +52,14 @@ EVENT_TYPES: Final[dict[str, str]] = {
     "case.lead_changing": "Another agency has agreed to lead this case; the handover is not confirmed yet.",
     "case.lead_unchanged": "The handover you were told of will not take place. The lead stays.",
     "case.lead_changed": "Another agency leads this case now. Your referral stands; its sender is the new lead.",
+    "case.corrected": "Something you hold was wrong. Read the correction.",
+    "case.guardian_barred": "Somebody came with the word of the barred guardian; it was refused.",
+    "consent.withdrawn": "A consent was withdrawn. What rested on it is locked; the person stays where they are.",
+    "record.retracted": "A record was another person's. It is locked; use nothing of what you read in it.",
+    "request.opened": "Your agency is asked about data: to erase, to correct, to explain. Read it and answer in time.",
+    "request.reminder": "An answer about data is due soon.",
+    "request.overdue": "An answer about data is overdue.",
+    "request.answered": "A request about data was answered.",
 }
 """Every type of event, and what the receiver should do. Clients must expect new ones."""
 

@@ -13,6 +13,7 @@ from schemas.codes.services import Need, Service, ServiceEventStatus
 from schemas.exchange.basis import Basis, Disclosure
 from schemas.exchange.case import NewCase, NewConsent
 from schemas.exchange.common import AgencyRef, MoveRecord, MoveRequest
+from schemas.exchange.correction import CorrectionEnvelope
 from schemas.record.preview import Preview
 from schemas.record.record import Record
 from schemas.text import AgencyCode, Line, Number, Text
@@ -408,7 +409,10 @@ class _Contents(Wire):
     """The sections open to the reader; None while there are none."""
     disclosures: list[Disclosure]
     withheld: list[Section]
-    """Sections that were sent and are not open to the reader now."""
+    """Sections that were sent and are not open to the reader now. For a day after a withdrawal `safety` and the medicines of `health` are still in
+    the record of whoever has the person with them, although their sections stand here."""
+    corrections: list[CorrectionEnvelope]
+    """What was corrected since this version, as far as it concerns what is open to the reader: `GET /v1/corrections/{id}`."""
     acceptance: Acceptance | None
     ending: Ending | None
     prior_agreement: PriorAgreement | None

@@ -320,6 +320,62 @@ async def a_house_of_nobody(world: World) -> httpx.Response:
     return await world.move(await world.send(), "accept", world.acceptance(service_point=str(uuid.uuid4())))
 
 
+async def _barred(world: World) -> Passed:
+    """A referral whose case has a guardian under suspicion."""
+    sent = await world.accepted()
+    await world.owner.execute("UPDATE case_file SET guardian_barred_at = now() WHERE id = $1", uuid.UUID(sent.case_id))
+    return sent
+
+
+@provokes("guardian-barred")
+async def the_consent_of_a_suspect(world: World) -> httpx.Response:
+    consent = records.consent(world.exchange.clock.now(), giver="guardian")
+    return await world.police.post(f"/v1/cases/{(await _barred(world)).case_id}/consents", consent)
+
+
+@provokes("nothing-to-withdraw")
+async def withdrawing_twice(world: World) -> httpx.Response:
+    sent = await world.consented()
+    await world.withdraw(sent)
+    return await world.withdraw(sent)
+
+
+async def _asked(world: World) -> tuple[Passed, str]:
+    """A referral whose consent was withdrawn, and the address of the erasure request to its receiver."""
+    sent = await world.consented()
+    assert (await world.withdraw(sent)).status_code == 200
+    return sent, f"/v1/requests/{(await world.requests(sent.receiver))[0]['id']}"
+
+
+@provokes("request-answered")
+async def answering_twice(world: World) -> httpx.Response:
+    sent, path = await _asked(world)
+    await sent.receiver.post(f"{path}/answer", {"answer": "erased"})
+    return await sent.receiver.post(f"{path}/answer", {"answer": "restricted"})
+
+
+@provokes("nothing-to-rebase")
+async def a_new_basis_for_what_was_not_locked(world: World) -> httpx.Response:
+    sent, path = await _asked(world)
+    return await sent.receiver.post(f"{path}/answer", {"answer": "re_based", "bases": [records.legal_basis("health")]})
+
+
+@provokes("lead-corrects-itself")
+async def proposing_to_oneself(world: World) -> httpx.Response:
+    case = (await world.send()).case_id
+    return await world.police.post(
+        f"/v1/cases/{case}/correction-proposals", {"pointers": ["/identity/names/0"], "text": "It is spelt otherwise."}
+    )
+
+
+@provokes("version-retracted")
+async def retracting_twice(world: World) -> httpx.Response:
+    sent = await world.send()
+    path = f"/v1/cases/{sent.case_id}/record-versions/{(await world.row(sent))['version_id']}/retract"
+    await world.police.post(path, {"reason": "Another person's."})
+    return await world.police.post(path, {"reason": "Another person's."})
+
+
 @provokes("internal-error")
 async def a_record_that_was_altered_at_rest(world: World) -> httpx.Response:
     sent = await world.accepted()

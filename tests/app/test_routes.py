@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -44,7 +45,7 @@ PUBLIC = {
 
 NO_SCOPE = {"read_me"}
 """What a token of any scope may ask."""
-OF_CASES = ("/v1/cases", "/v1/referrals", "/v1/transfers")
+OF_CASES = ("/v1/cases", "/v1/corrections", "/v1/referrals", "/v1/requests", "/v1/transfers")
 
 APP = create_app(Settings())
 CONTEXTS = list(iter_route_contexts(APP.routes))
@@ -178,10 +179,7 @@ class TestNothingBlocks:
 def asked(route: RouteContext) -> tuple[str, str, dict[str, str]]:
     """A request to the route whose every header is in order."""
     (method,) = route.methods or ()
-    path = str(route.path)
-    for name in ("case_id", "referral_id", "transfer_id"):
-        path = path.replace(f"{{{name}}}", str(uuid.uuid4()))
-    path = path.replace("{code}", "police")
+    path = re.sub(r"\{[a-z]+_id\}", lambda _: str(uuid.uuid4()), str(route.path)).replace("{code}", "police")
     return method, path, {"Rujukan-Actor": "officer-7", "Idempotency-Key": str(uuid.uuid4()), "If-Match": '"1"'}
 
 

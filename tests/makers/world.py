@@ -170,6 +170,40 @@ class World:
         """A transfer whose receiver leads the case now."""
         return await self.moved(await self.accepted(kind="transfer", **more), "confirm_handover")
 
+    async def consented(self, *sections: str, accepted: bool = True, **more: Any) -> Passed:
+        """A referral that rests on a consent recorded with it, accepted unless said otherwise."""
+        names = sections or ("identity", "safety", "needs")
+        body = {
+            "consent": records.consent(self.exchange.clock.now(), sections=names),
+            "bases": [{"kind": "consent", "sections": list(names)}],
+            **more,
+        }
+        return await (self.accepted(**body) if accepted else self.send(**body))
+
+    async def consent_of(self, passed: Passed) -> str:
+        """The id of the consent that was recorded with it."""
+        found = await self.owner.fetchval(
+            "SELECT consent_id FROM disclosure WHERE subject_id = $1 AND consent_id IS NOT NULL ORDER BY id LIMIT 1",
+            UUID(passed.id),
+        )
+        return str(found)
+
+    async def withdraw(self, passed: Passed, *sections: str, by: Agency | None = None, **more: Any) -> httpx.Response:
+        """Withdraw the consent a referral rests on, as its sender unless another is named."""
+        body = {"requested_by": "person", "requested_at": self.exchange.clock.now().isoformat(), **more}
+        if sections:
+            body["sections"] = list(sections)
+        path = f"/v1/cases/{passed.case_id}/consents/{await self.consent_of(passed)}/withdraw"
+        return await (by or passed.sender).post(path, body)
+
+    async def requests(self, asked: Agency, **filters: str) -> list[dict[str, Any]]:
+        """What an agency is asked about data, newest first."""
+        query = "&".join(f"{name}={value}" for name, value in {"role": "to", **filters}.items())
+        reply = await asked.get(f"/v1/requests?{query}")
+        assert reply.status_code == 200, reply.text
+        found: list[dict[str, Any]] = reply.json()["items"]
+        return found
+
     async def busy(self) -> dict[str, Passed]:
         """Much of what can happen, among all agencies but the stranger; by what became of each."""
         rich = {"record": records.full_record(), "purpose": "social_rehabilitation"}

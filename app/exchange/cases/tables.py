@@ -26,6 +26,7 @@ class CaseFile(SQLModel, table=True):
     opened_at: datetime = Field(sa_type=Timestamp)
     updated_at: datetime = Field(sa_type=Timestamp)
     closed_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    guardian_barred_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
 
 class CaseLead(SQLModel, table=True):

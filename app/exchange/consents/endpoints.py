@@ -20,9 +20,14 @@ from schemas.exchange.common import Moved
 
 router = APIRouter(prefix="/v1/cases/{case_id}/consents", tags=["consents"], route_class=StrictRoute)
 CaseId = Annotated[UUID, Path(description="The case's id.")]
+ConsentId = Annotated[UUID, Path(description="The consent's id.")]
 
 
-@router.post("", status_code=201, responses=answers(*http.ALWAYS, *http.POSTED, NotFound, problems.CaseClosed))
+@router.post(
+    "",
+    status_code=201,
+    responses=answers(*http.ALWAYS, *http.POSTED, NotFound, problems.CaseClosed, problems.GuardianBarred),
+)
 async def give_consent(
     case_id: CaseId,
     response: Response,
@@ -41,3 +46,32 @@ async def list_consents(
 ) -> Response:
     """List the consents of a case: all of them for its lead, one's own for others."""
     return http.json_response(await service.list_consents(db, case_id))
+
+
+@router.get("/{consent_id}", response_model=wire.Consent, responses=answers(*http.ALWAYS, NotFound))
+async def read_consent(
+    case_id: CaseId, consent_id: ConsentId, caller: Annotated[Caller, requires(Scope.cases_read)], db: CaseConnection
+) -> Response:
+    """Read a consent with its withdrawals, as its author or the case's lead."""
+    return http.json_response(await service.read_consent(db, case_id, consent_id))
+
+
+@router.post(
+    "/{consent_id}/withdraw",
+    responses=answers(*http.ALWAYS, *http.POSTED, NotFound, problems.NothingToWithdraw, problems.GuardianBarred),
+)
+async def withdraw_consent(
+    case_id: CaseId,
+    consent_id: ConsentId,
+    body: wire.WithdrawConsent,
+    caller: Annotated[Caller, requires(Scope.consents_write)],
+    db: CaseConnection,
+    key: IdempotencyKey,
+) -> Moved:
+    """Record that a consent is taken back, whole or for some sections.
+
+    Whoever leads or led the case, recorded the consent, or is party of something that rests on it may record it; also when the case is closed or
+    the consent has run out. What rests on it locks for every holder at once; whoever had it open is asked to erase it and answers in three days.
+    No referral or transfer changes its state: nobody loses a bed over it.
+    """
+    return await service.withdraw_consent(db, case_id, consent_id, body, key)

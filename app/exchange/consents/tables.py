@@ -1,4 +1,4 @@
-"""The consent table."""
+"""Tables of consents and of their withdrawal."""
 
 from datetime import datetime
 from uuid import UUID
@@ -30,3 +30,24 @@ class ConsentRow(SQLModel, table=True):
     detail: bytes | None = Field(default=None, sa_type=Bytes)
     withdrawn_at: datetime | None = Field(default=None, sa_type=Timestamp)
     recorded_at: datetime = Field(sa_type=Timestamp)
+
+
+class ConsentWithdrawal(SQLModel, table=True):
+    """A consent taken back, whole or in part: who said so, when, and which agency recorded it. The reason, if any, is sealed."""
+
+    __tablename__ = "consent_withdrawal"
+    __table_args__ = (Index("consent_withdrawal_consent", "consent_id"),)
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="case_file.id", primary_key=True)
+    consent_id: UUID
+    agency_id: UUID = Field(foreign_key="agency.id")
+    recorded_by_id: UUID = Field(foreign_key="agency.id")
+    actor: str | None = Field(default=None, sa_type=Text)
+    requested_by: str = Field(sa_type=Text)
+    requested_at: datetime = Field(sa_type=Timestamp)
+    sections: list[str] = Field(sa_type=TextArray)
+    channel: str = Field(sa_type=Text)
+    occurred_at: datetime = Field(sa_type=Timestamp)
+    recorded_at: datetime = Field(sa_type=Timestamp)
+    detail: bytes | None = Field(default=None, sa_type=Bytes)

@@ -287,3 +287,82 @@ class ServicePointUnknown(Problem):
         super().__init__(
             errors=[{"pointer": "/service_point" if code == "unknown" else "/meeting_point", "code": code}]
         )
+
+
+class GuardianBarred(Problem):
+    """The guardian of this person is marked as a suspect: what a parent or guardian says, to give a consent or to take one back, does not count.
+
+    The lead of the case is told. Ask the person, or whoever a court or an authority has set in the guardian's place; or seek another basis.
+    """
+
+    type, status, title, title_id = (
+        "guardian-barred",
+        403,
+        "The guardian is barred",
+        "Wali tidak diperkenankan",
+    )
+    log_as = "guardian_barred"
+
+    def __init__(self, case_id: UUID | str) -> None:
+        self.case_id = case_id
+        super().__init__()
+
+
+class NothingToWithdraw(Problem):
+    """The consent, or each of the sections named, was withdrawn before, or it never covered them. What rested on them is locked already."""
+
+    type, status, title, title_id = (
+        "nothing-to-withdraw",
+        409,
+        "There is nothing left to withdraw",
+        "Tidak ada lagi yang dapat ditarik",
+    )
+
+
+class RequestAnswered(Problem):
+    """The request has its answer already; an answer is given once."""
+
+    type, status, title, title_id = (
+        "request-answered",
+        409,
+        "The request is answered already",
+        "Permintaan sudah dijawab",
+    )
+    log_as = "request_answered"
+
+
+class NothingToRebase(Problem):
+    """A new basis may open again what this request locked after a consent was withdrawn, and nothing else.
+
+    Sections that were replaced, retracted or whose referral has closed since stay locked.
+    """
+
+    type, status, title, title_id = (
+        "nothing-to-rebase",
+        409,
+        "These sections cannot be opened again",
+        "Bagian ini tidak dapat dibuka kembali",
+    )
+    log_as = "nothing_to_rebase"
+
+
+class LeadCorrectsItself(Problem):
+    """Your agency leads the case: correct the record itself, nobody has to be asked."""
+
+    type, status, title, title_id = (
+        "lead-corrects-itself",
+        409,
+        "The lead corrects, it does not propose",
+        "Penanggung jawab memperbaiki sendiri",
+    )
+
+
+class VersionRetracted(Problem):
+    """This record version was retracted before; it is locked for everyone."""
+
+    type, status, title, title_id = (
+        "version-retracted",
+        409,
+        "The version is retracted already",
+        "Versi sudah ditarik kembali",
+    )

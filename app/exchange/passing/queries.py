@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -109,8 +110,10 @@ async def earlier_answer(db: Acting, key: Key) -> MovedRow | None:
 
 
 async def consents_named(tx: Connection, case_id: UUID, ids: Sequence[UUID]) -> dict[UUID, asyncpg.Record]:
-    """Return those of the consents that are of this case and that the agency may see."""
-    rows = await tx.fetch("SELECT * FROM consent WHERE case_id = $1 AND id = ANY ($2)", case_id, ids)
+    """Return those of the consents that are of this case, that count, and that the agency may see."""
+    rows = await tx.fetch(
+        "SELECT * FROM consent WHERE case_id = $1 AND id = ANY ($2) AND NOT is_barred(case_id, giver)", case_id, ids
+    )
     return {row["id"]: row for row in rows}
 
 
@@ -159,6 +162,30 @@ async def disclosures_of(tx: Connection, subject_id: UUID, version_id: UUID) -> 
         "SELECT * FROM disclosure WHERE subject_id = $1 AND (version_id = $2 OR move_id IS NOT NULL) ORDER BY recorded_at, id",
         subject_id,
         version_id,
+    )
+    return rows
+
+
+async def corrections_since(
+    tx: Connection, subject_id: UUID, receiver_id: UUID, since: datetime
+) -> list[asyncpg.Record]:
+    """Return what of a referral or transfer was corrected after `since`, oldest first, as far as it was disclosed to the receiver."""
+    rows: list[asyncpg.Record] = await tx.fetch(
+        """SELECT subject_id AS id, recorded_at, sections, closed_at, locked_at, until_at, opened_at FROM disclosure
+           WHERE origin_id = $1 AND receiver_id = $2 AND subject = 'correction' AND recorded_at > $3 ORDER BY recorded_at, subject_id""",
+        subject_id,
+        receiver_id,
+        since,
+    )
+    return rows
+
+
+async def content_in_hand(
+    tx: Connection, *, case_id: UUID, subject_id: UUID, version_id: UUID, locked_after: datetime
+) -> list[asyncpg.Record]:
+    """Return the sealed `safety` and `health` of a version that stay readable to whoever has the person with them."""
+    rows: list[asyncpg.Record] = await tx.fetch(
+        "SELECT * FROM content_in_hand($1, $2, $3, $4)", case_id, subject_id, version_id, locked_after
     )
     return rows
 

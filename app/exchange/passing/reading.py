@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,11 +16,13 @@ from app.exchange.passing import queries
 from app.exchange.records.sealing import in_order, open_preview, open_sections, read_version
 from app.foundation import json
 from app.foundation.database import Connection
+from app.foundation.keyring import Sealed
 from app.foundation.paging import decode_cursor, encode_cursor, next_link
 from app.foundation.problems import InvalidRequest, NotFound
 from app.policy import table
 from app.policy.decide import back_state_only
 from schemas.codes.agencies import AgencyKind
+from schemas.codes.referral import Purpose
 from schemas.record.record import SECTIONS
 
 Document = dict[str, Any]
@@ -149,7 +151,16 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
         )
         sections = await open_sections(tx, db.keyring, version, names) if version else {}
         preview = open_preview(db.keyring, version, previewed) if version and (unanswered or is_sender) else None
+        corrections = await queries.corrections_since(
+            tx, subject_id, row["receiver_id"], version["recorded_at"] if version else row["sent_at"]
+        )
         shown = in_order(sections, SECTIONS)
+        in_hand = {}
+        if is_receiver and any(each["lock_reason"] == "consent_withdrawn" for each in disclosures):
+            in_hand = await sections_in_hand(
+                tx, db, case_id=row["case_id"], subject_id=subject_id, version_id=row["version_id"]
+            )
+            in_hand = {name: part for name, part in in_hand.items() if name in allowed_for(db, [row["purpose"]])}
         await tx.fetchval(
             "SELECT log_by($1, $2, 'done', $3, $4, $5, $6)",
             db.parameter(),
@@ -157,7 +168,10 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
             lifecycle.name,
             subject_id,
             row["case_id"],
-            json.text({"sections": shown, "preview": preview is not None, "purpose": row["purpose"]}),
+            json.text(
+                {"sections": shown, "preview": preview is not None, "purpose": row["purpose"]}
+                | ({"after_withdrawal": sorted(in_hand)} if in_hand else {})
+            ),
         )
         if is_receiver and row["first_read_at"] is None:
             await queries.note_reading(tx, lifecycle.name, subject_id, db.at)
@@ -171,11 +185,12 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
         "record_version": row["version_id"],
         "first_read_at": row["first_read_at"],
         "preview": preview,
-        "record": {"schema_version": version["schema_version"], **{name: sections[name] for name in shown}}
-        if version and shown
+        "record": {"schema_version": version["schema_version"], **_in_record(sections | in_hand)}
+        if version and (shown or in_hand)
         else None,
         "disclosures": [_disclosure(db, row, each) for each in disclosures if each["version_id"]],
         "withheld": in_order(set(row["sections"]) - set(shown), SECTIONS),
+        "corrections": _corrected(db, corrections, list(_covered(db, row, disclosures)), is_sender=is_sender),
         "acceptance": _acceptance(db, row, by_event.get("accept"), is_receiver=is_receiver) if is_party else None,
         "ending": _ending(by_event, accepted=row["accepted_at"] is not None, state_only=state_only)
         if row["ended_at"] and is_party
@@ -218,10 +233,65 @@ def _covered(
     db: Acting, row: asyncpg.Record, disclosures: Sequence[asyncpg.Record]
 ) -> Iterator[tuple[asyncpg.Record, str]]:
     """Yield each section that a basis in force covers and the policy lets the receiver's kind have for this purpose, with its basis."""
-    allowed = table.KINDS[AgencyKind(db.agency.kind)] & table.PURPOSES[row["purpose"]]
+    allowed = allowed_for(db, [row["purpose"]])
     for each in disclosures:
-        if not each["closed_at"] and not each["locked_at"] and not _ended(each, db.at):
+        if in_force(each, db.at):
             yield from ((each, name) for name in each["sections"] if name in allowed)
+
+
+def allowed_for(db: Acting, purposes: Iterable[str]) -> frozenset[str]:
+    """Return the sections that the policy lets the caller's kind have for any of these purposes."""
+    return table.KINDS[AgencyKind(db.agency.kind)] & frozenset().union(
+        *(table.PURPOSES[Purpose(each)] for each in purposes)
+    )
+
+
+def in_force(disclosure: asyncpg.Record, at: datetime) -> bool:
+    """Whether a basis still discloses what rests on it."""
+    return not disclosure["closed_at"] and not disclosure["locked_at"] and not _ended(disclosure, at)
+
+
+async def sections_in_hand(
+    tx: Connection, db: Acting, *, case_id: UUID, subject_id: UUID, version_id: UUID
+) -> Document:
+    """Return what stays readable, for a day after a withdrawal, to whoever has the person with them: `safety`, and the medicines of `health`."""
+    rows = await queries.content_in_hand(
+        tx,
+        case_id=case_id,
+        subject_id=subject_id,
+        version_id=version_id,
+        locked_after=db.at - db.settings.readable_after_withdrawal,
+    )
+    if not rows:
+        return {}
+    parts = db.keyring.open_parts(
+        version_id, Sealed(rows[0]["wrapped_key"], {row["section"]: row["part"] for row in rows})
+    )
+    opened: Document = {name: orjson.loads(part) for name, part in parts.items()}
+    medicines = opened.pop("health", {}).get("medicines")
+    return opened | ({"health": {"medicines": medicines}} if medicines else {})
+
+
+def _in_record(sections: Document) -> Document:
+    return {name: sections[name] for name in in_order(sections, SECTIONS)}
+
+
+def _corrected(
+    db: Acting,
+    corrections: Sequence[asyncpg.Record],
+    covered: Sequence[tuple[asyncpg.Record, str]],
+    *,
+    is_sender: bool,
+) -> list[Document]:
+    """Return the corrections that concern what is open to the reader; to the sender, what was passed on of them."""
+    open_now = {name for each, name in covered if each["opened_at"]}
+    found: dict[UUID, Document] = {}
+    for each in corrections:
+        sections = set(each["sections"]) if is_sender else set(each["sections"]) & open_now
+        if sections and (is_sender or in_force(each, db.at)):
+            entry = found.setdefault(each["id"], {"id": each["id"], "sections": [], "recorded_at": each["recorded_at"]})
+            entry["sections"] = in_order({*entry["sections"], *sections}, SECTIONS)
+    return list(found.values())
 
 
 def _ended(disclosure: asyncpg.Record, at: datetime) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from starlette.requests import Request
 
 from app.exchange.lifecycle import Lifecycle, Need, Party
 from app.exchange.passing import problems
-from app.foundation.problems import NotFound, Problem
+from app.foundation.problems import InvalidRequest, NotFound, Problem
 from auth.caller import Caller
 from schemas.record.record import SECTIONS
 
@@ -58,6 +59,14 @@ def problem_of(
         "RJ030": problems.OutOfOrder,
         "RJ033": problems.NothingToDispute,
         "RJ034": problems.OfferGroupUnusable,
+        "RJ029": problems.GuardianBarred,
+        "RJ060": problems.NothingToWithdraw,
+        "RJ061": partial(InvalidRequest, [{"pointer": "/requested_at", "code": "before_it_was_given"}]),
+        "RJ062": problems.RequestAnswered,
+        "RJ063": problems.NothingToRebase,
+        "RJ064": problems.LeadCorrectsItself,
+        "RJ065": problems.VersionRetracted,
+        "RJ066": partial(InvalidRequest, [{"pointer": "/correction", "code": "unknown_correction"}]),
     }
     problem: Problem = made[code](**detail)
     return problem
@@ -72,7 +81,7 @@ async def log_refusal(request: Request, problem: Problem) -> None:
     acting = request.scope.get("rujukan.acting")
     route = request.scope.get("route")
     subject_id = next((UUID(str(value)) for value in request.path_params.values() if _is_uuid(value)), None)
-    async with state.database.app.acquire() as conn:
+    async with state.database.app.acquire() as conn, conn.transaction():
         await conn.fetchval(
             "SELECT log_refusal($1, $2, $3, $4, $5, $6)",
             (
@@ -91,6 +100,8 @@ async def log_refusal(request: Request, problem: Problem) -> None:
             subject_id,
             "{}",
         )
+        if isinstance(problem, problems.GuardianBarred):
+            await conn.execute("SELECT tell_of_barred_guardian($1, $2)", UUID(str(problem.case_id)), state.clock.now())
 
 
 def _is_uuid(value: object) -> bool:

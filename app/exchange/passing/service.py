@@ -314,6 +314,7 @@ async def _apply(
         "final": row.to in lifecycle.final_states,
         **_dues(db, lifecycle, row.to, facts.get("review_at")),
         "pause_at_most": f"{db.settings.info_pause_at_most.total_seconds()} seconds",
+        "answer_within": f"{db.settings.answer_request_within.total_seconds()} seconds",
         "move_id": move_id,
         "occurred_at": happened,
         "said_at": happened if body.occurred_at else None,

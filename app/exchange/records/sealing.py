@@ -57,20 +57,17 @@ class SealedRecord:
 
 def seal(keyring: Keyring, record: Record, *, version_id: UUID, case_id: UUID, at: datetime) -> SealedRecord:
     """Encrypt each section under the version's own key, and the preview apart."""
-    sections = included(record)
-    sealed = keyring.seal(
-        version_id, {name: getattr(record, name).model_dump_json(exclude_none=True).encode() for name in sections}
-    )
+    wrapped_key, parts = seal_sections(keyring, record, version_id=version_id)
     assert record.needs is not None
     return SealedRecord(
         version_id=version_id,
         schema_version=record.schema_version,
-        sections=sections,
+        sections=included(record),
         needs_hash=keyring.keyed_hash(
             "needs", case_id.bytes, *sorted(service.need.encode() for service in record.needs.services)
         ),
-        wrapped_key=sealed.key,
-        parts=[sealed.parts[name] for name in sections],
+        wrapped_key=wrapped_key,
+        parts=parts,
         preview=keyring.seal_one(version_id, json.dumps(preview_in_parts(record, on=at.date()))),
     )
 
@@ -101,6 +98,15 @@ def preview_told(parts: dict[str, Any], sections: Iterable[str]) -> dict[str, An
     kept = {flag for section, flags in parts["flags"].items() if section in told for flag in flags}
     preview["safety_flags"] = [flag for flag in preview["safety_flags"] if flag in kept]
     return preview
+
+
+def seal_sections(keyring: Keyring, record: Record, *, version_id: UUID) -> tuple[bytes, list[bytes]]:
+    """Encrypt each section under the version's own key; return the wrapped key and the parts in order."""
+    sections = included(record)
+    sealed = keyring.seal(
+        version_id, {name: getattr(record, name).model_dump_json(exclude_none=True).encode() for name in sections}
+    )
+    return sealed.key, [sealed.parts[name] for name in sections]
 
 
 async def read_version(tx: Connection, version_id: UUID) -> asyncpg.Record | None:

@@ -24,6 +24,7 @@ class RecordVersion(SQLModel, table=True):
     needs_hash: bytes = Field(sa_type=Bytes)
     preview: bytes | None = Field(default=None, sa_type=Bytes)
     recorded_at: datetime = Field(sa_type=Timestamp)
+    retracted_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
 
 class RecordContent(SQLModel, table=True):
@@ -36,6 +37,7 @@ class RecordContent(SQLModel, table=True):
     author_id: UUID
     wrapped_key: bytes = Field(sa_type=Bytes)
     parts: list[bytes] = Field(sa_type=ByteaArray)
+    retracted_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
 
 class DisclosureRow(SQLModel, table=True):
@@ -46,6 +48,8 @@ class DisclosureRow(SQLModel, table=True):
         Index("disclosure_subject", "subject_id"),
         Index("disclosure_version", "version_id", "receiver_id"),
         Index("disclosure_consent", "consent_id", postgresql_where=text("consent_id IS NOT NULL")),
+        Index("disclosure_request", "request_id", postgresql_where=text("request_id IS NOT NULL")),
+        Index("disclosure_origin", "origin_id", postgresql_where=text("origin_id IS NOT NULL")),
         Index("disclosure_holder", "case_id", "receiver_id", postgresql_where=text("onward")),
     )
 
@@ -70,3 +74,5 @@ class DisclosureRow(SQLModel, table=True):
     closed_at: datetime | None = Field(default=None, sa_type=Timestamp)
     locked_at: datetime | None = Field(default=None, sa_type=Timestamp)
     lock_reason: str | None = Field(default=None, sa_type=Text)
+    request_id: UUID | None = Field(default=None)
+    origin_id: UUID | None = Field(default=None)

@@ -175,12 +175,9 @@ BEGIN
     VALUES (p_id, p_case, a.agency, p_wrapped_key, p_parts);
 END $$;
 
--- The bases, one row each, after checking that every consent among them covers what rests on it.
-CREATE FUNCTION store_disclosures(
-    a acting, p_subject text, p_subject_id uuid, p_case uuid, p_version uuid, p_move uuid, p_receiver uuid, p_receiver_code text,
-    p_receiver_kind text,
-    p_purpose text, p_bases jsonb, p_reasons bytea[], p_opened_at timestamptz
-) RETURNS void LANGUAGE plpgsql AS $$
+-- Refuses bases of which a consent does not cover what rests on it: over, withdrawn, for others, or given by a guardian since barred.
+CREATE FUNCTION check_consents(a acting, p_case uuid, p_receiver_code text, p_receiver_kind text, p_purpose text, p_bases jsonb)
+RETURNS void LANGUAGE plpgsql AS $$
 DECLARE v_uncovered text[];
 BEGIN
     SELECT array_agg(DISTINCT s) INTO v_uncovered
@@ -188,12 +185,21 @@ BEGIN
     WHERE b.basis = 'consent' AND NOT EXISTS (
         SELECT FROM consent c
         WHERE c.id = b.consent_id AND c.case_id = p_case AND c.withdrawn_at IS NULL AND c.given_at <= a.at
-          AND (c.until_at IS NULL OR c.until_at > a.at) AND s = ANY (c.sections)
+          AND (c.until_at IS NULL OR c.until_at > a.at) AND s = ANY (c.sections) AND NOT is_barred(p_case, c.giver)
           AND (p_receiver_code = ANY (c.agencies) OR p_receiver_kind = ANY (c.agency_kinds)) AND p_purpose = ANY (c.purposes));
     IF v_uncovered IS NOT NULL THEN
         RAISE EXCEPTION 'the consent does not cover this' USING ERRCODE = 'RJ021',
             DETAIL = jsonb_build_object('sections', to_jsonb(v_uncovered))::text;
     END IF;
+END $$;
+
+-- The bases, one row each.
+CREATE FUNCTION store_disclosures(
+    a acting, p_subject text, p_subject_id uuid, p_case uuid, p_version uuid, p_move uuid, p_receiver uuid, p_receiver_code text,
+    p_receiver_kind text, p_purpose text, p_bases jsonb, p_reasons bytea[], p_opened_at timestamptz
+) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM check_consents(a, p_case, p_receiver_code, p_receiver_kind, p_purpose, p_bases);
     -- what rests on a consent ends with it, at the latest
     INSERT INTO disclosure (id, case_id, subject, subject_id, version_id, move_id, sender_id, receiver_id, basis, consent_id, legal_basis, article,
                             reason, sections, until_at, onward, recorded_at, opened_at)
@@ -204,14 +210,18 @@ BEGIN
                                           sections text[], until_at timestamptz, onward boolean);
 END $$;
 
-CREATE FUNCTION store_consent(a acting, p_case uuid, p jsonb, p_detail bytea) RETURNS void LANGUAGE sql AS $$
+CREATE FUNCTION store_consent(a acting, p_case uuid, p jsonb, p_detail bytea) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF is_barred(p_case, p->>'giver') THEN
+        RAISE EXCEPTION 'the guardian is barred' USING ERRCODE = 'RJ029', DETAIL = jsonb_build_object('case_id', p_case)::text;
+    END IF;
     INSERT INTO consent (id, case_id, author_id, giver, method, language, given_at, until_at, sections, agencies, agency_kinds, purposes,
                          detail, recorded_at)
     SELECT c.id, p_case, a.agency, c.giver, c.method, c.language, c.given_at, c.until_at, c.sections, c.agencies, c.agency_kinds, c.purposes,
            p_detail, a.at
     FROM jsonb_to_record(p) AS c(id uuid, giver text, method text, language text, given_at timestamptz, until_at timestamptz,
-                                 sections text[], agencies text[], agency_kinds text[], purposes text[])
-$$;
+                                 sections text[], agencies text[], agency_kinds text[], purposes text[]);
+END $$;
 
 CREATE FUNCTION store_case(a acting, p_id uuid, p_reference text, p_entry_channel text, p_records integer, p_occurred_at timestamptz,
                            p_channel text, p_detail bytea) RETURNS uuid LANGUAGE plpgsql AS $$
@@ -331,7 +341,7 @@ BEGIN
             WHERE d.version_id = v.id AND d.receiver_id = a.agency AND d.opened_at IS NOT NULL AND d.closed_at IS NULL AND d.locked_at IS NULL
               AND (d.until_at IS NULL OR d.until_at > a.at) AND (d.onward OR v_lead = a.agency)) END
         INTO v_needs, v_sections FROM record_version v JOIN record_content c ON c.version_id = v.id
-        WHERE v.id = x.version_id AND v.case_id = x.case_id;
+        WHERE v.id = x.version_id AND v.case_id = x.case_id AND v.preview IS NOT NULL;  -- a correction alone is no referral
         IF NOT FOUND OR NOT (x.sections <@ v_sections) THEN
             RAISE EXCEPTION 'no such record version with these sections' USING ERRCODE = 'RJ026';
         END IF;
@@ -480,7 +490,7 @@ BEGIN
         subject text, id uuid, event text, from_states text[], to_state text, party text, seen integer, counts boolean, type text, tells text[],
         not_kinds text[], partners text, handover boolean, access text, final boolean, dues jsonb, own_dues jsonb, pause_at_most interval,
         move_id uuid, occurred_at timestamptz, said_at timestamptz, channel text, recorded_by_id uuid, section text,
-        service_point_id uuid, review_at timestamptz, manifest_digest text, paper text, paper_due_at timestamptz, final_due_at timestamptz, log jsonb,
+        answer_within interval, service_point_id uuid, review_at timestamptz, manifest_digest text, paper text, paper_due_at timestamptz, final_due_at timestamptz, log jsonb,
         case_id uuid, version_id uuid, schema_version text, record_sections text[], sections text[], bases jsonb, receiver_code text,
         receiver_kind text, other_id uuid);
 
@@ -618,6 +628,8 @@ BEGIN
     END IF;
     IF x.event = 'accept' AND s.offer_group IS NOT NULL THEN
         PERFORM recall_siblings(x.id, a.at);
+    ELSIF x.event = 'abort' THEN  -- the receiver answers for what it has read
+        PERFORM ask_erasure(x.subject, x.id, 'transfer_aborted', a.at, x.answer_within);
     END IF;
     IF x.handover THEN
         PERFORM apply_handover(x.id, a.at);

@@ -16,7 +16,7 @@ BEGIN
         'earlier_answer(acting,text,bytea,integer)', 'repeated_answer(acting,text,bytea,integer)', 'keep_answer(acting,text,bytea,moved)',
         'store_record(acting,uuid,uuid,integer,text,text[],bytea,bytea,bytea[],bytea)',
         'store_disclosures(acting,text,uuid,uuid,uuid,uuid,uuid,text,text,text,jsonb,bytea[],timestamptz)',
-        'store_consent(acting,uuid,jsonb,bytea)', 'store_case(acting,uuid,text,text,integer,timestamptz,text,bytea)',
+        'check_consents(acting,uuid,text,text,text,jsonb)', 'store_consent(acting,uuid,jsonb,bytea)', 'store_case(acting,uuid,text,text,integer,timestamptz,text,bytea)',
         'open_case(acting,text,bytea,integer,jsonb,bytea)', 'give_consent(acting,text,bytea,integer,uuid,jsonb,bytea)',
         'send(acting,text,bytea,integer,jsonb,bytea,bytea,bytea[],bytea,bytea[],bytea,bytea)',
         'apply_move(acting,text,bytea,integer,jsonb,bytea,bytea,bytea,bytea[],bytea,bytea[])',

@@ -55,17 +55,21 @@ CREATE POLICY author_and_lead ON consent TO rujukan_app
     USING (author_id = (SELECT current_agency()) OR is_lead(case_id))
     WITH CHECK (author_id = (SELECT current_agency()));
 
-CREATE POLICY author_and_holders ON record_version FOR SELECT TO rujukan_app USING (
+-- a version that was retracted is there for nobody, its author included
+CREATE POLICY author_and_holders ON record_version FOR SELECT TO rujukan_app USING (retracted_at IS NULL AND (
     author_id = (SELECT current_agency())
     -- also the new lead, who has become the sender of what another wrote: the preview, not the content
     OR EXISTS (SELECT FROM disclosure d WHERE d.version_id = record_version.id
-               AND (SELECT current_agency()) IN (d.receiver_id, d.sender_id) AND d.closed_at IS NULL));
+               AND (SELECT current_agency()) IN (d.receiver_id, d.sender_id) AND d.closed_at IS NULL)));
 CREATE POLICY by_author ON record_version FOR INSERT TO rujukan_app WITH CHECK (author_id = (SELECT current_agency()));
--- content opens at acceptance and not before
-CREATE POLICY author_and_opened ON record_content FOR SELECT TO rujukan_app USING (
+-- content opens at acceptance and not before; a correction is open to its holder as far as what it corrects is
+CREATE POLICY author_and_opened ON record_content FOR SELECT TO rujukan_app USING (retracted_at IS NULL AND (
     author_id = (SELECT current_agency())
     OR EXISTS (SELECT FROM disclosure d WHERE d.version_id = record_content.version_id
-               AND d.receiver_id = (SELECT current_agency()) AND d.opened_at IS NOT NULL AND d.closed_at IS NULL));
+               AND d.receiver_id = (SELECT current_agency()) AND d.closed_at IS NULL AND d.locked_at IS NULL
+               AND CASE WHEN d.origin_id IS NULL THEN d.opened_at IS NOT NULL ELSE EXISTS (
+                   SELECT FROM disclosure o WHERE o.subject_id = d.origin_id AND o.receiver_id = d.receiver_id
+                   AND o.opened_at IS NOT NULL AND o.closed_at IS NULL AND o.locked_at IS NULL AND o.sections && d.sections) END)));
 CREATE POLICY by_author ON record_content FOR INSERT TO rujukan_app WITH CHECK (author_id = (SELECT current_agency()));
 
 CREATE POLICY parties ON move FOR SELECT TO rujukan_app USING (

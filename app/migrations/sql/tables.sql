@@ -12,7 +12,8 @@ CREATE TABLE case_file (
     opened_by_id uuid NOT NULL REFERENCES agency (id),
     opened_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
-    closed_at timestamptz
+    closed_at timestamptz,
+    guardian_barred_at timestamptz
 );
 CREATE INDEX case_file_lead ON case_file (lead_id, id);
 
@@ -57,6 +58,7 @@ CREATE TABLE record_version (
     needs_hash bytea NOT NULL,
     preview bytea,
     recorded_at timestamptz NOT NULL,
+    retracted_at timestamptz,
     PRIMARY KEY (id, case_id),
     UNIQUE (case_id, number)
 );
@@ -66,6 +68,7 @@ CREATE TABLE record_content (
     author_id uuid NOT NULL,
     wrapped_key bytea NOT NULL,
     parts bytea[] NOT NULL,
+    retracted_at timestamptz,
     PRIMARY KEY (version_id, case_id)
 );
 ALTER TABLE record_content ALTER COLUMN parts SET STORAGE EXTERNAL;
@@ -206,6 +209,8 @@ CREATE TABLE disclosure (
     closed_at timestamptz,
     locked_at timestamptz,
     lock_reason text,
+    request_id uuid,  -- the erasure request that came of the lock
+    origin_id uuid,   -- of a correction: the holder's own referral or transfer, by which it is open or not
     CHECK ((version_id IS NULL) = (move_id IS NOT NULL)),
     PRIMARY KEY (id, case_id)
 );
@@ -213,6 +218,8 @@ CREATE INDEX disclosure_subject ON disclosure (subject_id);
 CREATE INDEX disclosure_version ON disclosure (version_id, receiver_id);
 CREATE INDEX disclosure_consent ON disclosure (consent_id) WHERE consent_id IS NOT NULL;
 CREATE INDEX disclosure_holder ON disclosure (case_id, receiver_id) WHERE onward;
+CREATE INDEX disclosure_request ON disclosure (request_id) WHERE request_id IS NOT NULL;
+CREATE INDEX disclosure_origin ON disclosure (origin_id) WHERE origin_id IS NOT NULL;
 
 -- Everything that happened to a case, a referral or a transfer, with what was said about it under a key of its own.
 CREATE TABLE move (

@@ -1,0 +1,1 @@
+"""Corrections of a record, proposals for them, and the taking back of a wrong one."""

@@ -1,0 +1,170 @@
+"""Corrections: made by the lead, proposed by any party, read by whoever holds what was wrong; and a wrong record taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from app.dependencies import Acting, Key, occurred
+from app.exchange.cases.queries import case_by_id
+from app.exchange.corrections import queries
+from app.exchange.passing import refusals
+from app.exchange.passing.queries import MovedRow
+from app.exchange.passing.reading import agency_ref, allowed_for, in_force, sections_in_hand
+from app.exchange.passing.service import moved
+from app.exchange.records.sealing import in_order, open_sections, read_version, seal_sections
+from app.foundation import json
+from app.foundation.ids import uuid7
+from app.foundation.problems import NotFound, Problem
+from auth.scopes import Scope
+from schemas.exchange.common import Moved
+from schemas.exchange.correction import CorrectRecord, ProposeCorrection, RetractVersion
+from schemas.record.record import SECTIONS, included
+
+Document = dict[str, Any]
+
+
+async def _done(act: Awaitable[MovedRow]) -> Moved:
+    try:
+        return moved(await act, [])
+    except asyncpg.PostgresError as error:
+        raise (refusals.problem_of(error) or error) from error
+
+
+async def correct_record(db: Acting, case_id: UUID, body: CorrectRecord, key: Key) -> Moved:
+    """Put sections right, for every holder of what was wrong in them."""
+    happened = occurred(body.occurred_at, db.at)
+    if isinstance(happened, Problem):
+        raise happened
+    correction_id, version_id = uuid7(db.at), uuid7(db.at)
+    wrapped_key, parts = seal_sections(db.keyring, body.record, version_id=version_id)
+    correction = {
+        "id": correction_id,
+        "case_id": case_id,
+        "version_id": version_id,
+        "schema_version": body.record.schema_version,
+        "sections": list(included(body.record)),
+        "proposal_id": body.proposal,
+        "channel": body.channel,
+        "occurred_at": happened,
+        "recorded_by_id": db.recorder_id,
+    }
+    detail = db.keyring.seal_one(correction_id, json.dumps({"reason": body.reason}))
+    return await _done(queries.correct_record(db, key, correction, wrapped_key=wrapped_key, parts=parts, detail=detail))
+
+
+async def propose_correction(db: Acting, case_id: UUID, body: ProposeCorrection, key: Key) -> Moved:
+    """Tell the lead what is wrong."""
+    happened = occurred(body.occurred_at, db.at)
+    if isinstance(happened, Problem):
+        raise happened
+    request_id = uuid7(db.at)
+    sections = in_order({pointer.split("/")[1] for pointer in body.pointers}, SECTIONS)
+    said = {"pointers": list(body.pointers), "text": body.text}
+    detail = db.keyring.seal_one(request_id, json.dumps(said))
+    return await _done(queries.propose_correction(db, key, case_id, request_id, sections, detail))
+
+
+async def retract_version(db: Acting, case_id: UUID, version_id: UUID, body: RetractVersion, key: Key) -> Moved:
+    """Take a record version back: it is locked for everyone, and its author explains."""
+    happened = occurred(body.occurred_at, db.at)
+    if isinstance(happened, Problem):
+        raise happened
+    incident_id = uuid7(db.at)
+    detail = db.keyring.seal_one(incident_id, json.dumps({"text": body.reason}))
+    officer = db.agency.desk and Scope.protection_write in db.caller.scopes
+    return await _done(
+        queries.retract_version(db, key, case_id, version_id, incident_id=incident_id, detail=detail, officer=officer)
+    )
+
+
+async def list_corrections(db: Acting, case_id: UUID) -> Document:
+    """Return the corrections of a case: all of them for its lead, its own for an earlier lead."""
+    async with db.transaction() as tx:
+        if await case_by_id(tx, case_id) is None:
+            raise NotFound
+        rows = await queries.corrections_of(tx, case_id)
+        found = [await _entry(tx, db, row) for row in rows]
+        await tx.fetchval("SELECT log_by($1, 'correction:list', 'done', 'case', $2, $2, '{}')", db.parameter(), case_id)
+    return {"items": [entry for entry in found if entry["sections"]]}
+
+
+async def _entry(tx: Any, db: Acting, row: asyncpg.Record) -> Document:
+    """Return a correction without what it says; its sections as far as the caller may read or, as lead, know of them."""
+    sections = row["sections"] if await _may_know_all(tx, db, row) else await _open_to(tx, db, row)
+    return {
+        "id": row["id"],
+        "record_version": row["version_id"],
+        "sections": in_order(sections, SECTIONS),
+        "recorded_at": row["recorded_at"],
+        "by": agency_ref(db, row["author_id"]),
+        "proposal": row["proposal_id"],
+    }
+
+
+async def _may_know_all(tx: Any, db: Acting, row: asyncpg.Record) -> bool:
+    return row["author_id"] == db.agency_id or bool(await tx.fetchval("SELECT is_lead($1)", row["case_id"]))
+
+
+async def _open_to(tx: Any, db: Acting, row: asyncpg.Record) -> set[str]:
+    """Return what a holder may read: what was disclosed of the correction and is open in its own referral or transfer, as the policy allows."""
+    origins = [each for each in await queries.origins_of(tx, row["id"], db.agency_id) if in_force(each, db.at)]
+    return {
+        section
+        for held in await queries.held_of(tx, row["id"], db.agency_id)
+        if in_force(held, db.at)
+        for section in set(held["sections"]) & allowed_for(db, [held["purpose"]])
+        if any(each["subject_id"] == held["origin_id"] and section in each["sections"] for each in origins)
+    }
+
+
+async def read_correction(db: Acting, correction_id: UUID) -> Document:
+    """Return a correction as the caller may read it, and log what was shown, in one transaction."""
+    async with db.transaction() as tx:
+        row = await queries.correction_by_id(tx, correction_id)
+        if row is None:
+            raise NotFound
+        held = await queries.held_of(tx, correction_id, db.agency_id)
+        is_author, knows_all = row["author_id"] == db.agency_id, await _may_know_all(tx, db, row)
+        names = set(row["sections"]) if is_author else await _open_to(tx, db, row)
+        version = await read_version(tx, row["version_id"])
+        sections = await open_sections(tx, db.keyring, version, names) if version else {}
+        in_hand = {}
+        if any(each["lock_reason"] == "consent_withdrawn" for each in held):
+            allowed = allowed_for(db, {each["purpose"] for each in held})
+            found = await sections_in_hand(
+                tx, db, case_id=row["case_id"], subject_id=correction_id, version_id=row["version_id"]
+            )
+            in_hand = {name: part for name, part in found.items() if name in allowed}
+        if not (knows_all or sections or in_hand or any(each["opened_at"] for each in held)):
+            raise NotFound  # not yet accepted: there is nothing to know of it
+        if held and sections:
+            await queries.note_reading(tx, correction_id, db.agency_id, db.at)
+        await tx.fetchval(
+            "SELECT log_by($1, 'correction:read', 'done', 'correction', $2, $3, $4)",
+            db.parameter(),
+            correction_id,
+            row["case_id"],
+            json.text(
+                {"sections": in_order(sections, SECTIONS)} | ({"after_withdrawal": sorted(in_hand)} if in_hand else {})
+            ),
+        )
+        entry = await _entry(tx, db, row)
+    shown = {**sections, **in_hand}
+    disclosed = set(row["sections"]) if knows_all else {name for each in held for name in each["sections"]}
+    said = orjson.loads(db.keyring.open_one(row["id"], row["detail"])) if knows_all else {}
+    return entry | {
+        "case_id": row["case_id"],
+        "record": {
+            "schema_version": version["schema_version"],
+            **{name: shown[name] for name in in_order(shown, SECTIONS)},
+        }
+        if version and shown
+        else None,
+        "withheld": in_order(disclosed - set(sections), SECTIONS),
+        "reason": said.get("reason"),
+    }
