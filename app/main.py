@@ -21,6 +21,7 @@ from app.exchange.agencies import endpoints as agencies
 from app.exchange.cases import endpoints as cases
 from app.exchange.consents import endpoints as consents
 from app.exchange.corrections import endpoints as corrections
+from app.exchange.escalations import endpoints as escalations
 from app.exchange.inbox import endpoints as inbox
 from app.exchange.passing.refusals import log_refusal
 from app.exchange.referrals import endpoints as referrals
@@ -99,6 +100,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         requests.router,
         referrals.router,
         transfers.router,
+        escalations.router,
         inbox.router,
         events.router,
         pages.router,

@@ -13,6 +13,7 @@ import asyncpg
 
 import auth.keys
 import auth.queries
+from app.exchange.escalations.queries import climb
 from app.exchange.passing.clock import watch
 from app.exchange.referrals.lifecycle import REFERRAL
 from app.exchange.requests.jobs import watch_requests
@@ -68,6 +69,7 @@ class Worker:
         return [
             Job("sequence events", 0.03, self.sequence_events),
             Job("watch deadlines", 1.0, self.watch_deadlines, batch=200),
+            Job("climb escalations", 1.0, self.climb_escalations, batch=200),
             Job("make partitions", 3600.0, self.make_partitions),
             Job("forget used ids", 60.0, self.forget_used_ids, batch=10_000),
             Job("rotate signing keys", 300.0, self.rotate_signing_keys),
@@ -94,7 +96,7 @@ class Worker:
             return await sequence(conn, BATCH)
 
     async def watch_deadlines(self) -> int:
-        """Remind, mark as overdue, expire."""
+        """Remind, escalate, expire."""
         assert self._pool is not None
         async with self._pool.acquire() as conn:
             found = [
@@ -102,6 +104,12 @@ class Worker:
             ]
             found.append(await watch_requests(conn, self._settings, self._clock.now()))
         return max(found)
+
+    async def climb_escalations(self) -> int:
+        """Ask the next one about what nobody has taken."""
+        assert self._pool is not None
+        async with self._pool.acquire() as conn:
+            return await climb(conn, self._settings, self._clock.now())
 
     async def make_partitions(self) -> int:
         """Make next months' partitions; drop idempotent answers that are too old to be asked for."""

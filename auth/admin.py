@@ -86,6 +86,7 @@ class ListedAgency:
     country: str
     parent: str | None
     status: str
+    desk: bool
     created_at: datetime
 
 
@@ -156,6 +157,17 @@ async def resume_agency(conn: Connection, code: str, *, now: datetime, actor: st
 async def close_agency(conn: Connection, code: str, *, now: datetime, actor: str) -> None:
     """Close an agency for good; what it holds stays where it is."""
     await _set_agency_status(conn, code, "closed", action="agency:close", now=now, actor=actor)
+
+
+async def set_desk(conn: Connection, code: str, *, now: datetime, actor: str) -> None:
+    """Make an agency the ministry's desk; the one before it is so no more."""
+    async with conn.transaction():
+        id = await queries.set_desk(conn, code)
+        if id is None:
+            raise UnknownAgencyError(f"there is no active agency {code}")
+        await queries.log_act(
+            conn, at=now, actor=actor, action="agency:desk", subject="agency", subject_id=id, detail={"code": code}
+        )
 
 
 async def list_agencies(conn: Connection) -> list[ListedAgency]:

@@ -165,8 +165,75 @@ async def agencies(conn: Connection) -> list[asyncpg.Record]:
     """Return all agencies by code."""
     return list(
         await conn.fetch(
-            "SELECT a.id, a.code, a.name, a.kind, a.region, a.country, p.code AS parent, a.status, a.created_at"
+            "SELECT a.id, a.code, a.name, a.kind, a.region, a.country, p.code AS parent, a.status, a.desk, a.created_at"
             " FROM agency a LEFT JOIN agency p ON p.id = a.parent_id ORDER BY a.code"
+        )
+    )
+
+
+async def set_desk(conn: Connection, code: str) -> UUID | None:
+    """Make an active agency the one desk and return its id; None, and nothing changed, if there is none of that code."""
+    found: UUID | None = await conn.fetchval(
+        "SELECT id FROM agency WHERE code = $1 AND status = 'active' FOR UPDATE", code
+    )
+    if found is not None:
+        await conn.execute("UPDATE agency SET desk = false WHERE desk AND id <> $1", found)
+        await conn.execute("UPDATE agency SET desk = true WHERE id = $1", found)
+    return found
+
+
+async def lock_agency(conn: Connection, code: str) -> UUID | None:
+    """Return the id of the agency with this code, and keep others from changing what it has agreed until commit."""
+    found: UUID | None = await conn.fetchval("SELECT id FROM agency WHERE code = $1 FOR UPDATE", code)
+    return found
+
+
+async def agreed_already(
+    conn: Connection, kind: str, agency_id: UUID, other_id: UUID | None, from_at: datetime, until_at: datetime | None
+) -> bool:
+    """Whether an agreement on the same holds at any time between."""
+    return bool(
+        await conn.fetchval(
+            """SELECT true FROM agreement WHERE kind = $1 AND agency_id = $2 AND other_id IS NOT DISTINCT FROM $3
+                 AND (from_at, coalesce(until_at, 'infinity')) OVERLAPS ($4::timestamptz, coalesce($5::timestamptz, 'infinity'))
+                 AND coalesce(until_at, 'infinity') > from_at LIMIT 1""",
+            kind,
+            agency_id,
+            other_id,
+            from_at,
+            until_at,
+        )
+    )
+
+
+async def insert_agreement(conn: Connection, **values: Any) -> None:
+    """Add an agreement."""
+    await conn.execute(
+        "INSERT INTO agreement (id, kind, agency_id, other_id, times, reference, from_at, until_at)"
+        " VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8)",
+        *(values[name] for name in ("id", "kind", "agency_id", "other_id")),
+        json.dumps(values["times"]),
+        *(values[name] for name in ("reference", "from_at", "until_at")),
+    )
+
+
+async def end_agreement(conn: Connection, id: UUID, at: datetime) -> bool:
+    """End an agreement; False if there is none, or it has ended. One that has not begun never will."""
+    done = await conn.execute(
+        "UPDATE agreement SET until_at = greatest($2, from_at) WHERE id = $1 AND (until_at IS NULL OR until_at > greatest($2, from_at))",
+        id,
+        at,
+    )
+    return bool(done == "UPDATE 1")
+
+
+async def agreements(conn: Connection) -> list[asyncpg.Record]:
+    """Return all agreements by agency and time."""
+    return list(
+        await conn.fetch(
+            "SELECT g.id, g.kind, a.code AS agency, o.code AS other, g.times::text, g.reference, g.from_at, g.until_at"
+            " FROM agreement g JOIN agency a ON a.id = g.agency_id LEFT JOIN agency o ON o.id = g.other_id"
+            " ORDER BY a.code, g.kind, g.from_at, g.id"
         )
     )
 

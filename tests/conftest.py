@@ -143,7 +143,7 @@ class Exchange:
 
     async def settle(self) -> None:
         """Do what the worker would do by now."""
-        while await self.worker.watch_deadlines():
+        while await self.worker.watch_deadlines() or await self.worker.climb_escalations():
             pass
         while await self.worker.sequence_events():
             pass

@@ -18,6 +18,7 @@ PLACES: Final[dict[str, str]] = {
     "demo": "app.cli.demo",
     "migrate": "app.cli.migrating",
     "agencies": "app.cli.agencies",
+    "agreements": "app.cli.agreements",
     "service-points": "app.cli.service_points",
     "clients": "app.cli.clients",
     "keys": "app.cli.keys",

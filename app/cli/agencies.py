@@ -12,13 +12,18 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from app.cli.administering import administer
 from app.cli.common import Actor, Json, acting, faults_of, load_settings, read_json, show_json, show_table
 from app.cli.failures import Failure
+from app.exchange.agencies import queries as directory
 from app.foundation.settings import Settings
 from auth import admin
+from auth.queries import agency_id_of, log_act
 from schemas.base import Count
 from schemas.codes.agencies import Accepts, AgencyGroup, AgencyKind
+from schemas.exchange.directory import DutyContacts
 from schemas.text import AgencyCode, CountryCode, RegionCode
 
-app = typer.Typer(help="Add, list, suspend and resume agencies.", no_args_is_help=True)
+app = typer.Typer(
+    help="Add, list, suspend and resume agencies; say which one is the desk, and whom to call.", no_args_is_help=True
+)
 
 
 class Entry(BaseModel):
@@ -147,7 +152,10 @@ def list_(as_json: Json = False) -> None:
         return
     show_table(
         ("code", "name", "kind", "region", "parent", "status"),
-        [(a.code, a.name, a.kind, a.region or a.country, a.parent, a.status) for a in found],
+        [
+            (a.code, a.name, a.kind, a.region or a.country, a.parent, f"{a.status}, desk" if a.desk else a.status)
+            for a in found
+        ],
         empty="There is no agency yet. Add one with `rujukan agencies add`, or many with `rujukan agencies import`.",
     )
 
@@ -180,3 +188,69 @@ async def _set(settings: Settings, code: str, actor: str, *, active: bool) -> No
     change = admin.resume_agency if active else admin.suspend_agency
     async with administer(settings) as the:
         await change(the.conn, code, now=the.now, actor=actor)
+
+
+@app.command()
+def desk(code: Annotated[str, typer.Argument(help="Its code.")], actor: Actor = None) -> None:
+    """Make an agency the ministry's desk: asked last when nobody answers, it may then re-route. There is one."""
+    asyncio.run(_desk(load_settings(), code, acting(actor)))
+    typer.echo(f"{code} is the desk.")
+
+
+async def _desk(settings: Settings, code: str, actor: str) -> None:
+    async with administer(settings) as the:
+        await admin.set_desk(the.conn, code, now=the.now, actor=actor)
+
+
+@app.command("duty-contacts")
+def duty_contacts(
+    code: Annotated[str, typer.Argument(help="The agency's code.")],
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--set",
+            metavar="FILE",
+            help='Replace them: JSON {"items": [{"role", "phone", "email", "hours"}]}; - for standard input.',
+        ),
+    ] = None,
+    actor: Actor = None,
+    as_json: Json = False,
+) -> None:
+    """Show, or replace, whom to call at an agency when something must not wait. Functions, never people's names."""
+    contacts = None
+    if file is not None:
+        try:
+            contacts = DutyContacts.model_validate(read_json(file, "duty contacts")).model_dump(mode="json")["items"]
+        except ValidationError as error:
+            raise Failure(f"{file} does not hold duty contacts: {faults_of(error)}") from None
+    found = asyncio.run(_duty_contacts(load_settings(), code, contacts, acting(actor)))
+    if as_json:
+        show_json({"items": found})
+        return
+    show_table(
+        ("role", "phone", "email", "hours"),
+        [tuple(each[name] for name in ("role", "phone", "email", "hours")) for each in found],
+        empty=f"{code} has no duty contact yet. Set them with --set FILE.",
+    )
+
+
+async def _duty_contacts(
+    settings: Settings, code: str, contacts: list[dict[str, Any]] | None, actor: str
+) -> list[dict[str, Any]]:
+    async with administer(settings) as the:
+        id = await agency_id_of(the.conn, code)
+        if id is None:
+            raise admin.UnknownAgencyError(f"there is no agency {code}")
+        if contacts is not None:
+            async with the.conn.transaction():
+                await directory.replace_duty_contacts(the.conn, id, contacts)
+                await log_act(
+                    the.conn,
+                    at=the.now,
+                    actor=actor,
+                    action="agency:duty_contacts",
+                    subject="agency",
+                    subject_id=id,
+                    detail={"code": code, "contacts": len(contacts)},
+                )
+        return await directory.duty_contacts(the.conn, id)

@@ -21,6 +21,7 @@ from auth.admin import (
     UnknownKeyError,
     UnusableKeyError,
 )
+from auth.agreements import UnknownAgreementError
 from auth.keys import NextKeyTooYoungError
 from auth.scopes import UnknownScopeError
 
@@ -58,10 +59,12 @@ _ASKED_WRONGLY: Final = (
     UnknownAgencyError,
     UnknownClientError,
     UnknownKeyError,
+    UnknownAgreementError,
 )
 _DO: Final[dict[type[Exception], str]] = {
     UnknownAgencyError: "See `rujukan agencies list`.",
     UnknownClientError: "See `rujukan clients list`.",
+    UnknownAgreementError: "See `rujukan agreements list`.",
     NextKeyTooYoungError: "`rujukan keys rotate --at-once` does not wait: for a key that may have leaked.",
 }
 _DO_ABOUT_TOKENS: Final = {

@@ -7,9 +7,11 @@ from typing import Any, Final
 
 from sqlmodel import SQLModel
 
+import app.exchange.agencies.tables
 import app.exchange.cases.tables
 import app.exchange.consents.tables
 import app.exchange.corrections.tables
+import app.exchange.escalations.tables
 import app.exchange.records.tables
 import app.exchange.referrals.tables
 import app.exchange.requests.tables

@@ -1,10 +1,13 @@
 """The directory: who there is, and where services are given. Never the address of a confidential place."""
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
+
+from pydantic import Field
 
 from schemas.base import Moment, Wire
 from schemas.codes.agencies import AgencyKind
+from schemas.text import Email, Line, Phone
 
 
 class Agency(Wire):
@@ -46,6 +49,23 @@ class ServicePointPage(Wire):
     """The service points of one agency."""
 
     items: list[ServicePoint]
+
+
+class DutyContact(Wire):
+    """Whom to call at an agency, by function. There is no place for an address: a confidential house has none."""
+
+    role: Annotated[Line, Field(max_length=100)]
+    """A function such as "duty officer"; never a person's name."""
+    phone: Phone
+    email: Email | None = None
+    hours: Annotated[Line, Field(max_length=100)] | None = None
+    """When somebody answers, in words."""
+
+
+class DutyContacts(Wire):
+    """The duty contacts of one agency, the first to be called first."""
+
+    items: Annotated[list[DutyContact], Field(max_length=10)]
 
 
 class Me(Wire):

@@ -250,10 +250,11 @@ class World:
         return made
 
     async def past_the_deadline(self) -> None:
-        """Let a standard deadline pass, with its reminder at half; the clock has yet to look at its end."""
-        self.exchange.later(days=3.6)
-        await self.exchange.settle()
-        self.exchange.later(days=3.6)
+        """Let a standard deadline pass, with its reminder and its escalation, and the time after that; the clock has yet to look at its end."""
+        for days in (3.6, 3.6):
+            self.exchange.later(days=days)
+            await self.exchange.settle()
+        self.exchange.later(days=1.1)
 
     def acceptance(self, **more: Any) -> dict[str, Any]:
         """The body of an acceptance."""

@@ -1,1 +1,1 @@
-"""The directory: agencies and their service points, read-only for callers."""
+"""The directory: agencies, their service points, and whom to call; an agency keeps its own duty contacts."""

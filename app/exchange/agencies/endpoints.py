@@ -6,12 +6,20 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Response
 
-from app.dependencies import Acting, CallerConnection
+from app.dependencies import Acting, ActorRequired, CallerConnection, CaseConnection
 from app.exchange.agencies import service
+from app.exchange.agencies.problems import NotOwnAgency
 from app.exchange.passing.http import Cursor, json_response
 from app.foundation.http import StrictRoute
 from app.foundation.paging import InvalidCursor
-from app.foundation.problems import InvalidRequest, NotFound, ServiceUnavailable, answers
+from app.foundation.problems import (
+    InvalidRequest,
+    MalformedBody,
+    NotFound,
+    ServiceUnavailable,
+    UnsupportedMediaType,
+    answers,
+)
 from auth.caller import Caller
 from auth.guard import requires
 from auth.scopes import Scope
@@ -22,6 +30,7 @@ from schemas.text import AgencyCode, RegionCode
 
 router = APIRouter(prefix="/v1", tags=["directory"], route_class=StrictRoute)
 CanRead = Annotated[Caller, requires(Scope.directory_read)]
+CanWrite = Annotated[Caller, requires(Scope.directory_write)]
 IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match", max_length=200, description="The `ETag` you have.")]
 Code = Annotated[AgencyCode, Path(description="The agency's code.")]
 
@@ -82,6 +91,28 @@ async def read_agency(code: Code, caller: CanRead, db: CallerConnection, known: 
 async def list_service_points(code: Code, caller: CanRead, db: CallerConnection) -> Response:
     """List where an agency gives services. Confidential places are listed to the agency itself alone."""
     return json_response(await service.list_service_points(db, code))
+
+
+@router.get(
+    "/agencies/{code}/duty-contacts",
+    response_model=wire.DutyContacts,
+    responses=answers(InvalidRequest, NotFound, ServiceUnavailable),
+)
+async def list_duty_contacts(code: Code, caller: CanRead, db: CallerConnection) -> Response:
+    """List whom to call at an agency, by function, when something must not wait."""
+    return json_response(await service.list_duty_contacts(db, code))
+
+
+@router.put(
+    "/agencies/{code}/duty-contacts",
+    response_model=wire.DutyContacts,
+    responses=answers(
+        ActorRequired, MalformedBody, UnsupportedMediaType, InvalidRequest, NotFound, NotOwnAgency, ServiceUnavailable
+    ),
+)
+async def replace_duty_contacts(code: Code, body: wire.DutyContacts, caller: CanWrite, db: CaseConnection) -> Response:
+    """Say whom to call at your own agency: the whole list, the first to be called first. Functions, never people's names."""
+    return json_response(await service.replace_duty_contacts(db, code, body))
 
 
 @router.get("/me", response_model=wire.Me, responses=answers(ServiceUnavailable))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
 import asyncpg
 
 from app.foundation.database import Connection
@@ -29,3 +33,24 @@ async def agencies(
 async def agency(tx: Connection, code: str) -> asyncpg.Record | None:
     """Return one agency."""
     return await tx.fetchrow(f"{_COLUMNS} WHERE a.code = $1", code)
+
+
+async def duty_contacts(tx: Connection, agency_id: UUID) -> list[dict[str, Any]]:
+    """Return whom to call at an agency, in order."""
+    rows = await tx.fetch(
+        "SELECT role, phone, email, hours FROM duty_contact WHERE agency_id = $1 ORDER BY place", agency_id
+    )
+    return [dict(row) for row in rows]
+
+
+async def replace_duty_contacts(tx: Connection, agency_id: UUID, contacts: Sequence[dict[str, Any]]) -> None:
+    """Replace whom to call at an agency."""
+    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended('duty contacts ' || $1::text, 0))", str(agency_id))
+    await tx.execute("DELETE FROM duty_contact WHERE agency_id = $1", agency_id)
+    await tx.executemany(
+        "INSERT INTO duty_contact (agency_id, place, role, phone, email, hours) VALUES ($1, $2, $3, $4, $5, $6)",
+        [
+            (agency_id, place, each["role"], each["phone"], each["email"], each["hours"])
+            for place, each in enumerate(contacts, start=1)
+        ],
+    )

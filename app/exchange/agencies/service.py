@@ -9,8 +9,11 @@ import orjson
 
 from app.dependencies import Acting
 from app.exchange.agencies import queries
+from app.exchange.agencies.problems import NotOwnAgency
+from app.foundation import json
 from app.foundation.paging import decode_cursor, encode_cursor, next_link
 from app.foundation.problems import NotFound
+from schemas.exchange.directory import DutyContacts
 
 
 def _agency(row: asyncpg.Record) -> dict[str, Any]:
@@ -83,6 +86,34 @@ async def list_service_points(db: Acting, code: str) -> dict[str, Any]:
             for point in points
         ]
     }
+
+
+async def list_duty_contacts(db: Acting, code: str) -> dict[str, Any]:
+    """Return whom to call at an agency."""
+    owner = db.directory.by_code.get(code)
+    async with db.transaction() as tx:
+        contacts = await queries.duty_contacts(tx, owner.id) if owner else []
+    if owner is None:
+        raise NotFound
+    return {"items": contacts}
+
+
+async def replace_duty_contacts(db: Acting, code: str, body: DutyContacts) -> dict[str, Any]:
+    """Replace whom to call at one's own agency; logged by number, without what was entered."""
+    if code not in db.directory.by_code:
+        raise NotFound
+    if code != db.agency.code:
+        raise NotOwnAgency
+    contacts = body.model_dump(mode="json")["items"]
+    async with db.transaction() as tx:
+        await queries.replace_duty_contacts(tx, db.agency_id, contacts)
+        await tx.fetchval(
+            "SELECT log_by($1, 'agency:duty_contacts', 'done', 'agency', $2, NULL, $3)",
+            db.parameter(),
+            db.agency_id,
+            json.text({"contacts": len(contacts)}),
+        )
+    return {"items": contacts}
 
 
 async def me(db: Acting) -> dict[str, Any]:

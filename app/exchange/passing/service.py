@@ -35,11 +35,11 @@ REFERENCE_PREFIX = {"case": "K", "referral": "R", "transfer": "T"}
 
 
 def within(
-    settings: Settings, deadline: Deadline, urgency: str, times: Mapping[str, timedelta] | None = None
+    settings: Settings, deadline: Deadline, urgency: str, own: Mapping[str, timedelta] | None = None
 ) -> timedelta:
-    """Return how long a state may last; `times`: the deadlines of a receiver that has agreed on others, by setting."""
+    """Return how long a state may last; `own`: the receiver's times by agreement, by setting."""
     name = deadline.setting + (urgency if deadline.by_urgency else "")
-    return (times or {}).get(name) or cast(timedelta, getattr(settings, name))
+    return (own or {}).get(name) or cast(timedelta, getattr(settings, name))
 
 
 def moved(row: queries.MovedRow, moves: list[str]) -> Moved:

@@ -153,6 +153,7 @@ BEGIN
         UPDATE disclosure SET opened_at = coalesce(opened_at, p_at) WHERE subject_id = r.id AND closed_at IS NULL;
         PERFORM append_log(p_at, NULL, NULL, NULL, NULL, 'referral:absorb', 'done', 'referral', r.id, r.case_id,
                            jsonb_build_object('transfer', v.id));
+        PERFORM close_escalations(r.id, p_at);
     END LOOP;
 
     UPDATE referral SET sender_id = v.receiver_id, updated_at = p_at
@@ -332,6 +333,7 @@ BEGIN
                 AND state IN ('declined', 'recalled', 'expired', 'aborted');
             IF NOT FOUND THEN RAISE EXCEPTION 'nothing to replace' USING ERRCODE = 'RJ025'; END IF;
         END IF;
+        PERFORM close_escalations(x.replaces_id, a.at);
     END IF;
     IF x.reuse THEN
         -- its author may send all of it; whoever holds it, what was opened to them, and unless they lead the case only with a basis to pass it on
@@ -469,6 +471,7 @@ BEGIN
                (r.sender_id, 'referral.recalled', 'referral', r.id, r.case_id, 'recalled', p_at);
         PERFORM append_log(p_at, NULL, NULL, NULL, NULL, 'referral:recall', 'done', 'referral', r.id, r.case_id,
                            jsonb_build_object('accepted', v.id));
+        PERFORM close_escalations(r.id, p_at);
     END LOOP;
 END $$;
 
@@ -636,6 +639,12 @@ BEGIN
     END IF;
     IF x.partners IS NOT NULL THEN
         PERFORM publish_to_partners(x.id, x.partners, a.at);
+    END IF;
+    IF s.clock = 'escalated' AND (x.final OR v_due IS NOT NULL OR x.event = 'handover_paper') THEN
+        PERFORM close_escalations(x.id, a.at);
+    END IF;
+    IF x.subject = 'referral' AND x.final AND s.urgency = 'immediate' THEN
+        PERFORM publish_unattended(x.id, a.at);
     END IF;
     PERFORM keep_answer(a, p_key, p_hash, m);
     RETURN m;

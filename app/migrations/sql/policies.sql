@@ -102,11 +102,11 @@ BEGIN
         EXECUTE format('CREATE POLICY by_worker ON %I TO rujukan_worker USING (true) WITH CHECK (true)', t);
     END LOOP;
 END $$;
-GRANT SELECT (id, case_id, reference, sender_id, receiver_id, state, version, urgency, respond_by, due_at, clock, clock_step, sent_at),
-      UPDATE (state, version, updated_at, ended_at, due_at, clock, clock_step, respond_by) ON referral, transfer TO rujukan_worker;
-GRANT SELECT (paper_due_at) ON transfer TO rujukan_worker;
+GRANT SELECT (id, case_id, reference, sender_id, receiver_id, turn_id, state, version, urgency, respond_by, deadline_at, due_at, clock, clock_step),
+      UPDATE (state, version, updated_at, ended_at, deadline_at, due_at, clock, clock_step, respond_by) ON referral, transfer TO rujukan_worker;
+GRANT SELECT (started_at) ON referral TO rujukan_worker;
 GRANT SELECT (id, lead_id) ON case_file TO rujukan_worker;
-GRANT SELECT (subject_id, closed_at), UPDATE (closed_at) ON disclosure TO rujukan_worker;
+GRANT SELECT (id, subject_id, closed_at), UPDATE (closed_at) ON disclosure TO rujukan_worker;
 GRANT INSERT ON move TO rujukan_worker;
 GRANT SELECT, INSERT, DELETE ON outbox TO rujukan_worker;
 GRANT SELECT, INSERT ON event TO rujukan_worker;

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from itertools import product
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -15,93 +17,148 @@ from app.exchange.passing.clock import Tick, next_tick, watch
 from app.exchange.referrals.lifecycle import REFERRAL
 from app.exchange.transfers.lifecycle import TRANSFER
 from app.foundation.settings import Settings
+from app.worker import Worker
+from schemas.codes.referral import Urgency
 from tests.makers import records
 from tests.makers.world import Passed, World
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SETTINGS = Settings()
+LIFECYCLES = {"referral": REFERRAL, "transfer": TRANSFER}
+
+TABLE = """
+referral  sent             immediate   0.5h remind, 1h escalate, 1.5h repeat, 2h repeat, …
+referral  sent             urgent      12h remind, 24h escalate, 2d expire
+referral  sent             standard    3.5d remind, 7d escalate, 8d expire
+referral  received         immediate   0.5h remind, 1h escalate, 1.5h repeat, 2h repeat, …
+referral  received         urgent      12h remind, 24h escalate, 2d expire
+referral  received         standard    3.5d remind, 7d escalate, 8d expire
+referral  info_requested   immediate   0.5h remind, 1h escalate, 1.5h repeat, 2h repeat, …
+referral  info_requested   urgent      12h remind, 24h escalate, 2d expire
+referral  info_requested   standard    3.5d remind, 7d escalate, 8d expire
+referral  accepted         immediate   2h remind, 4h escalate, 8h repeat, 12h repeat, …
+referral  accepted         urgent      24h remind, 2d escalate, 4d repeat, 6d repeat, …
+referral  accepted         standard    3.5d remind, 7d escalate, 14d repeat, 21d repeat, …
+referral  in_progress      immediate   15d remind, 30d escalate, 60d repeat, 90d repeat, …
+referral  in_progress      urgent      15d remind, 30d escalate, 60d repeat, 90d repeat, …
+referral  in_progress      standard    15d remind, 30d escalate, 60d repeat, 90d repeat, …
+referral  on_hold          immediate   15d remind, 30d escalate, 60d repeat, 90d repeat, …
+referral  on_hold          urgent      15d remind, 30d escalate, 60d repeat, 90d repeat, …
+referral  on_hold          standard    15d remind, 30d escalate, 60d repeat, 90d repeat, …
+referral  cancel_requested immediate   36h remind, 3d confirm_cancel
+referral  cancel_requested urgent      36h remind, 3d confirm_cancel
+referral  cancel_requested standard    36h remind, 3d confirm_cancel
+transfer  offered          immediate   0.5h remind, 1h escalate, 1.5h repeat, 2h repeat, …
+transfer  offered          urgent      12h remind, 24h escalate, 2d expire
+transfer  offered          standard    3.5d remind, 7d escalate, 8d expire
+transfer  received         immediate   0.5h remind, 1h escalate, 1.5h repeat, 2h repeat, …
+transfer  received         urgent      12h remind, 24h escalate, 2d expire
+transfer  received         standard    3.5d remind, 7d escalate, 8d expire
+transfer  info_requested   immediate   0.5h remind, 1h escalate, 1.5h repeat, 2h repeat, …
+transfer  info_requested   urgent      12h remind, 24h escalate, 2d expire
+transfer  info_requested   standard    3.5d remind, 7d escalate, 8d expire
+transfer  accepted         immediate   3.5d remind, 7d escalate, 14d repeat, 21d repeat, …
+transfer  accepted         urgent      3.5d remind, 7d escalate, 14d repeat, 21d repeat, …
+transfer  accepted         standard    3.5d remind, 7d escalate, 14d repeat, 21d repeat, …
+transfer  completed        immediate   3.5d remind, 7d escalate, 14d repeat, 21d repeat, …
+transfer  completed        urgent      3.5d remind, 7d escalate, 14d repeat, 21d repeat, …
+transfer  completed        standard    3.5d remind, 7d escalate, 14d repeat, 21d repeat, …
+"""
+"""What the clock does about a row that nobody touches, and how long after it came into its state. A completed transfer: while its paper is
+pending. A cancellation is of a referral that was not started; one that was escalates, see below."""
+ROWS = [line.split(maxsplit=3) for line in TABLE.strip().splitlines()]
 
 
-def tick(lifecycle: Lifecycle, state: str, urgency: str, *, left: timedelta = HOUR, step: int = 0) -> Tick | None:
-    """What the clock decides for a row it looks at now, with so much `left` to answer."""
-    return next_tick(lifecycle, SETTINGS, state=state, urgency=urgency, respond_by=NOW + left, step=step, now=NOW)
+def span_of(lifecycle: Lifecycle, state: str, urgency: str) -> timedelta:
+    row = lifecycle.deadline(state)
+    assert row is not None, f"{state} has no deadline"
+    span: timedelta = getattr(SETTINGS, row.setting + (urgency if row.by_urgency else ""))
+    return span
 
 
-class TestNextTick:
+def life(lifecycle: Lifecycle, state: str, urgency: str, *, started: bool = False) -> str:
+    """Everything the clock does to a row by itself, as the table writes it; the fifth look and later ones are an ellipsis."""
+    deadline = NOW + span_of(lifecycle, state, urgency)
+    at, step, seen = NOW + (deadline - NOW) / 2, 0, []
+    while len(seen) < 4:
+        tick = next_tick(
+            lifecycle, SETTINGS, state=state, urgency=urgency, deadline_at=deadline, step=step, now=at, started=started
+        )
+        assert tick is not None
+        hours = (at - NOW) / HOUR
+        seen.append(f"{hours:g}h {tick.act}" if hours < 48 else f"{hours / 24:g}d {tick.act}")
+        if tick.again is None:
+            return ", ".join(seen)
+        assert tick.again > at
+        deadline, at, step = tick.respond_by or deadline, tick.again, tick.step
+    return ", ".join([*seen, "…"])
+
+
+class TestTheTable:
+    @pytest.mark.parametrize(("kind", "state", "urgency", "expected"), ROWS, ids=[" ".join(row[:3]) for row in ROWS])
+    def test_says_what_happens_to_what_nobody_touches(self, kind: str, state: str, urgency: str, expected: str) -> None:
+        assert life(LIFECYCLES[kind], state, urgency) == expected
+
+    def test_has_a_row_for_every_open_state_and_urgency(self) -> None:
+        watched = [("referral", state) for state in REFERRAL.open_states]
+        watched += [("transfer", state) for state in (*TRANSFER.open_states, "completed")]
+        assert [(row[0], row[1], row[2]) for row in ROWS] == [
+            (*each, urgency.value) for each, urgency in product(watched, Urgency)
+        ]
+
+    @pytest.mark.parametrize("urgency", list(Urgency))
+    def test_ends_no_state_in_which_somebody_holds_the_person(self, urgency: str) -> None:
+        for state in ("accepted", "in_progress", "on_hold"):
+            assert life(REFERRAL, state, urgency).endswith("repeat, …")
+        assert life(REFERRAL, "cancel_requested", urgency, started=True) == (
+            "36h remind, 3d escalate, 6d repeat, 9d repeat, …"
+        )
+        assert life(TRANSFER, "accepted", urgency).endswith("repeat, …")
+
     @pytest.mark.parametrize("state", ["sent", "received", "info_requested"])
-    @pytest.mark.parametrize(
-        ("urgency", "left", "step", "decided"),
-        [
-            # while there is time: a reminder, and a look at the deadline itself
-            ("immediate", HOUR / 2, 0, Tick("remind", NOW + HOUR / 2, 1)),
-            ("urgent", HOUR, 0, Tick("remind", NOW + HOUR, 1)),
-            ("standard", DAY, 0, Tick("remind", NOW + DAY, 1)),
-            # at the deadline: immediate stays overdue for as long as it takes, at half its time
-            ("immediate", timedelta(), 1, Tick("overdue", NOW + HOUR / 2, 2)),
-            ("immediate", -HOUR, 2, Tick("overdue", NOW + HOUR / 2, 2)),
-            ("immediate", -90 * DAY, 2, Tick("overdue", NOW + HOUR / 2, 2)),
-            # urgent is extended once
-            ("urgent", timedelta(), 1, Tick("extend", NOW + DAY, 2, respond_by=NOW + DAY)),
-            ("urgent", timedelta(), 0, Tick("extend", NOW + DAY, 2, respond_by=NOW + DAY)),
-            ("urgent", timedelta(), 2, Tick("expire", None, 2)),
-            # standard expires
-            ("standard", timedelta(), 1, Tick("expire", None, 2)),
-            # but nothing expires unannounced: a worker that was away reminds late, and looks again
-            ("standard", timedelta(), 0, Tick("remind", NOW + 3.5 * DAY, 1)),
-        ],
+    def test_never_lets_an_immediate_one_expire(self, state: str) -> None:
+        decided = tick(REFERRAL, state, "immediate", left=-90 * DAY, step=2)
+        assert decided == Tick("repeat", NOW + HOUR / 2, 2)
+
+
+def tick(lifecycle: Lifecycle, state: str, urgency: str, *, left: timedelta, step: int, **more: Any) -> Tick | None:
+    """What the clock decides for a row it looks at now, with so much `left` until its deadline."""
+    return next_tick(
+        lifecycle, SETTINGS, state=state, urgency=urgency, deadline_at=NOW + left, step=step, now=NOW, **more
     )
-    def test_while_an_answer_is_awaited(
-        self, state: str, urgency: str, left: timedelta, step: int, decided: Tick
-    ) -> None:
-        assert tick(REFERRAL, state, urgency, left=left, step=step) == decided
-        transfer_state = "offered" if state == "sent" else state
-        assert tick(TRANSFER, transfer_state, urgency, left=left, step=step) == decided
+
+
+class TestAWorkerThatWasAway:
+    """Whatever it finds long past, it says before it ends anything."""
 
     @pytest.mark.parametrize(
-        ("lifecycle", "state", "urgency", "span"),
+        ("state", "urgency", "decided"),
         [
-            (REFERRAL, "accepted", "immediate", 4 * HOUR),
-            (REFERRAL, "accepted", "urgent", 48 * HOUR),
-            (REFERRAL, "accepted", "standard", 7 * DAY),
-            (REFERRAL, "in_progress", "immediate", 30 * DAY),
-            (REFERRAL, "on_hold", "standard", 30 * DAY),
-            (REFERRAL, "cancel_requested", "standard", 3 * DAY),
-            (TRANSFER, "accepted", "immediate", 7 * DAY),
+            ("sent", "immediate", Tick("escalate", NOW + HOUR / 2, 2)),
+            ("sent", "urgent", Tick("escalate", NOW + DAY, 2, respond_by=NOW + DAY)),
+            ("sent", "standard", Tick("escalate", NOW + DAY, 2)),
+            ("accepted", "immediate", Tick("escalate", NOW + 4 * HOUR, 2)),
+            ("cancel_requested", "standard", Tick("remind", NOW + 36 * HOUR, 1)),
         ],
     )
-    def test_afterwards_reminds_and_then_repeats_for_ever(
-        self, lifecycle: Lifecycle, state: str, urgency: str, span: timedelta
-    ) -> None:
-        assert tick(lifecycle, state, urgency) == Tick("remind", NOW + span / 2, 1)
-        for step in (1, 2):
-            assert tick(lifecycle, state, urgency, step=step) == Tick("overdue", NOW + span, 2)
+    def test_announces_first(self, state: str, urgency: str, decided: Tick) -> None:
+        assert tick(REFERRAL, state, urgency, left=-90 * DAY, step=0) == decided
 
-    @pytest.mark.parametrize("lifecycle", [REFERRAL, TRANSFER], ids=["referral", "transfer"])
-    def test_leaves_alone_what_has_ended(self, lifecycle: Lifecycle) -> None:
-        for state in set(lifecycle.final_states) - {"completed"}:
-            assert tick(lifecycle, state, "standard") is None
-        assert tick(REFERRAL, "completed", "standard") is None
+    def test_waits_for_a_deadline_that_was_moved(self) -> None:
+        assert tick(REFERRAL, "received", "standard", left=DAY, step=2) == Tick("wait", NOW + DAY, 2)
 
-    def test_asks_for_a_pending_paper_before_and_after_its_day(self) -> None:
-        due = NOW + 2 * DAY
-        decide = partial(next_tick, TRANSFER, SETTINGS, state="completed", urgency="standard", respond_by=NOW, now=NOW)
-        assert decide(step=0, ends=due) == Tick("remind", due, 1)
-        assert decide(step=1, ends=NOW) == Tick("overdue", NOW + 7 * DAY, 2)
+    @pytest.mark.parametrize("state", ["declined", "expired", "completed"])
+    def test_has_nothing_to_do_about_what_has_ended(self, state: str) -> None:
+        assert tick(REFERRAL, state, "standard", left=-DAY, step=0) is None
 
-    @pytest.mark.parametrize("lifecycle", [REFERRAL, TRANSFER], ids=["referral", "transfer"])
-    @pytest.mark.parametrize("urgency", ["immediate", "urgent", "standard"])
-    def test_always_looks_again_unless_it_ends_the_matter(self, lifecycle: Lifecycle, urgency: str) -> None:
-        for state in lifecycle.open_states:
-            for step in (0, 1, 2):
-                for left in (HOUR, timedelta(), -HOUR):
-                    decided = tick(lifecycle, state, urgency, left=left, step=step)
-                    assert decided is not None
-                    assert (decided.again is None) == (decided.act == "expire")
-                    assert decided.again is None or decided.again > NOW
-                    if decided.act == "expire":
-                        assert state in lifecycle["expire"].from_states
-                        assert urgency != "immediate"
+    def test_knows_the_times_an_agency_has_agreed(self) -> None:
+        own = {"respond_within_urgent": 6 * HOUR}
+        decided = tick(REFERRAL, "sent", "urgent", left=timedelta(), step=1, own=own)
+        assert decided == Tick("escalate", NOW + 6 * HOUR, 2, respond_by=NOW + 6 * HOUR)
+        assert tick(REFERRAL, "sent", "immediate", left=timedelta(), step=1, own=own) == Tick(
+            "escalate", NOW + HOUR / 2, 2
+        )
 
 
 async def events(world: World, code: str, about: Passed) -> list[str]:
@@ -131,11 +188,13 @@ class TestAStandardReferral:
     @pytest.mark.parametrize("kind", ["referral", "transfer"])
     async def test_expires_unanswered_and_tells_both(self, world: World, kind: str) -> None:
         sent = await world.send(kind=kind)
-        for _ in range(2):
-            world.exchange.later(days=3.6)
+        for days in (3.6, 3.6):
+            world.exchange.later(days=days)
             await world.exchange.settle()
-        assert (await events(world, "iom", sent))[1:] == ["reminder", "expired"]
-        assert await events(world, "police", sent) == ["expired"]
+        assert await clock_of(sent) == (sent.reply.json()["state"], "escalated")
+        world.exchange.later(days=1.1)
+        assert (await events(world, "iom", sent))[1:] == ["reminder", "overdue", "expired"]
+        assert await events(world, "police", sent) == ["overdue", "expired"]
         read = (await world.police.get(sent.path)).json()
         assert (read["state"], read["clock"], read["version"], read["moves"]) == ("expired", "ok", 2, [])
         last = read["history"][-1]
@@ -173,7 +232,7 @@ class TestAStandardReferral:
         world.exchange.later(hours=13)
         assert (await events(world, "iom", sent))[1:] == ["reminder"]
         world.exchange.later(hours=12)
-        assert (await events(world, "iom", sent))[1:] == ["reminder", "expired"]
+        assert (await events(world, "iom", sent))[1:] == ["reminder", "overdue"]
 
     @pytest.mark.parametrize("by", [timedelta(days=8), timedelta(days=-1), timedelta()])
     async def test_cannot_be_given_more_time_than_its_urgency_has(self, world: World, by: timedelta) -> None:
@@ -192,14 +251,14 @@ class TestAnImmediateReferral:
         for _ in range(4):
             world.exchange.later(minutes=31)
             await world.exchange.settle()
-            assert await clock_of(sent) == ("sent", "overdue")
+            assert await clock_of(sent) == ("sent", "escalated")
         assert (await events(world, "iom", sent))[1:] == ["reminder", *["overdue"] * 4]
         assert await events(world, "police", sent) == ["overdue"] * 4
 
-    async def test_can_be_accepted_late(self, world: World) -> None:
+    async def test_can_be_accepted_weeks_late(self, world: World) -> None:
         sent = await world.send(urgency="immediate")
-        for _ in range(3):
-            world.exchange.later(days=1)
+        for _ in range(4):
+            world.exchange.later(days=7)
             await world.exchange.settle()
         assert (await world.move(sent, "accept")).status_code == 200
         assert await clock_of(sent) == ("accepted", "ok")
@@ -214,7 +273,7 @@ class TestAnUrgentReferral:
             world.exchange.later(hours=12.1)
             await world.exchange.settle()
         extended = (await world.police.get(sent.path)).json()
-        assert (extended["state"], extended["clock"], extended["version"]) == ("sent", "overdue", 1)
+        assert (extended["state"], extended["clock"], extended["version"]) == ("sent", "escalated", 1)
         gained = datetime.fromisoformat(extended["respond_by"]) - datetime.fromisoformat(first)
         assert timedelta(hours=24) <= gained < timedelta(hours=25)
         world.exchange.later(hours=24.1)
@@ -236,7 +295,7 @@ class TestAnAcceptedReferral:
         for _ in range(5):
             world.exchange.later(hours=2.1)
             await world.exchange.settle()
-        assert await clock_of(accepted) == ("accepted", "overdue")
+        assert await clock_of(accepted) == ("accepted", "escalated")
         told = (await events(world, "iom", accepted))[1:]
         assert (told[0], set(told[1:])) == ("reminder", {"overdue"})
         assert await events(world, "police", accepted) == ["accepted", *told[1:]]
@@ -267,7 +326,7 @@ class TestAnAcceptedTransfer:
         for _ in range(6):
             world.exchange.later(days=3.6)
             await world.exchange.settle()
-        assert await clock_of(accepted) == ("accepted", "overdue")
+        assert await clock_of(accepted) == ("accepted", "escalated")
         assert "overdue" in await events(world, "police", accepted)
         assert await world.lead_of(accepted.case_id) == "police"
         await world.moved(accepted, "confirm_handover")
@@ -322,7 +381,106 @@ class TestSeveralWorkers:
         async with asyncio.timeout(5):
             while (await world.row(sent))["state"] == "sent":
                 await world.exchange.settle()
-        assert await events(world, "police", sent) == ["expired"]
+        assert await events(world, "police", sent) == ["overdue", "expired"]
+
+    async def test_run_months_in_seconds_and_tell_everything_once(self, world: World) -> None:
+        """Three workers at once, from day to day; what is told is what the table says, no more and no less."""
+        sent = {urgency: [await world.send(urgency=urgency) for _ in range(4)] for urgency in ("urgent", "standard")}
+        waiting = [await world.send(urgency="immediate") for _ in range(4)]
+        held = [await world.accepted() for _ in range(4)]
+        await world.owner.execute("TRUNCATE outbox")
+        exchange = world.exchange
+        workers = [Worker(exchange.settings, exchange.addresses, exchange.keyring, exchange.clock) for _ in range(3)]
+        for worker in workers:
+            worker.jobs = list  # type: ignore[method-assign,assignment]
+            await worker.start()
+        try:
+            for _ in range(240):
+                exchange.later(hours=12)
+                await asyncio.gather(*(worker.watch_deadlines() for worker in workers))
+                await asyncio.gather(*(worker.climb_escalations() for worker in workers))
+        finally:
+            for worker in workers:
+                await worker.stop()
+        rows = await world.owner.fetch("SELECT agency_id, type, subject_id, recorded_at FROM outbox")
+        told = Counter((str(row["subject_id"]), row["type"].split(".")[1], row["agency_id"]) for row in rows)
+        by, to = world.ids["police"], world.ids["iom"]
+        for passed in sent["standard"] + sent["urgent"]:
+            assert [told[passed.id, what, to] for what in ("reminder", "overdue", "expired")] == [1, 1, 1]
+            assert [told[passed.id, what, by] for what in ("reminder", "overdue", "expired")] == [0, 1, 1]
+        for passed in waiting:  # its hour was over at the first of 240 looks
+            assert [told[passed.id, what, to] for what in ("reminder", "overdue", "expired")] == [0, 240, 0]
+        for passed in held:  # due after 7 days, and every 7 days again
+            assert [told[passed.id, what, to] for what in ("reminder", "overdue", "expired")] == [1, 17, 0]
+        assert len(set(rows)) == len(rows)
+        assert await world.owner.fetchval("SELECT count(*) FROM escalation") == 16
+        asked = await world.owner.fetch("SELECT escalation_id, role FROM escalation_asked")
+        assert Counter(row["role"] for row in asked) == {
+            "receiver": 16,
+            "sender": 16,
+        }  # the lead is the sender; no desk
+
+
+class TestAnAcceptedReferralOnHold:
+    async def test_is_reminded_of_its_review_and_never_ends(self, world: World) -> None:
+        held = await world.in_progress()
+        now = world.exchange.clock.now()
+        await world.put(held, "on_hold")
+        await world.owner.execute(
+            "UPDATE referral SET deadline_at = $2, due_at = $3, clock_step = 0 WHERE id = $1",
+            UUID(held.id), now + 4 * DAY, now + 2 * DAY,
+        )  # fmt: skip
+        before = len(await events(world, "iom", held))
+        for _ in range(3):
+            world.exchange.later(days=2.1)
+            await world.exchange.settle()
+        assert (await events(world, "iom", held))[before:] == ["reminder", "overdue"]
+        assert await clock_of(held) == ("on_hold", "escalated")
+
+
+class TestACancellation:
+    async def asked_for(self, world: World, *, started: bool) -> Passed:
+        asked = await (world.in_progress() if started else world.accepted())
+        now = world.exchange.clock.now()
+        await world.owner.execute(
+            """UPDATE referral SET state = 'cancel_requested', state_before = state, deadline_at = $2, due_at = $3, clock_step = 0
+               WHERE id = $1""",
+            UUID(asked.id), now + 3 * DAY, now + 1.5 * DAY,
+        )  # fmt: skip
+        return asked
+
+    async def test_nobody_answers_is_carried_out_if_nothing_was_started(self, world: World) -> None:
+        asked = await self.asked_for(world, started=False)
+        told = {who: len(await events(world, who, asked)) for who in ("iom", "police")}
+        for _ in range(2):
+            world.exchange.later(days=1.6)
+            await world.exchange.settle()
+        assert (await events(world, "iom", asked))[told["iom"] :] == ["reminder", "cancelled"]
+        assert (await events(world, "police", asked))[told["police"] :] == ["cancelled"]
+        read = (await world.police.get(asked.path)).json()
+        assert (read["state"], read["clock"], read["moves"]) == ("cancelled", "ok", [])
+        last = read["history"][-1]
+        assert (last["event"], last["by"], last["from_state"]) == ("confirm_cancel", None, "cancel_requested")
+        assert [each["access"] for each in read["disclosures"]] == ["closed"]
+        (entry,) = await world.log(action="referral:confirm_cancel")
+        assert (entry["agency_id"], str(entry["subject_id"])) == (None, asked.id)
+
+    async def test_of_what_was_started_is_escalated_and_stays_open(self, world: World) -> None:
+        asked = await self.asked_for(world, started=True)
+        for _ in range(4):
+            world.exchange.later(days=1.6)
+            await world.exchange.settle()
+        assert await clock_of(asked) == ("cancel_requested", "escalated")
+
+
+class TestAQuestion:
+    async def test_reminds_whoever_must_answer_it(self, world: World) -> None:
+        sent = await world.send()
+        await world.put(sent, "info_requested")
+        told = len(await events(world, "iom", sent))
+        world.exchange.later(days=3.6)
+        assert await events(world, "police", sent) == ["reminder"]
+        assert len(await events(world, "iom", sent)) == told
 
 
 class TestAHandover:
@@ -335,7 +493,7 @@ class TestAHandover:
             await world.exchange.settle()
         assert (await events(world, "ministry", offered))[told:] == ["reminder", "overdue"]
         assert (await events(world, "police", offered))[-1] == "overdue"
-        assert await clock_of(offered) == ("completed", "overdue")
+        assert await clock_of(offered) == ("completed", "escalated")
 
     async def test_with_its_paper_issued_is_over(self, world: World) -> None:
         offered = await world.accepted(kind="transfer", receiver="ministry")

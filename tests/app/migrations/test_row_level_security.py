@@ -50,6 +50,13 @@ DEFINER_FUNCTIONS = {
     "lock_case_of_request": "rujukan_definer",
     "tell_of_answer": "rujukan_definer",
     "content_in_hand": "rujukan_definer",
+    "is_asked": "rujukan_definer",
+    "close_escalations": "rujukan_definer",
+    "publish_unattended": "rujukan_definer",
+    "escalation_subject": "rujukan_definer",
+    "escalated_record": "rujukan_definer",
+    "apply_take": "rujukan_definer",
+    "apply_reroute": "rujukan_definer",
     "ensure_partitions": "rujukan_keeper",
     "drop_idempotency_before": "rujukan_keeper",
 }
@@ -141,7 +148,20 @@ class TestFunctions:
             """SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname = ANY ($2)
                AND has_function_privilege($1, oid, 'EXECUTE')""",
             role,
-            ["send", "apply_move", "apply_handover", "publish", "publish_to_partners", "begin_acting", "store_consent"],
+            [
+                "send",
+                "apply_move",
+                "apply_handover",
+                "publish",
+                "publish_to_partners",
+                "begin_acting",
+                "store_consent",
+                "apply_take",
+                "apply_reroute",
+                "escalated_record",
+                "escalation_subject",
+                "publish_unattended",
+            ],
         )
         assert [row["proname"] for row in rows] == []
 
@@ -191,8 +211,12 @@ class TestTheAdministrator:
         conn = await asyncpg.connect(world.exchange.addresses.admin)
         try:
             assert await conn.fetchval("SELECT count(*) FROM agency") >= len(world.agencies)
+            await conn.fetch(
+                "SELECT * FROM duty_contact"
+            )  # of the directory, though guarded: each agency keeps its own
             tables = await world.owner.fetch(
-                "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace AND relrowsecurity"
+                """SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace
+                   AND relrowsecurity AND relname <> 'duty_contact'"""
             )
             for row in tables:
                 with pytest.raises(asyncpg.InsufficientPrivilegeError):
