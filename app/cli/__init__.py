@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
+from app.cli.common import say
 from app.cli.failures import explain
 
 PLACES: Final[dict[str, str]] = {
@@ -52,10 +53,15 @@ PLACES: Final[dict[str, str]] = {
             "confirm-handover",
             "paper",
             "abort",
+            "follow-up",
+            "close",
+            "reopen",
             "dispute",
         ),
         "app.cli.officer.moves",
     ),
+    **dict.fromkeys(("withdraw", "requests", "answer-request"), "app.cli.officer.data"),
+    **dict.fromkeys(("escalations", "take"), "app.cli.officer.escalations"),
 }
 """Where each command stands. The service itself takes a second to import, which a short command need not wait for."""
 
@@ -85,7 +91,7 @@ class Commands(TyperGroup):
             failure = explain(error)
             if failure is None:
                 raise
-            typer.echo(f"rujukan: {failure}", err=True)
+            say(f"rujukan: {failure}", err=True)
             raise typer.Exit(failure.code) from None
 
 

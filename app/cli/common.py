@@ -112,6 +112,11 @@ def harmless(text: str) -> str:
     return _STEERS_A_TERMINAL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
+def say(text: str, *, err: bool = False) -> None:
+    """Print text that may hold others' words."""
+    typer.echo(harmless(text), err=err)
+
+
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
     """Print rows under their names; nothing is cut off when the output is no terminal."""
     cells = [[_cell(value) for value in row] for row in rows]

@@ -82,7 +82,9 @@ def again(
 
 def _again(each: dict[str, Any], legal_basis: str | None, article: str | None, reason: str | None) -> dict[str, Any]:
     kind = each["basis"]
-    basis = {"kind": kind, "sections": each["sections"], "until": each["until"], "onward": each["onward"]}
+    basis = {"kind": kind, "sections": each["sections"], "onward": each["onward"]}
+    if each["until"] is not None:
+        basis["until"] = each["until"]
     if kind == DisclosureBasis.CONSENT:
         return {**basis, "consent_id": each["consent_id"]}
     if kind == DisclosureBasis.COURT_ORDER:

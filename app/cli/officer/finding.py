@@ -46,6 +46,14 @@ def find(session: Session, text: str, kinds: tuple[str, ...] = KINDS) -> tuple[F
     return Found(named["subject"], named["id"], named["case_id"]), None
 
 
+def id_in(text: str) -> str:
+    """Return an id as it is put into an address. Raises `Failure`."""
+    try:
+        return str(UUID(text.strip()))
+    except ValueError:
+        raise Failure("this is no id", "An id is a UUID, as the lists show it.") from None
+
+
 def _id_in(text: str) -> str:
     try:
         return str(UUID(text.strip()))
@@ -76,7 +84,7 @@ def _by_id(session: Session, id: str, kinds: tuple[str, ...]) -> tuple[Found, di
 
 def envelope_of(session: Session, found: Found) -> dict[str, Any]:
     """Return how it stands: by the lists, which open no record, where its case is known; else by reading it."""
-    if found.case_id is not None:
+    if found.case_id is not None and found.kind != "case":
         for role in ("receiver", "sender"):
             page = session.get(f"/v1/{found.kind}s", role=role, case_id=found.case_id, limit=_PAGE)
             for envelope in page["items"]:
@@ -87,7 +95,9 @@ def envelope_of(session: Session, found: Found) -> dict[str, Any]:
 
 def standing(document: dict[str, Any]) -> str:
     """Say in a line what it is and how it stands."""
-    return (
-        f"{document['reference']}, from {document['sender']['name']} to {document['receiver']['name']}, {document['urgency']},"
-        f" is {plain(document['state'])} (version {document['version']})"
+    who = (
+        f"from {document['sender']['name']} to {document['receiver']['name']}, {document['urgency']}"
+        if "sender" in document
+        else f"led by {document['lead']['name']}"
     )
+    return f"{document['reference']}, {who}, is {plain(document['state'])} (version {document['version']})"

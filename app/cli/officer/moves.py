@@ -12,11 +12,11 @@ from typing import Annotated, Any, Final
 import rfc8785
 import typer
 
-from app.cli.common import read_object
+from app.cli.common import read_object, say
 from app.cli.failures import Failure
-from app.cli.officer.bases import Article, BasisFile, ConsentId, Grounds, LegalBasis, basis_for
+from app.cli.officer.bases import Article, BasisFile, ConsentId, Grounds, LegalBasis, bases_in, basis_for
 from app.cli.officer.finding import PASSED, Found, envelope_of, find, standing
-from app.cli.officer.refusals import Refused, possible
+from app.cli.officer.refusals import Refused
 from app.cli.officer.session import (
     HOW,
     Channel,
@@ -30,11 +30,13 @@ from app.cli.officer.session import (
     parameters_of,
 )
 from app.cli.officer.words import coded, plain, read_day, read_moment, shown_moment
+from app.exchange.cases.lifecycle import CASE
 from app.exchange.lifecycle import Lifecycle
 from app.exchange.referrals.lifecycle import REFERRAL
 from app.exchange.transfers.lifecycle import TRANSFER
 from schemas.codes.disclosure import Section
 from schemas.codes.referral import (
+    CaseClosureReason,
     DeclineReason,
     HandoverPaper,
     MoveChannel,
@@ -44,8 +46,8 @@ from schemas.codes.referral import (
 from schemas.codes.services import Need, Service, ServiceEventStatus
 
 app = typer.Typer()
-PANEL: Final = "Moves of a referral or a transfer, for an agency's officer"
-LIFECYCLES: Final[dict[str, Lifecycle]] = {"referral": REFERRAL, "transfer": TRANSFER}
+PANEL: Final = "Moves, for an agency's officer"
+LIFECYCLES: Final[dict[str, Lifecycle]] = {"referral": REFERRAL, "transfer": TRANSFER, "case": CASE}
 PATHS: Final = {"record_service": "services", "note": "notes"}
 """The last part of a move's address, where it is not its event."""
 
@@ -115,7 +117,7 @@ def _make_move(
     key: str | None,
     if_match: int | None,
 ) -> None:
-    kinds = tuple(kind for kind in PASSED if any(_has(kind, event) for event in events))
+    kinds = tuple(kind for kind in LIFECYCLES if any(_has(kind, event) for event in events))
     found, document = find(session, reference, kinds)
     if document is None:
         document = session.get(found.path) if whole else envelope_of(session, found)
@@ -123,7 +125,7 @@ def _make_move(
     event = event or next(event for event in events if _has(found.kind, event))
     row = LIFECYCLES[found.kind][event]
     body = body_of(session, document) if whole else body_of()
-    typer.echo(f"{standing(document)}: {plain(event)}.", err=True)
+    say(f"{standing(document)}: {plain(event)}.", err=True)
     answer = submit(
         session,
         found,
@@ -132,7 +134,7 @@ def _make_move(
         key=key,
         if_match=(if_match or document["version"]) if row.versioned else None,
     )
-    session.show(answer, lambda: say_moved(answer))
+    session.show_moved(answer)
 
 
 def _has(kind: str, event: str) -> bool:
@@ -142,29 +144,13 @@ def _has(kind: str, event: str) -> bool:
 def submit(session: Session, found: Found, name: str, body: Body, *, key: str | None, if_match: int | None) -> Body:
     """Make a move; where somebody else was first, look what is possible now. Raises `Refused`."""
     try:
-        answer: Body = session.post(f"{found.path}/{name}", written(body), key=key, if_match=if_match)
+        answer: Body = session.post(f"{found.path}/{name}", body, key=key, if_match=if_match)
     except Refused as refused:
         if refused.type not in ("stale-version", "another-manifest"):
             raise
         moves = envelope_of(session, found)["moves"]
         raise Refused(refused.status, {**refused.problem, "moves": moves}) from None
     return answer
-
-
-def written(body: Body) -> Body:
-    """Return a body as it is sent: without what was not given, times by RFC 3339."""
-    return {
-        name: value.isoformat() if isinstance(value, datetime) else value
-        for name, value in body.items()
-        if value is not None
-    }
-
-
-def say_moved(answer: Body) -> None:
-    """Say how it stands after a move."""
-    typer.echo(
-        f"{answer['reference']} is {plain(answer['state'])} (version {answer['version']}). {possible(answer['moves'])}"
-    )
 
 
 # before it is accepted
@@ -253,11 +239,11 @@ def manifest_digest(manifest: Body) -> str:
 def _ask_about(session: Session, document: Body) -> None:
     manifest = document["manifest"]
     sections = ", ".join(coded("section", name, session.lang) for name in manifest["sections"])
-    typer.echo(f"With the case come: {sections}; {len(manifest['open_referrals'])} open referrals.", err=True)
+    say(f"With the case come: {sections}; {len(manifest['open_referrals'])} open referrals.", err=True)
     for name in ("tasks", "protective_measures"):
         if manifest[name]:
-            typer.echo(f"  {manifest[name]} {plain(name)}, to be read once accepted", err=True)
-    typer.echo("You become responsible for the case when you confirm the handover.", err=True)
+            say(f"  {manifest[name]} {plain(name)}, to be read once accepted", err=True)
+    say("You become responsible for the case when you confirm the handover.", err=True)
     typer.confirm("Accept it?", abort=True, err=True)
 
 
@@ -455,6 +441,38 @@ def abort(reason: Why) -> Body:
     return {"reason": reason}
 
 
+# the case itself, by its lead
+
+
+@move("follow-up", "follow_up")
+def follow_up(
+    plan: Annotated[str, typer.Option(help="What is looked at, how often, by whom (by role).")],
+    until: Annotated[str, typer.Option(parser=read_day, metavar="YYYY-MM-DD", help="The planned end.")],
+) -> Body:
+    """Go on to following the person up, by a plan and until a planned end."""
+    return {"plan": plan, "until": until}
+
+
+@move("close", "close")
+def close(
+    reason: Annotated[CaseClosureReason, typer.Option(help="Why.")],
+    text: Annotated[str | None, typer.Option(help="In words.")] = None,
+) -> Body:
+    """Close the case; every party is told. Not possible while a transfer or an immediate referral of it is open."""
+    return {"reason": reason, "text": text}
+
+
+@move("reopen", "reopen")
+def reopen(
+    reason: Annotated[str, typer.Option(help="Why.")],
+    basis: Annotated[
+        Path, typer.Option(help="JSON: the basis or bases on which it is worked on again; - for standard input.")
+    ],
+) -> Body:
+    """Open a closed case again, as its last lead, on a basis of its own."""
+    return {"reason": reason, "bases": bases_in(basis)}
+
+
 # what another agency recorded
 
 
@@ -477,7 +495,7 @@ def dispute(
     body = {"reason": reason, "occurred_at": occurred_at, "channel": channel}
     path = f"moves/{which or _recorded_for_us(session, document)}/dispute"
     answer = submit(session, found, path, body, key=key, if_match=None)
-    session.show(answer, lambda: say_moved(answer))
+    session.show_moved(answer)
 
 
 def _recorded_for_us(session: Session, document: Body) -> str:

@@ -8,10 +8,10 @@ import typer
 from pydantic import BaseModel
 from rich.text import Text
 
-from app.cli.common import show_table
+from app.cli.common import say, show_table
 from app.cli.officer.finding import PASSED, Found, find
 from app.cli.officer.refusals import possible
-from app.cli.officer.session import Session, officer_command
+from app.cli.officer.session import Session, Subject, officer_command
 from app.cli.officer.sheet import Sheet, title_of
 from app.cli.officer.words import (
     TASKS,
@@ -34,6 +34,8 @@ from schemas.record.record import SECTION_MODELS
 app = typer.Typer()
 PANEL: Final = "Reading, for an agency's officer"
 Document = dict[str, Any]
+_ELSEWHERE: Final = {"escalation": "take", "request": "answer-request"}
+"""By what command a task is done that is no move of a referral or transfer."""
 _PARTS: Final[dict[str, type[BaseModel]]] = {
     "prior_agreement": PriorAgreement,
     "handover": Handover,
@@ -59,17 +61,17 @@ def inbox(
 
 
 def _show_inbox(session: Session, page: Document) -> None:
-    typer.echo(f"Waiting: {_counted(session.get('/v1/inbox/counts')['counts']) or 'nothing'}.")
+    say(f"Waiting: {_counted(session.get('/v1/inbox/counts')['counts']) or 'nothing'}.")
     if not page["items"]:
         return
-    typer.echo()
+    say("")
     show_table(
         ("what", "reference", "urgency", "with", "deadline", "next"),
         [_inbox_row(session, item) for item in page["items"]],
         empty="",
     )
     if page["next"]:
-        typer.echo("\nThere is more: --limit, --kind, --overdue.")
+        say("\nThere is more: --limit, --kind, --overdue.")
 
 
 def _counted(counts: Document) -> str:
@@ -93,16 +95,14 @@ def _inbox_row(session: Session, item: Document) -> tuple[Any, ...]:
         labelled("urgency", item["urgency"], session.lang) if item["urgency"] else "–",
         item["other"]["name"] if item["other"] else "–",
         Text(deadline, "bold red" if late else ""),
-        ", ".join(commands_of(item["moves"])) if item["subject"] in PASSED else "",
+        ", ".join(commands_of(item["moves"])) if item["subject"] in PASSED else _ELSEWHERE.get(item["kind"], ""),
     )
 
 
 @officer_command(app, "show", panel=PANEL)
 def show(
     session: Session,
-    reference: Annotated[
-        str, typer.Argument(metavar="REFERENCE", help="Its reference (R-…, T-…, K-…), as it was read out, or its id.")
-    ],
+    reference: Subject,
 ) -> None:
     """Show a referral, a transfer or a case as your agency may read it now. That it was read is logged."""
     found, document = find(session, reference)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from app.cli.common import harmless
 from app.cli.failures import Code, Failure
 from app.cli.officer.words import commands_of, plain, shown_moment
 
@@ -21,7 +20,7 @@ class Refused(Failure):
         self.type = str(problem.get("type", "")).rsplit("/", 1)[-1]
         message, do = _WORDS.get(self.type, _as_titled)(problem)
         code = Code.broken if status >= 500 else Code.refused
-        super().__init__(harmless(message), harmless(do), code=code)
+        super().__init__(message, do, code=code)
 
 
 def _as_titled(problem: Problem) -> tuple[str, str]:

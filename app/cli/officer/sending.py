@@ -8,11 +8,11 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from app.cli.common import read_object, show_json, show_table
+from app.cli.common import read_object, say, show_json, show_table
 from app.cli.failures import Failure
 from app.cli.officer.bases import RESTS, Article, BasisFile, LegalBasis, again, bases_in
 from app.cli.officer.finding import PASSED, envelope_of, find, standing
-from app.cli.officer.moves import say_moved, submit, written
+from app.cli.officer.moves import submit
 from app.cli.officer.refusals import Refused
 from app.cli.officer.session import Channel, Key, OccurredAt, Reference, Session, officer_command
 from app.cli.officer.words import coded, labelled, plain
@@ -48,13 +48,8 @@ def _send(
     channel: MoveChannel | None,
     key: str | None,
 ) -> None:
-    answer = session.post(f"/v1/{kind}s", body | written({"occurred_at": occurred_at, "channel": channel}), key=key)
-    session.show(answer, lambda: _say_sent(session, kind, answer))
-
-
-def _say_sent(session: Session, kind: str, answer: dict[str, Any]) -> None:
-    say_moved(answer)
-    typer.echo(f"  {kind} {answer['id']} of case {answer['case_id']}")
+    how = {name: value for name, value in (("occurred_at", occurred_at), ("channel", channel)) if value is not None}
+    session.show_moved(session.post(f"/v1/{kind}s", {**body, **how}, key=key))
 
 
 @officer_command(app, "amend", panel=PANEL)
@@ -70,10 +65,10 @@ def amend(
     body = read_object(file, "a record and its bases")
     found, document = find(session, reference, PASSED)
     document = document or envelope_of(session, found)
-    typer.echo(f"{standing(document)}: amend.", err=True)
+    say(f"{standing(document)}: amend.", err=True)
     more = {"occurred_at": occurred_at, "channel": channel}
     answer = submit(session, found, "amend", {**body, **more}, key=key, if_match=document["version"])
-    session.show(answer, lambda: say_moved(answer))
+    session.show_moved(answer)
 
 
 @officer_command(app, "reroute", panel=PANEL)
@@ -114,7 +109,7 @@ def reroute(
         if basis is not None
         else again(document["disclosures"], legal_basis=legal_basis, article=article, reason=reason)
     )
-    typer.echo(f"{standing(document)}: send it to {to}.", err=True)
+    say(f"{standing(document)}: send it to {to}.", err=True)
     body = {
         "case_id": document["case_id"],
         "receiver": to,
@@ -122,7 +117,7 @@ def reroute(
         "urgency": document["urgency"],
         "record_version": document["record_version"],
         "replaces": document["id"],
-        "bases": [written(each) for each in bases],
+        "bases": bases,
     }
     _send(session, found.kind, body, occurred_at, channel, key)
 
@@ -134,14 +129,14 @@ def _show_suggestions(session: Session, document: dict[str, Any]) -> None:
         show_json(agencies)
         return
     if not agencies:
-        typer.echo("The receiver suggested nobody. Choose one with --to: `rujukan api GET /v1/agencies` lists all.")
+        say("The receiver suggested nobody. Choose one with --to: `rujukan api GET /v1/agencies` lists all.")
         return
     show_table(
         ("code", "name", "kind", "region", "places", "accepts", "does not accept"),
         [_agency_row(session, agency) for agency in agencies],
         empty="",
     )
-    typer.echo(f"\nSend it to one of them: rujukan reroute {document['reference']} --to CODE --reason …")
+    say(f"\nSend it to one of them: rujukan reroute {document['reference']} --to CODE --reason …")
 
 
 def _agency(session: Session, code: str) -> dict[str, Any] | None:

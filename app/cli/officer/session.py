@@ -16,10 +16,10 @@ import httpx
 import typer
 
 from app.cli.api import find_credentials
-from app.cli.common import Json, acting, clock_of, load_settings, show_json
+from app.cli.common import Json, acting, clock_of, load_settings, say, show_json
 from app.cli.failures import Code, Failure
-from app.cli.officer.refusals import Refused
-from app.cli.officer.words import Language, language_of_the_terminal, read_moment
+from app.cli.officer.refusals import Refused, possible
+from app.cli.officer.words import Language, language_of_the_terminal, plain, read_moment
 from app.client import Credentials, ExchangeClient
 from app.foundation.clock import Clock
 from schemas.codes.referral import MoveChannel
@@ -31,6 +31,9 @@ Parameters = dict[str, inspect.Parameter]
 
 Reference = Annotated[
     str, typer.Argument(metavar="REFERENCE", help="Its reference (R-…, T-…), as it was read out, or its id.")
+]
+Subject = Annotated[
+    str, typer.Argument(metavar="REFERENCE", help="Its reference (R-…, T-…, K-…), as it was read out, or its id.")
 ]
 OccurredAt = Annotated[
     datetime | None,
@@ -92,11 +95,11 @@ class Session:
         return self._answer(self._request("GET", f"{path}?{urlencode(given, doseq=True)}" if given else path))
 
     def post(self, path: str, body: Mapping[str, Any], *, key: str | None, if_match: int | None = None) -> Any:
-        """Do something, under an idempotency key. Raises `Refused`."""
+        """Do something, under an idempotency key; what is None in the body was not given. Raises `Refused`."""
         key = key or str(uuid.uuid4())
         once = f"Repeat the command with --key {key}: then it happens once, whatever became of this try."
         try:
-            reply = self._request("POST", path, json=body, if_match=if_match, idempotency_key=key)
+            reply = self._request("POST", path, json=_written(body), if_match=if_match, idempotency_key=key)
         except httpx.TransportError as error:
             raise Failure(
                 f"the exchange does not answer: {type(error).__name__}", once, code=Code.unreachable
@@ -131,6 +134,23 @@ class Session:
             show_json(answer)
         else:
             in_words()
+
+    def show_moved(self, answer: dict[str, Any]) -> None:
+        """Print the answer to a move."""
+        self.show(answer, lambda: say(_moved(answer)))
+
+
+def _moved(answer: dict[str, Any]) -> str:
+    state = f"{answer['reference']} is {plain(answer['state'])} (version {answer['version']})."
+    return f"{state} {possible(answer['moves'])}"
+
+
+def _written(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in body.items()
+        if value is not None
+    }
 
 
 def _shared(

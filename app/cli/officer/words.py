@@ -37,6 +37,9 @@ COMMANDS: Final[dict[str, str]] = {
     "report_error": "error",
     "confirm_error": "confirm-error",
     "amend": "amend",
+    "follow_up": "follow-up",
+    "close": "close",
+    "reopen": "reopen",
 }
 """By what command a move is made."""
 

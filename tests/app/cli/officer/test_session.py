@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+import app.cli
 from app.cli import PLACES
 from app.cli.officer.moves import LIFECYCLES
 from app.cli.officer.words import COMMANDS
@@ -82,3 +84,11 @@ def test_every_command_says_what_it_does_and_who_acts(machine: Machine, name: st
     assert "RUJUKAN_CLIENT" in shown
     assert "--for" in shown
     assert "--json" in shown
+
+
+def test_nothing_is_printed_but_by_what_makes_it_harmless() -> None:
+    """Text of others is in every answer: names, reasons, notes, and whatever a forged answer would hold."""
+    for path in (Path(app.cli.__file__).parent / "officer").glob("*.py"):
+        assert not re.search(r"\b(print|typer\.(secho|echo))\(", path.read_text().replace("_console.print(", "")), (
+            path.name
+        )
