@@ -23,7 +23,9 @@ from app.exchange.consents import endpoints as consents
 from app.exchange.corrections import endpoints as corrections
 from app.exchange.escalations import endpoints as escalations
 from app.exchange.inbox import endpoints as inbox
+from app.exchange.links import endpoints as links
 from app.exchange.passing.refusals import log_refusal
+from app.exchange.reassignments import endpoints as reassignments
 from app.exchange.referrals import endpoints as referrals
 from app.exchange.requests import endpoints as requests
 from app.exchange.transfers import endpoints as transfers
@@ -98,6 +100,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         consents.router,
         corrections.router,
         requests.router,
+        links.router,
+        reassignments.router,
         referrals.router,
         transfers.router,
         escalations.router,

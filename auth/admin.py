@@ -43,6 +43,15 @@ class TakenError(ValueError):
     """The code, id or kid is in use already."""
 
 
+class OpenDutiesError(ValueError):
+    """The agency still answers for cases; how many, by what it is to them."""
+
+    def __init__(self, code: str, duties: Mapping[str, int]) -> None:
+        self.duties = {what: count for what, count in duties.items() if count}
+        listed = ", ".join(f"{what}: {count}" for what, count in self.duties.items())
+        super().__init__(f"{code} still answers for people and cannot be closed ({listed})")
+
+
 class InvalidValueError(ValueError):
     """A value does not have the form it must have."""
 
@@ -155,8 +164,12 @@ async def resume_agency(conn: Connection, code: str, *, now: datetime, actor: st
 
 
 async def close_agency(conn: Connection, code: str, *, now: datetime, actor: str) -> None:
-    """Close an agency for good; what it holds stays where it is."""
-    await _set_agency_status(conn, code, "closed", action="agency:close", now=now, actor=actor)
+    """Close an agency for good. Raises `OpenDutiesError` while it leads a case or holds an accepted referral or transfer."""
+    async with conn.transaction():
+        await _set_agency_status(conn, code, "closed", action="agency:close", now=now, actor=actor)
+        # counted last: what it took on while its status was being changed counts too
+        if any((duties := await queries.duties_of(conn, code)).values()):
+            raise OpenDutiesError(code, duties)
 
 
 async def set_desk(conn: Connection, code: str, *, now: datetime, actor: str) -> None:

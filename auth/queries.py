@@ -161,6 +161,16 @@ async def set_agency_status(conn: Connection, code: str, status: str) -> UUID | 
     return found
 
 
+async def duties_of(conn: Connection, code: str) -> dict[str, int]:
+    """Return how much an agency still answers for, by what it is to it: numbers only."""
+    row = await conn.fetchrow(
+        """SELECT cases AS "cases it leads", referrals AS "referrals it has accepted", transfers AS "transfers it has accepted"
+           FROM agency, duties_of(agency.id) WHERE code = $1""",
+        code,
+    )
+    return dict(row) if row is not None else {}
+
+
 async def agencies(conn: Connection) -> list[asyncpg.Record]:
     """Return all agencies by code."""
     return list(

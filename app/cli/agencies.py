@@ -22,7 +22,8 @@ from schemas.exchange.directory import DutyContacts
 from schemas.text import AgencyCode, CountryCode, RegionCode
 
 app = typer.Typer(
-    help="Add, list, suspend and resume agencies; say which one is the desk, and whom to call.", no_args_is_help=True
+    help="Add, list, suspend, resume and close agencies; say which one is the desk, and whom to call.",
+    no_args_is_help=True,
 )
 
 
@@ -182,6 +183,18 @@ def resume(code: Annotated[str, typer.Argument(help="Its code.")], actor: Actor 
     """Let a suspended agency in again."""
     asyncio.run(_set(load_settings(), code, acting(actor), active=True))
     typer.echo(f"{code} is active.")
+
+
+@app.command()
+def close(code: Annotated[str, typer.Argument(help="Its code.")], actor: Actor = None) -> None:
+    """Close an agency for good; not while it leads a case or holds an accepted referral or transfer."""
+    asyncio.run(_close(load_settings(), code, acting(actor)))
+    typer.echo(f"{code} is closed for good.")
+
+
+async def _close(settings: Settings, code: str, actor: str) -> None:
+    async with administer(settings) as the:
+        await admin.close_agency(the.conn, code, now=the.now, actor=actor)
 
 
 async def _set(settings: Settings, code: str, actor: str, *, active: bool) -> None:

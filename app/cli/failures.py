@@ -15,6 +15,7 @@ from app.foundation.keyring import KeyringUnusable
 from app.foundation.settings import UnsafeSettings
 from auth.admin import (
     InvalidValueError,
+    OpenDutiesError,
     TakenError,
     UnknownAgencyError,
     UnknownClientError,
@@ -52,6 +53,7 @@ class Failure(Exception):
 
 _ASKED_WRONGLY: Final = (
     InvalidValueError,
+    OpenDutiesError,
     TakenError,
     UnusableKeyError,
     UnknownScopeError,
@@ -63,6 +65,7 @@ _ASKED_WRONGLY: Final = (
 )
 _DO: Final[dict[type[Exception], str]] = {
     UnknownAgencyError: "See `rujukan agencies list`.",
+    OpenDutiesError: "Let it hand its cases over and see its referrals through; for a lead that is gone the desk names another.",
     UnknownClientError: "See `rujukan clients list`.",
     UnknownAgreementError: "See `rujukan agreements list`.",
     NextKeyTooYoungError: "`rujukan keys rotate --at-once` does not wait: for a key that may have leaked.",

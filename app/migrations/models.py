@@ -12,6 +12,8 @@ import app.exchange.cases.tables
 import app.exchange.consents.tables
 import app.exchange.corrections.tables
 import app.exchange.escalations.tables
+import app.exchange.links.tables
+import app.exchange.reassignments.tables
 import app.exchange.records.tables
 import app.exchange.referrals.tables
 import app.exchange.requests.tables

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from app.foundation.problems import MEDIA_TYPE, Problem, all_problems
-from tests.makers import records
+from tests.makers import cases, records
 from tests.makers.world import Passed, World
 
 EVERY = list(all_problems())
@@ -374,6 +374,75 @@ async def retracting_twice(world: World) -> httpx.Response:
     path = f"/v1/cases/{sent.case_id}/record-versions/{(await world.row(sent))['version_id']}/retract"
     await world.police.post(path, {"reason": "Another person's."})
     return await world.police.post(path, {"reason": "Another person's."})
+
+
+@provokes("case-has-open-duties")
+async def closing_while_somebody_waits(world: World) -> httpx.Response:
+    sent = await world.send(urgency="immediate")
+    return await cases.move(world, await cases.case_of(world, sent.case_id), "close")
+
+
+async def _link(world: World, other: str | None = None) -> httpx.Response:
+    case = await cases.opened(world)
+    body = {"kind": "family", "other": other or case.reference}
+    return await world.police.post(f"{case.path}/links", body)
+
+
+@provokes("unknown-case")
+async def a_link_to_nowhere(world: World) -> httpx.Response:
+    return await _link(world, "K-0000-0000-0")
+
+
+@provokes("same-case")
+async def a_link_to_itself(world: World) -> httpx.Response:
+    return await _link(world)
+
+
+@provokes("linked-already")
+async def one_link_twice(world: World) -> httpx.Response:
+    here, there = await cases.opened(world), await cases.opened(world, "iom")
+    body = {"kind": "family", "other": there.reference}
+    await world.police.post(f"{here.path}/links", body)
+    return await world.police.post(f"{here.path}/links", body)
+
+
+def _reassignment(case: cases.Case, to: str = "iom") -> dict[str, object]:
+    paper = {"number": "B-7/2026", "date": "2026-01-05"}
+    return {"case": case.reference, "to": to, "reason": "Dissolved.", "paper": paper}
+
+
+@provokes("desk-only")
+async def reassigning_without_being_the_desk(world: World) -> httpx.Response:
+    return await world.lpsk.post("/v1/reassignments", _reassignment(await cases.opened(world)))
+
+
+@provokes("second-person-required")
+async def approving_ones_own_proposal(world: World) -> httpx.Response:
+    async with cases.desk_at(world) as desk:
+        made = await desk.post("/v1/reassignments", _reassignment(await cases.opened(world)))
+        return await desk.post(f"/v1/reassignments/{made.json()['id']}/approve", if_match=1)
+
+
+@provokes("leads-already")
+async def reassigning_to_the_lead(world: World) -> httpx.Response:
+    async with cases.desk_at(world) as desk:
+        return await desk.post("/v1/reassignments", _reassignment(await cases.opened(world), "police"))
+
+
+@provokes("reassignment-open")
+async def reassigning_twice(world: World) -> httpx.Response:
+    async with cases.desk_at(world) as desk:
+        case = await cases.opened(world)
+        await desk.post("/v1/reassignments", _reassignment(case))
+        return await desk.post("/v1/reassignments", _reassignment(case, "lpsk"))
+
+
+@provokes("service-point-barred")
+async def one_roof_for_two_who_must_be_apart(world: World) -> httpx.Response:
+    here, there = await world.send(receiver="shelter"), await world.accepted(sender="iom", receiver="shelter")
+    ours, theirs = await cases.case_of(world, here.case_id), await cases.case_of(world, there.case_id)
+    await world.police.post(f"{ours.path}/links", {"kind": "suspected_harm", "other": theirs.reference})
+    return await world.move(here, "accept")
 
 
 @provokes("internal-error")

@@ -45,7 +45,18 @@ PUBLIC = {
 
 NO_SCOPE = {"read_me"}
 """What a token of any scope may ask."""
-OF_CASES = ("/v1/cases", "/v1/corrections", "/v1/referrals", "/v1/requests", "/v1/transfers")
+OF_CASES = (
+    "/v1/cases",
+    "/v1/case-links",
+    "/v1/corrections",
+    "/v1/escalations",
+    "/v1/inbox",
+    "/v1/reassignments",
+    "/v1/references",
+    "/v1/referrals",
+    "/v1/requests",
+    "/v1/transfers",
+)
 
 APP = create_app(Settings())
 CONTEXTS = list(iter_route_contexts(APP.routes))
@@ -139,9 +150,9 @@ class TestEveryGuardedRoute:
         assert isinstance(route.original_route, StrictRoute)
 
 
-MOVES = [(lifecycle, move) for lifecycle in (CASE, REFERRAL, TRANSFER) for move in lifecycle.moves if move.served]
+MOVES = [(lifecycle, move) for lifecycle in (CASE, REFERRAL, TRANSFER) for move in lifecycle.moves]
 CREATED = {"open_case", "send", "offer"}
-BY_NOBODY = {"absorb", "expire"}
+BY_NOBODY = {"absorb", "expire", "reassign_lead"}
 """Made by another move or by the clock."""
 
 

@@ -87,7 +87,7 @@ def transfer(receiver: str = "ministry", **more: Any) -> dict[str, Any]:
 
 def path_of(event: str) -> str:
     """The last part of a move's address."""
-    return {"record_service": "services", "note": "notes"}.get(event, event.replace("_", "-"))
+    return {"record_service": "services", "note": "notes", "link": "links"}.get(event, event.replace("_", "-"))
 
 
 def move(event: str, at: Any, **more: Any) -> dict[str, Any]:

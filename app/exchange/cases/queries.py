@@ -25,6 +25,55 @@ async def open_case(db: Acting, key: Key, case: dict[str, Any]) -> MovedRow:
     return MovedRow(*row)
 
 
+async def apply_case_move(db: Acting, key: Key, move: dict[str, Any], detail: bytes) -> MovedRow:
+    """Make a move of a case, in one statement."""
+    row = await db.one(
+        "SELECT * FROM apply_case_move($1, $2, $3, $4, $5, $6)",
+        key.value,
+        key.request_hash,
+        db.settings.idempotency_days,
+        json.text(move),
+        detail,
+    )
+    return MovedRow(*row)
+
+
+async def record_victim_status(db: Acting, key: Key, case_id: UUID, status_id: UUID, detail: bytes) -> MovedRow:
+    """Append a decision about victim status, in one statement."""
+    row = await db.one(
+        "SELECT * FROM record_victim_status($1, $2, $3, $4, $5, $6, $7, $8)",
+        key.value,
+        key.request_hash,
+        db.settings.idempotency_days,
+        case_id,
+        status_id,
+        db.recorder_id,
+        detail,
+    )
+    return MovedRow(*row)
+
+
+async def mark_guardian(db: Acting, key: Key, mark: dict[str, Any], detail: bytes) -> MovedRow:
+    """Bar the guardian or lift it, in one statement."""
+    row = await db.one(
+        "SELECT * FROM mark_guardian($1, $2, $3, $4, $5, $6)",
+        key.value,
+        key.request_hash,
+        db.settings.idempotency_days,
+        json.text(mark),
+        detail,
+    )
+    return MovedRow(*row)
+
+
+async def victim_status_of(tx: Connection, case_id: UUID) -> list[asyncpg.Record]:
+    """Return the decisions about victim status, oldest first; for its lead, nothing for others."""
+    rows: list[asyncpg.Record] = await tx.fetch(
+        "SELECT * FROM victim_status WHERE case_id = $1 ORDER BY recorded_at, id", case_id
+    )
+    return rows
+
+
 async def case_by_id(tx: Connection, case_id: UUID) -> asyncpg.Record | None:
     """Return a case the agency is party to."""
     return await tx.fetchrow("SELECT * FROM case_file WHERE id = $1", case_id)

@@ -26,6 +26,7 @@ class CaseFile(SQLModel, table=True):
     opened_at: datetime = Field(sa_type=Timestamp)
     updated_at: datetime = Field(sa_type=Timestamp)
     closed_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    deceased_at: datetime | None = Field(default=None, sa_type=Timestamp)
     guardian_barred_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
 
@@ -70,3 +71,16 @@ class MoveRow(SQLModel, table=True):
     detail: bytes | None = Field(default=None, sa_type=Bytes)
     section: str | None = Field(default=None, sa_type=Text)
     disputed_at: datetime | None = Field(default=None, sa_type=Timestamp)
+
+
+class VictimStatusRow(SQLModel, table=True):
+    """A decision about the person's status as a victim, sealed as a whole."""
+
+    __tablename__ = "victim_status"
+
+    id: UUID = Field(primary_key=True)
+    case_id: UUID = Field(foreign_key="case_file.id", primary_key=True)
+    agency_id: UUID = Field(foreign_key="agency.id")
+    recorded_by_id: UUID = Field(foreign_key="agency.id")
+    recorded_at: datetime = Field(sa_type=Timestamp)
+    detail: bytes = Field(sa_type=Bytes)

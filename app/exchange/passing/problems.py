@@ -148,6 +148,24 @@ class CaseClosed(Problem):
     log_as = "case_closed"
 
 
+class CaseHasOpenDuties(Problem):
+    """The case cannot be closed while a transfer (`transfers`) or an immediate referral (`referrals`) of it is open.
+
+    See them through, recall or cancel them first. Other open referrals go on after the case is closed.
+    """
+
+    type, status, title, title_id = (
+        "case-has-open-duties",
+        409,
+        "The case has open duties",
+        "Kasus masih memiliki kewajiban terbuka",
+    )
+    log_as = "open_duties"
+
+    def __init__(self, *, transfers: Sequence[str], referrals: Sequence[str]) -> None:
+        super().__init__(transfers=list(transfers), referrals=list(referrals))
+
+
 class OpenTwin(Problem):
     """The same receiver has an open referral of this case for the same needs: `referral_id`.
 
@@ -366,3 +384,47 @@ class VersionRetracted(Problem):
         "The version is retracted already",
         "Versi sudah ditarik kembali",
     )
+
+
+class UnknownCase(Problem):
+    """There is no case of this reference, or it is no reference of a case. Have it read out again: its last character is a check."""
+
+    type, status, title, title_id = "unknown-case", 422, "There is no case of this reference", "Kasus tidak ditemukan"
+    log_as = "unknown_case"
+
+    def __init__(self, pointer: str = "/other") -> None:
+        super().__init__(errors=[{"pointer": pointer, "code": "unknown_case"}])
+
+
+class SameCase(Problem):
+    """The reference is that of the case itself. A link joins two cases."""
+
+    type, status, title, title_id = (
+        "same-case",
+        409,
+        "A case is not linked to itself",
+        "Kasus tidak ditautkan ke dirinya",
+    )
+    log_as = "same_case"
+
+
+class LinkedAlready(Problem):
+    """The two cases have an open link of this kind: `link_id`. Answer that one, or end it first."""
+
+    type, status, title, title_id = "linked-already", 409, "The cases are linked already", "Kasus sudah ditautkan"
+    log_as = "linked_already"
+
+    def __init__(self, link_id: UUID | str | None) -> None:
+        super().__init__(link_id=link_id)
+
+
+class ServicePointBarred(Problem):
+    """This service point cannot be used for this person. Choose another of your service points, or decline."""
+
+    type, status, title, title_id = (
+        "service-point-barred",
+        409,
+        "The service point cannot be used for this person",
+        "Unit layanan tidak dapat dipakai untuk orang ini",
+    )
+    log_as = "service_point_barred"

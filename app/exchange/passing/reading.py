@@ -62,7 +62,7 @@ def envelope(db: Acting, lifecycle: Lifecycle, row: asyncpg.Record) -> Document:
         "purpose": row["purpose"],
         "urgency": row["urgency"],
         "respond_by": row["respond_by"],
-        "deadline": row["deadline_at"],
+        "deadline": row["deadline_at"] if row["ended_at"] is None or row.get("paper") == "pending" else None,
         "clock": row["clock"],
         "sent_at": row["sent_at"],
         "updated_at": row["updated_at"],
@@ -177,7 +177,7 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
             await queries.note_reading(tx, lifecycle.name, subject_id, db.at)
     is_party = is_sender or is_receiver  # else the lead, who learns how it stands
     state_only = not is_party or (is_sender and back_state_only(AgencyKind(db.agency.kind)))
-    said = {move["id"]: _said(db, move) for move in moves if is_party and move["detail"] is not None}
+    said = {move["id"]: said_of(db, move) for move in moves if is_party and move["detail"] is not None}
     by_event = {move["event"]: said[move["id"]] for move in moves if move["id"] in said}
     reader = _Reader(db, row, disclosures, is_sender=is_sender, is_receiver=is_receiver, state_only=state_only)
     found = envelope(db, lifecycle, row)
@@ -197,7 +197,7 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
         else None,
         "prior_agreement": by_event.get(_FIRST[lifecycle.name], {}).get("prior_agreement") if is_party else None,
         "history": [
-            _history(db, each, reader.text(each, said))
+            move_record(db, each, reader.text(each, said))
             for each in moves
             if not (state_only and each["event"] == "record_service")
         ],
@@ -319,7 +319,8 @@ def _disclosure(db: Acting, row: asyncpg.Record, each: asyncpg.Record) -> Docume
     }
 
 
-def _said(db: Acting, move: asyncpg.Record) -> Document:
+def said_of(db: Acting, move: asyncpg.Record) -> Document:
+    """Return what was said about a move, decrypted."""
     said: Document = orjson.loads(db.keyring.open_one(move["id"], move["detail"]))
     return said
 
@@ -395,7 +396,8 @@ class _Reader:
         return {name: said[name] for name in ("protective_measures", "salt", "tasks")}
 
 
-def _history(db: Acting, move: asyncpg.Record, text: str | None) -> Document:
+def move_record(db: Acting, move: asyncpg.Record, text: str | None = None) -> Document:
+    """Return one thing that happened, as the parties may know it."""
     by, recorded_by = move["agency_id"], move["recorded_by_id"]
     return {
         "id": move["id"],

@@ -67,6 +67,11 @@ def problem_of(
         "RJ064": problems.LeadCorrectsItself,
         "RJ065": problems.VersionRetracted,
         "RJ066": partial(InvalidRequest, [{"pointer": "/correction", "code": "unknown_correction"}]),
+        "RJ070": problems.CaseHasOpenDuties,
+        "RJ031": problems.ServicePointBarred,
+        "RJ072": problems.UnknownCase,
+        "RJ073": problems.SameCase,
+        "RJ074": problems.LinkedAlready,
     }
     problem: Problem = made[code](**detail)
     return problem

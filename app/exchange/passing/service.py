@@ -24,12 +24,13 @@ from app.policy.decide import covers, decide
 from app.policy.table import BACK_STATE_ONLY
 from auth.directory import AgencyEntry
 from schemas.codes.agencies import AgencyKind
+from schemas.codes.answers import Answer
 from schemas.codes.referral import Purpose, Urgency
 from schemas.exchange.basis import Basis, ConsentBasis, CourtOrderBasis, LegalBasis
 from schemas.exchange.case import NewConsent
 from schemas.exchange.common import Moved, MoveRequest
 from schemas.exchange.referral import Amend, Decline, Dispute, NewReferral, NewTransfer, Note, ProvideInfo
-from schemas.record.record import SECTIONS, included
+from schemas.record.record import SECTIONS, Record, included
 
 REFERENCE_PREFIX = {"case": "K", "referral": "R", "transfer": "T"}
 
@@ -106,6 +107,7 @@ async def send(db: Acting, lifecycle: Lifecycle, body: NewReferral | NewTransfer
         "sections": list(sections),
         "version_id": sealed.version_id if sealed else body.record_version,
         "schema_version": sealed.schema_version if sealed else None,
+        "guardian_suspected": guardian_suspected(body.record),
         "record_sections": list(sealed.sections) if sealed else None,
         "reuse": sealed is None,
         "replaces_id": body.replaces,
@@ -169,6 +171,7 @@ async def new_version(
         "case_id": row["case_id"],
         "version_id": sealed.version_id,
         "schema_version": sealed.schema_version,
+        "guardian_suspected": guardian_suspected(record),
         "record_sections": list(sections),
         "sections": list(sections),
         "bases": bases,
@@ -388,6 +391,12 @@ def _dues_of(
             span = within(db.settings, deadline, urgency, times)
             dues[target][urgency.value] = {"deadline": db.at + span, "look": db.at + first_reminder(span)}
     return dues
+
+
+def guardian_suspected(record: Record | None) -> bool:
+    """Whether a record says that the guardian is suspected: from then on nobody hears the guardian in this case."""
+    family = record.family if record else None
+    return family is not None and family.guardian is not None and family.guardian.suspected is Answer.YES
 
 
 def said_with_it(body: NewReferral | NewTransfer) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from app.exchange.passing.accepting import acceptance, place
 from app.exchange.passing.reading import needs_in_record
 from app.exchange.referrals.lifecycle import REFERRAL
 from app.foundation.problems import InvalidRequest, Problem
+from schemas.codes.referral import NotCompletedReason
 from schemas.exchange import referral as wire
 from schemas.exchange.common import Moved
 
@@ -114,6 +115,7 @@ async def fail(db: Acting, referral_id: UUID, body: wire.Fail, seen: int, key: K
         key=key,
         body=body,
         detail={"reason": body.reason, "text": body.text},
+        death=body.reason == NotCompletedReason.DECEASED,
     )
 
 

@@ -113,55 +113,24 @@ BEGIN
       AND r.state IN ('sent', 'received', 'info_requested', 'accepted', 'in_progress', 'on_hold', 'cancel_requested');
 END $$;
 
--- The case's row, before the transfer's: whoever changes both takes them in this order, so that neither ever waits for the other.
-CREATE FUNCTION lock_case_of(p_transfer uuid) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+-- The case's row, before the transfer's or referral's: whoever changes both takes them in this order, so that neither ever waits for the other.
+CREATE FUNCTION lock_case_of(p_id uuid) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    PERFORM FROM case_file c JOIN transfer t ON t.case_id = c.id
-    WHERE t.id = p_transfer AND t.receiver_id = current_agency() FOR NO KEY UPDATE OF c;
+    PERFORM FROM case_file c WHERE c.id = (
+        SELECT case_id FROM transfer WHERE id = p_id AND receiver_id = current_agency()
+        UNION ALL SELECT case_id FROM referral WHERE id = p_id AND receiver_id = current_agency()) FOR NO KEY UPDATE;
 END $$;
 
 -- The lead moves, in the transaction that confirms the handover. Checks again who asks and in which state.
 CREATE FUNCTION apply_handover(p_transfer uuid, p_at timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE v transfer; r referral; v_count integer;
+DECLARE v transfer;
 BEGIN
     SELECT * INTO v FROM transfer WHERE id = p_transfer;
     IF NOT FOUND OR v.receiver_id IS DISTINCT FROM current_agency() OR v.state <> 'completed' THEN
         RAISE EXCEPTION 'only the receiver of a confirmed transfer takes over' USING ERRCODE = 'insufficient_privilege';
     END IF;
-    UPDATE case_file SET lead_id = v.receiver_id, version = version + 1, updated_at = p_at
-    WHERE id = v.case_id AND lead_id = v.sender_id;
-    GET DIAGNOSTICS v_count = ROW_COUNT;
-    IF v_count <> 1 THEN
-        RAISE EXCEPTION 'the sender no longer leads the case' USING ERRCODE = 'RJ020';
-    END IF;
-    UPDATE case_lead SET until_at = p_at WHERE case_id = v.case_id AND agency_id = v.sender_id AND until_at IS NULL;
-    GET DIAGNOSTICS v_count = ROW_COUNT;
-    IF v_count <> 1 THEN
-        RAISE EXCEPTION 'the case has no one lead' USING ERRCODE = 'integrity_constraint_violation';
-    END IF;
-    INSERT INTO case_lead (case_id, agency_id, from_at, transfer_id) VALUES (v.case_id, v.receiver_id, p_at, v.id);
-
-    FOR r IN UPDATE referral SET state = 'absorbed', version = version + 1, updated_at = p_at, ended_at = p_at, due_at = NULL, clock = 'ok'
-             WHERE case_id = v.case_id AND receiver_id = v.receiver_id
-               AND state IN ('sent', 'received', 'info_requested', 'accepted', 'in_progress', 'on_hold', 'cancel_requested')
-             RETURNING old.* LOOP
-        INSERT INTO move (id, case_id, subject, subject_id, event, from_state, to_state, version, sender_id, receiver_id, channel, occurred_at, recorded_at)
-        VALUES (uuidv7(p_at - clock_timestamp()), r.case_id, 'referral', r.id, 'absorb', r.state, 'absorbed', r.version + 1, r.sender_id, r.receiver_id, 'system', p_at, p_at);
-        INSERT INTO outbox (agency_id, type, subject, subject_id, case_id, state, recorded_at)
-        VALUES (r.sender_id, 'referral.absorbed', 'referral', r.id, r.case_id, 'absorbed', p_at);
-        UPDATE disclosure SET opened_at = coalesce(opened_at, p_at) WHERE subject_id = r.id AND closed_at IS NULL;
-        PERFORM append_log(p_at, NULL, NULL, NULL, NULL, 'referral:absorb', 'done', 'referral', r.id, r.case_id,
-                           jsonb_build_object('transfer', v.id));
-        PERFORM close_escalations(r.id, p_at);
-    END LOOP;
-
-    UPDATE referral SET sender_id = v.receiver_id, updated_at = p_at
-    WHERE case_id = v.case_id AND sender_id = v.sender_id
-      AND state IN ('sent', 'received', 'info_requested', 'accepted', 'in_progress', 'on_hold', 'cancel_requested');
-    UPDATE disclosure SET sender_id = v.receiver_id
-    WHERE case_id = v.case_id AND sender_id = v.sender_id AND subject = 'referral' AND closed_at IS NULL
-      AND subject_id IN (SELECT id FROM referral WHERE case_id = v.case_id AND sender_id = v.receiver_id);
+    PERFORM move_lead(v.case_id, v.sender_id, v.receiver_id, v.id, p_at);
 END $$;
 
 -- A record version with its content; the case's counter is already taken.
@@ -301,7 +270,7 @@ BEGIN
         subject text, id uuid, reference text, case_id uuid, new_case jsonb, consent jsonb, receiver_id uuid, receiver_code text,
         receiver_kind text, recorded_by_id uuid, purpose text, urgency text, respond_by timestamptz, due_at timestamptz, sections text[],
         offer_group uuid, manifest jsonb, version_id uuid, schema_version text, reuse boolean, replaces_id uuid, bases jsonb, occurred_at timestamptz, channel text,
-        record_sections text[]);
+        record_sections text[], guardian_suspected boolean);
 
     IF x.new_case IS NOT NULL THEN
         PERFORM store_case(a, x.case_id, x.new_case->>'reference', x.new_case->>'entry_channel', 1, x.occurred_at, x.channel, NULL);
@@ -349,6 +318,9 @@ BEGIN
         END IF;
     END IF;
 
+    IF x.guardian_suspected THEN
+        PERFORM bar_guardian(x.case_id, true, a.at);
+    END IF;
     IF x.consent IS NOT NULL THEN
         PERFORM store_consent(a, x.case_id, x.consent, p_consent_detail);
         PERFORM log_by(a, 'consent:give', 'done', 'consent', (x.consent->>'id')::uuid, x.case_id, jsonb_build_object('sections', x.consent->'sections'));
@@ -493,12 +465,12 @@ BEGIN
         subject text, id uuid, event text, from_states text[], to_state text, party text, seen integer, counts boolean, type text, tells text[],
         not_kinds text[], partners text, handover boolean, access text, final boolean, dues jsonb, own_dues jsonb, pause_at_most interval,
         move_id uuid, occurred_at timestamptz, said_at timestamptz, channel text, recorded_by_id uuid, section text,
-        answer_within interval, service_point_id uuid, review_at timestamptz, manifest_digest text, paper text, paper_due_at timestamptz, final_due_at timestamptz, log jsonb,
+        answer_within interval, death boolean, guardian_suspected boolean, service_point_id uuid, review_at timestamptz, manifest_digest text, paper text, paper_due_at timestamptz, final_due_at timestamptz, log jsonb,
         case_id uuid, version_id uuid, schema_version text, record_sections text[], sections text[], bases jsonb, receiver_code text,
         receiver_kind text, other_id uuid);
 
     -- the case's row first: whoever changes both takes them in this order, so that neither ever waits for the other
-    IF x.handover THEN
+    IF x.handover OR x.death THEN
         PERFORM lock_case_of(x.id);
     ELSIF x.version_id IS NOT NULL THEN
         UPDATE case_file SET records = records + 1, updated_at = a.at WHERE id = x.case_id RETURNING records INTO v_number;
@@ -604,6 +576,9 @@ BEGIN
             UPDATE transfer SET manifest = v_manifest::jsonb, manifest_digest = encode(sha256(convert_to(v_manifest, 'UTF8')), 'hex')
             WHERE id = x.id;
         END IF;
+        IF x.guardian_suspected THEN
+            PERFORM bar_guardian(s.case_id, true, a.at);
+        END IF;
         PERFORM store_record(a, x.version_id, s.case_id, v_number, x.schema_version, x.record_sections, p_needs_hash, p_wrapped_key, p_parts, p_preview);
         UPDATE disclosure SET closed_at = a.at WHERE subject_id = x.id AND version_id IS NOT NULL AND closed_at IS NULL;
         PERFORM store_disclosures(a, x.subject, x.id, s.case_id, x.version_id, NULL, s.receiver_id, x.receiver_code, x.receiver_kind, s.purpose,
@@ -629,8 +604,13 @@ BEGIN
     IF cardinality(x.tells) > 0 THEN
         PERFORM publish(x.subject, x.id, x.type, x.tells, a.at, x.not_kinds);
     END IF;
-    IF x.event = 'accept' AND s.offer_group IS NOT NULL THEN
-        PERFORM recall_siblings(x.id, a.at);
+    IF x.event = 'accept' THEN
+        PERFORM check_service_point(s.case_id, x.service_point_id, a.agency);
+        IF s.offer_group IS NOT NULL THEN
+            PERFORM recall_siblings(x.id, a.at);
+        END IF;
+    ELSIF x.death THEN
+        PERFORM apply_death(s.case_id, a.at);
     ELSIF x.event = 'abort' THEN  -- the receiver answers for what it has read
         PERFORM ask_erasure(x.subject, x.id, 'transfer_aborted', a.at, x.answer_within);
     END IF;

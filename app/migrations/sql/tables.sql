@@ -13,7 +13,8 @@ CREATE TABLE case_file (
     opened_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
     closed_at timestamptz,
-    guardian_barred_at timestamptz
+    deceased_at timestamptz,
+    guardian_barred_at timestamptz  -- the guardian is suspect: neither asked, nor told, nor heard
 );
 CREATE INDEX case_file_lead ON case_file (lead_id, id);
 

@@ -10,8 +10,9 @@ import pytest
 
 from app.cli.agencies import Entry, parents_first
 from app.cli.clients import parse_duration
-from app.cli.failures import Failure
+from app.cli.failures import Failure, explain
 from app.client import Credentials
+from auth.admin import OpenDutiesError
 from auth.scopes import Scope
 from tests.app.cli.conftest import SAMPLES, Machine
 
@@ -37,6 +38,20 @@ class TestAgencies:
             assert peopled.run("agencies", act, "rptc-x").code == 0
             listed = {agency["code"]: agency for agency in peopled.run("agencies", "list", "--json").json}
             assert listed["rptc-x"]["status"] == status
+
+    def test_are_closed_for_good(self, peopled: Machine) -> None:
+        assert peopled.run("agencies", "add", "pos-x", "--name", "Post X", "--kind", "police").code == 0
+        assert "closed for good" in peopled.run("agencies", "close", "pos-x").out
+        again = peopled.run("agencies", "resume", "pos-x")
+        assert (again.code, "not closed" in again.err) == (2, True)
+
+    def test_that_answer_for_people_are_not_closed_and_told_why(self) -> None:
+        refused = explain(OpenDutiesError("rptc-x", {"cases it leads": 2, "referrals it has accepted": 0}))
+        assert refused is not None
+        assert refused.code == 2
+        assert "rptc-x" in str(refused)
+        assert "(cases it leads: 2)" in str(refused)
+        assert "hand its cases over" in str(refused)
 
     @pytest.mark.parametrize(
         ("arguments", "says"),

@@ -1,0 +1,110 @@
+"""Makes cases and moves them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import httpx
+
+from tests.makers import records
+from tests.makers.world import Agency, World
+
+
+@dataclass
+class Case:
+    """A case, as a test knows it."""
+
+    id: str
+    reference: str
+    lead: Agency
+    version: int = 1
+
+    @property
+    def path(self) -> str:
+        return f"/v1/cases/{self.id}"
+
+    async def read(self, who: Agency | None = None) -> dict[str, Any]:
+        """The case as its lead, or another, reads it."""
+        reply = await (who or self.lead).get(self.path)
+        assert reply.status_code == 200, reply.text
+        found: dict[str, Any] = reply.json()
+        return found
+
+
+async def opened(world: World, lead: str = "police") -> Case:
+    """A case opened on its own."""
+    reply = await world.agencies[lead].post("/v1/cases", {"entry_channel": "police_report"})
+    assert reply.status_code == 201, reply.text
+    return Case(reply.json()["id"], reply.json()["reference"], world.agencies[lead])
+
+
+async def case_of(world: World, case_id: str) -> Case:
+    """The case of a referral or transfer, with its present lead."""
+    row = await world.owner.fetchrow(
+        "SELECT c.*, code FROM case_file c JOIN agency a ON a.id = c.lead_id WHERE c.id = $1", UUID(case_id)
+    )
+    assert row is not None
+    return Case(case_id, row["reference"], world.agencies[row["code"]], row["version"])
+
+
+async def row_of(world: World, case: Case) -> asyncpg.Record:
+    """The case as it is stored."""
+    row = await world.owner.fetchrow("SELECT * FROM case_file WHERE id = $1", UUID(case.id))
+    assert row is not None
+    return row
+
+
+def body(event: str, at: Any, **more: Any) -> dict[str, Any]:
+    """The body of a move of a case that its table allows."""
+    bodies: dict[str, dict[str, Any]] = {
+        "follow_up": {"plan": "A call each month by the village worker.", "until": str(at.date())},
+        "close": {"reason": "reintegrated"},
+        "reopen": {"reason": "She has come back.", "bases": [records.legal_basis()]},
+    }
+    return {**bodies[event], **more}
+
+
+async def move(
+    world: World, case: Case, event: str, *, by: Agency | None = None, seen: int | None = None, **more: Any
+) -> httpx.Response:
+    """Move a case, by its lead unless another is named; its version is kept up when it succeeds."""
+    options = {"idempotency_key": more.pop("key")} if "key" in more else {}
+    reply = await (by or case.lead).post(
+        f"{case.path}/{records.PATHS.get(event, event)}",
+        body(event, world.exchange.clock.now(), **more),
+        if_match=seen or case.version,
+        **options,
+    )
+    if reply.status_code == 200:
+        case.version = reply.json()["version"]
+    return reply
+
+
+async def moved(world: World, case: Case, *events: str, **more: Any) -> Case:
+    """Make moves that succeed, one after the other."""
+    for event in events:
+        reply = await move(world, case, event, **more)
+        assert reply.status_code == 200, reply.text
+    return case
+
+
+async def closed(world: World, lead: str = "police") -> Case:
+    """A closed case."""
+    return await moved(world, await opened(world, lead), "close")
+
+
+@asynccontextmanager
+async def desk_at(world: World, code: str = "ministry") -> AsyncIterator[Agency]:
+    """For the block, the agency is the ministry's desk."""
+    await world.owner.execute("UPDATE agency SET desk = (code = $1)", code)
+    await world.exchange.app.state.directory.refresh()
+    try:
+        yield world.agencies[code]
+    finally:
+        await world.owner.execute("UPDATE agency SET desk = false")
+        await world.exchange.app.state.directory.refresh()
