@@ -7,24 +7,32 @@ import inspect
 import re
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from functools import cache
 from typing import Final
 
 from app.exchange.cases.lifecycle import CASE
 from app.exchange.lifecycle import PREVIOUS, REMIND_AT, Deadline, Lifecycle, Move, Party, Tell
+from app.exchange.links.lifecycle import LINK
+from app.exchange.reassignments.lifecycle import REASSIGNMENT
 from app.exchange.referrals.lifecycle import REFERRAL
 from app.exchange.transfers.lifecycle import TRANSFER
 from app.foundation.settings import Settings
 from app.main import create_app
 from schemas.codes.referral import Urgency
 
-LIFECYCLES: Final = (CASE, REFERRAL, TRANSFER)
+LIFECYCLES: Final = (CASE, REFERRAL, TRANSFER, LINK, REASSIGNMENT)
+_ROOTS: Final = {"link": "/v1/case-links"}
+"""Addresses, where they are not the plural of the name."""
+_ELSEWHERE: Final = {("case", "reassign_lead"): "/v1/reassignments", ("link", "propose"): "/v1/cases/{id}/links"}
+"""Moves that begin something with an address of its own."""
 
 INTRODUCTION: Final = """\
 # How a case, a referral and a transfer live
 
 Each is a state machine, written as one table in the code: [cases](../app/exchange/cases/lifecycle.py),
-[referrals](../app/exchange/referrals/lifecycle.py), [transfers](../app/exchange/transfers/lifecycle.py). What is in no row is refused: 409, with
-the state, the version and the moves open to the caller now (`moves`, also given with every read).
+[referrals](../app/exchange/referrals/lifecycle.py), [transfers](../app/exchange/transfers/lifecycle.py), and what cases may need besides:
+[links](../app/exchange/links/lifecycle.py), [reassignments](../app/exchange/reassignments/lifecycle.py) of a lead that is gone. What is in no
+row is refused: 409, with the state, the version and the moves open to the caller now (`moves`, also given with every read).
 
 *If-Match*: the move says on which version it was decided; without it the answer is 428, with a stale one 412, and nothing is done. Every move may
 say when it happened (`occurred_at`) and by which channel.
@@ -174,29 +182,22 @@ def moves_table(lifecycle: Lifecycle, paths: dict[tuple[str, str], str]) -> str:
 
 def _endpoint(lifecycle: Lifecycle, move: Move, paths: dict[tuple[str, str], str]) -> str:
     found = paths.get((lifecycle.name, move.event))
-    if found is not None:
-        return f"`POST {found}`"
-    return "–" if move.by in (Party.CLOCK, Party.SYSTEM) else "not served yet"
+    return "–" if found is None else f"`POST {found}`"
 
 
+@cache
 def _paths() -> dict[tuple[str, str], str]:
     """Return the path of each move's endpoint, as the API has it."""
-    served = {
-        path
-        for path, operations in create_app(Settings.model_construct()).openapi()["paths"].items()
-        if "post" in operations
-    }
+    document = create_app(Settings.model_construct()).openapi()
+    served = {re.sub(r"{\w+}", "{id}", path) for path, operations in document["paths"].items() if "post" in operations}
     found: dict[tuple[str, str], str] = {}
     for lifecycle in LIFECYCLES:
-        root = f"/v1/{lifecycle.name}s"
-        below = {path.rsplit("/", 1)[1]: path for path in served if re.fullmatch(rf"{root}/{{\w+}}/[a-z-]+", path)}
+        root = _ROOTS.get(lifecycle.name, f"/v1/{lifecycle.name}s")
         for move in lifecycle.moves:
-            if not move.from_states:
-                found[lifecycle.name, move.event] = root
-                continue
-            for name in _names(move.event):
-                if name in below:
-                    found[lifecycle.name, move.event] = below[name].replace(f"{lifecycle.name}_id", "id")
+            below = [f"{root}/{{id}}/{name}" for name in _names(move.event)] if move.from_states else [root]
+            for path in (_ELSEWHERE.get((lifecycle.name, move.event)), *below):
+                if path in served:
+                    found[lifecycle.name, move.event] = path
                     break
     return found
 
@@ -209,8 +210,9 @@ def _names(event: str) -> tuple[str, ...]:
 
 def _clock(lifecycle: Lifecycle) -> Iterator[str]:
     rows = [row for row in lifecycle.deadlines if row.at_deadline != "none"]
-    if not rows:
+    if lifecycle.deadlines and not rows:
         yield "No clock: it lasts as long as help does; the clock watches its referrals and transfers.\n"
+    if not rows:
         return
     lines = ["| state | deadline | before | at the deadline | after |\n", f"|{'---|' * 5}\n"]
     alike: dict[tuple[str, ...], list[str]] = {}
