@@ -60,6 +60,10 @@ PLACES: Final[dict[str, str]] = {
         ),
         "app.cli.officer.moves",
     ),
+    **dict.fromkeys(
+        ("link", "links", "confirm-link", "refuse-link", "end-link", "agree-to-lead", "decline-to-lead"),
+        "app.cli.officer.belonging",
+    ),
     **dict.fromkeys(("withdraw", "requests", "answer-request"), "app.cli.officer.data"),
     **dict.fromkeys(("escalations", "take"), "app.cli.officer.escalations"),
 }

@@ -25,7 +25,7 @@ from app.cli.officer.words import (
     short_moment,
     shown_moment,
 )
-from schemas.exchange.case import Consent
+from schemas.exchange.case import Closure, Consent, Plan, VictimStatus
 from schemas.exchange.inbox import Waiting
 from schemas.exchange.referral import Acceptance, Ending, Handover, Manifest, PriorAgreement, ServiceRecorded
 from schemas.record.preview import Preview
@@ -34,7 +34,12 @@ from schemas.record.record import SECTION_MODELS
 app = typer.Typer()
 PANEL: Final = "Reading, for an agency's officer"
 Document = dict[str, Any]
-_ELSEWHERE: Final = {"escalation": "take", "request": "answer-request"}
+_ELSEWHERE: Final = {
+    "escalation": "take",
+    "request": "answer-request",
+    "confirm_link": "confirm-link, refuse-link",
+    "agree_reassignment": "agree-to-lead, decline-to-lead",
+}
 """By what command a task is done that is no move of a referral or transfer."""
 _PARTS: Final[dict[str, type[BaseModel]]] = {
     "prior_agreement": PriorAgreement,
@@ -148,9 +153,37 @@ def _show_case(session: Session, whole: Document) -> None:
     if whole["consents"]:
         sheet.heading("Consents")
         for each in whole["consents"]:
-            sheet.document(Consent, {name: value for name, value in each.items() if name != "recorded_by"})
+            _show_apart(sheet, Consent, each, "recorded_by")
             sheet.fact("Recorded by", each["recorded_by"]["name"])
+    for name, model in (("plan", Plan), ("closure", Closure)):
+        if case[name] is not None:
+            sheet.heading(title_of(name))
+            sheet.document(model, case[name])
+    if case["guardian_barred"]:
+        sheet.heading("The guardian is barred", "can neither give nor withdraw consent, and is told nothing")
+    for each in case["victim_status"]:
+        sheet.heading("Status as a victim", f"by {each['by']['name']}, {shown_moment(each['recorded_at'])}")
+        _show_apart(sheet, VictimStatus, each, "id", "by", "recorded_at")
+    if case["links"]:
+        sheet.heading("Linked cases")
+        for each in case["links"]:
+            sheet.line(_link(each, session.lang), depth=1)
+    if case["history"]:
+        sheet.heading("History")
+        for each in case["history"]:
+            for depth, text in _history(each, session.lang):
+                sheet.line(text, depth=1 + depth)
     _show_what_next(sheet, case)
+
+
+def _show_apart(sheet: Sheet, model: type[BaseModel], value: Document, *apart: str) -> None:
+    sheet.document(model, {name: part for name, part in value.items() if name not in apart})
+
+
+def _link(each: Document, lang: Language) -> str:
+    lead = f"led by {each['other_lead']['name']}" if each["other_lead"] else "its lead is not told to you"
+    said = f": {each['text']}" if each["text"] else ""
+    return f"{coded('case_link', each['kind'], lang)}, {plain(each['state'])}, {lead}{said} (link {each['id']})"
 
 
 def _show_passed(session: Session, found: Found, document: Document) -> None:

@@ -23,13 +23,19 @@ class Refused(Failure):
         super().__init__(message, do, code=code)
 
 
+_FORM: Final = frozenset({"type", "title", "status", "request_id", "errors"})
+
+
 def _as_titled(problem: Problem) -> tuple[str, str]:
-    faults = "; ".join(_fault(fault) for fault in problem.get("errors", ()))
-    title = str(problem.get("title", "the exchange refused"))
-    kind = str(problem.get("type", ""))
-    others = ", ".join(f"{name}: {problem[name]}" for name in ("referral_id", "transfer_id") if problem.get(name))
+    faults = [_fault(fault) for fault in problem.get("errors", ())]
+    members = [f"{plain(name)}: {_listed(value)}" for name, value in problem.items() if name not in _FORM and value]
+    title, kind = str(problem.get("title", "the exchange refused")), str(problem.get("type", ""))
     page = f"The page {kind} of the exchange explains it." if kind.startswith("/problems/") else ""
-    return ": ".join(part for part in (title, faults or others) if part), page
+    return ": ".join(part for part in (title, "; ".join([*faults, *members])) if part), page
+
+
+def _listed(value: Any) -> str:
+    return ", ".join(str(each) for each in value) if isinstance(value, list) else str(value)
 
 
 def _fault(fault: Problem) -> str:
