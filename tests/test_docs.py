@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from typer.main import get_group
 
 import app.cli
+from app.foundation.ids import read_reference
 from app.foundation.problems import all_problems
 from app.foundation.settings import Settings
 from app.main import create_app
@@ -157,6 +158,10 @@ class TestNames:
     def test_events_exist(self, page: Path) -> None:
         named = re.findall(r"`((?:referral|transfer|case)\.(?!json)[a-z_]+)`", page.read_text())
         assert set(named) <= {*event.EVENT_TYPES, *(str(scope) for scope in Scope)}
+
+    def test_references_could_be_read_out(self, page: Path) -> None:
+        named = re.findall(r"\b[KRT]-[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z*~$=]", page.read_text())
+        assert [name for name in named if read_reference(name) != name] == []
 
     def test_files_exist(self, page: Path) -> None:
         named = re.findall(r"`((?:app|auth|schemas|deploy|docs|tests|openapi|\.ci)/[\w./-]*)`", prose(page))

@@ -66,7 +66,7 @@ def _id_in(text: str) -> str:
         )
     raise Failure(
         "this is neither a reference nor an id",
-        "A reference is written R-7XQ2-M4PD-9: R for a referral, T for a transfer, K for a case. In a shell, put it in"
+        "A reference is written R-7XQ2-M4PF-0: R for a referral, T for a transfer, K for a case. In a shell, put it in"
         " quotes if it ends in * ~ $ or =.",
     )
 

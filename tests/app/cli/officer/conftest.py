@@ -89,6 +89,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
         assert added.code == 0, added.err
         added = machine.run("clients", "add", f"{code}-system", "--agency", code, "--generate")
         assert added.code == 0, added.err
+    assert machine.run("agencies", "desk", "ministry").code == 0
     added = machine.run("service-points", "add", "shelter", "--name", "House", "--confidential", "--service", "shelter")
     assert added.code == 0, added.err
     with machine.serving(RUJUKAN_RESPOND_WITHIN_IMMEDIATE=f"PT{IMMEDIATE}S"):

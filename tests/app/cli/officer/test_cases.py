@@ -82,8 +82,30 @@ class TestLinks:
         assert ended.code == 4
 
 
-def test_leading_a_case_whose_lead_is_gone_is_answered_by_command(office: Office) -> None:
-    ended = office.run("stranger", "agree-to-lead", "019aba6d-ef2f-7dd4-9a82-4d2f3ea8f7d6")
-    assert (ended.code, "nothing there" in ended.err) == (4, True)
-    ended = office.run("stranger", "decline-to-lead", "019aba6d-ef2f-7dd4-9a82-4d2f3ea8f7d6", "--reason", "No staff.")
-    assert ended.code == 4
+class TestLeadingACaseWhoseLeadIsGone:
+    def asked(self, office: Office, to: str) -> tuple[str, str]:
+        """A case for which the desk has found a new lead, and the id of the reassignment."""
+        sent = office.send()
+        case = office.done("police", "show", sent.case_id, "--json").json["case"]["reference"]
+        paper = {"number": "7/SK", "date": "2026-11-20"}
+        body = {"case": case, "to": to, "reason": "Dissolved in October.", "paper": paper}
+        desk = ("--as", "ministry-system", "--actor")
+        made = office.done("ministry", "api", "POST", "/v1/reassignments", "-d", json.dumps(body), *desk, "desk-1").json
+        path = f"/v1/reassignments/{made['id']}/approve"
+        office.done("ministry", "api", "POST", path, "--if-match", "1", *desk, "protection-2")
+        return case, made["id"]
+
+    def test_is_agreed_to(self, office: Office) -> None:
+        case, id = self.asked(office, "sentra")
+        done = office.done("sentra", "agree-to-lead", id)
+        assert f"{case}, approved (version 2): agree." in done.err
+        assert "Lead          The sentra" in office.done("sentra", "show", case).out
+
+    def test_is_declined(self, office: Office) -> None:
+        case, id = self.asked(office, "rptc")
+        assert "It is declined." in office.done("rptc", "decline-to-lead", id, "--reason", "No staff.").out
+        assert "Lead          The police" in office.done("police", "show", case).out
+
+    def test_is_for_who_was_asked(self, office: Office) -> None:
+        _, id = self.asked(office, "sentra")
+        assert office.run("stranger", "agree-to-lead", id).code == 4
