@@ -23,7 +23,7 @@ from auth.directory import AgencyEntry, Snapshot
 from auth.guard import CurrentCaller
 from auth.problems import ProofReplayed
 
-PROOF_REPLAYED = "RJ401"
+PROOF_REPLAYED, MAY_NOT_ACT_FOR = "RJ401", "RJ403"
 PATIENCE = 5
 """Seconds a request waits for a free connection before it is told to try again."""
 LATEST_BACKDATING = timedelta(days=30)
@@ -70,7 +70,7 @@ class Acting:
             async with self.pool.acquire(timeout=PATIENCE) as conn:
                 return await conn.fetchrow(statement, self.parameter(), *arguments)
         except asyncpg.PostgresError as error:
-            raise _used_before(error) from error
+            raise _refused(error) from error
 
     async def all(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
         """Run one such statement; return its rows."""
@@ -78,7 +78,7 @@ class Acting:
             async with self.pool.acquire(timeout=PATIENCE) as conn:
                 rows: list[asyncpg.Record] = await conn.fetch(statement, self.parameter(), *arguments)
         except asyncpg.PostgresError as error:
-            raise _used_before(error) from error
+            raise _refused(error) from error
         return rows
 
     @asynccontextmanager
@@ -88,11 +88,13 @@ class Acting:
             try:
                 await conn.execute("SELECT begin_acting($1)", self.parameter())
             except asyncpg.PostgresError as error:
-                raise _used_before(error) from error
+                raise _refused(error) from error
             yield conn
 
 
-def _used_before(error: asyncpg.PostgresError) -> Exception:
+def _refused(error: asyncpg.PostgresError) -> Exception:
+    if error.sqlstate == MAY_NOT_ACT_FOR:  # the agreement has ended since the directory was read
+        return MayNotActFor()
     return ProofReplayed() if error.sqlstate == PROOF_REPLAYED else error
 
 

@@ -116,8 +116,12 @@ async def events_after(
                 remaining = end - loop.time()
                 snapshot = await current()
                 client = snapshot.clients.get(db.caller.client_id)
-                agency = snapshot.agencies.get(db.agency_id)
-                if client is None or not client.active or agency is None or not agency.active:
+                agencies = [snapshot.agencies.get(each) for each in (db.agency_id, db.recorder_id)]
+                if client is None or not client.active or not all(agency and agency.active for agency in agencies):
+                    return []
+                if db.recorder_id != db.agency_id and not snapshot.may_act_for(
+                    db.recorder_id, db.agency_id, db.clock.now()
+                ):
                     return []
                 if not listener.connected:
                     break

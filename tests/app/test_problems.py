@@ -445,6 +445,32 @@ async def one_roof_for_two_who_must_be_apart(world: World) -> httpx.Response:
     return await world.move(here, "accept")
 
 
+@provokes("not-own-agency")
+async def whom_to_call_elsewhere(world: World) -> httpx.Response:
+    path = "/v1/agencies/iom/duty-contacts"
+    return await world.police.client.request("PUT", path, json={"items": []}, actor="officer-7")
+
+
+@provokes("escalation-not-open")
+async def taking_what_is_taken(world: World) -> httpx.Response:
+    path = f"/v1/escalations/{await world.escalated(await world.send(urgency='immediate'))}/take"
+    assert (await world.iom.post(path)).status_code == 200
+    return await world.iom.post(path)
+
+
+REROUTE = {"receiver": "sentra", "reason": "Nobody answers."}
+
+
+@provokes("not-reroutable")
+async def re_routing_what_is_accepted(world: World) -> httpx.Response:
+    await world.set_desk("ministry")
+    try:
+        escalation = await world.escalated(await world.accepted(urgency="immediate"), 2.1, 2, 0.3, 0.3)
+        return await world.ministry.post(f"/v1/escalations/{escalation}/reroute", REROUTE)
+    finally:
+        await world.set_desk(None)
+
+
 @provokes("internal-error")
 async def a_record_that_was_altered_at_rest(world: World) -> httpx.Response:
     sent = await world.accepted()

@@ -127,22 +127,23 @@ class TestEveryGuardedRoute:
         assert len(calls(route) & both) == 1
 
     @every_route
-    def test_names_who_acts_if_it_is_about_a_case(self, route):
-        about_a_case = str(route.path).startswith(OF_CASES)
-        assert (dependencies._case_connection in calls(route)) == about_a_case
-        assert ("rujukan-actor" in headers(route)) == about_a_case
+    def test_names_who_acts_if_it_is_about_a_case_or_changes_the_directory(self, route):
+        somebody_acts = str(route.path).startswith(OF_CASES) or "PUT" in route.methods
+        assert (dependencies._case_connection in calls(route)) == somebody_acts
+        assert ("rujukan-actor" in headers(route)) == somebody_acts
 
     @every_route
     def test_needs_a_key_to_be_repeated_by_if_it_changes_anything(self, route):
         assert ("idempotency-key" in headers(route)) == ("POST" in route.methods)
 
     @every_route
-    def test_reads_and_posts_and_nothing_else(self, route):
-        assert route.methods in ({"GET"}, {"POST"})
+    def test_reads_and_posts_and_replaces_a_list_and_nothing_else(self, route):
+        assert route.methods in ({"GET"}, {"POST"}, {"PUT"})
+        assert ("PUT" in route.methods) == (route.name == "replace_duty_contacts")
 
     @every_route
     def test_writes_by_another_scope_than_it_reads_by(self, route):
-        ending = ".write" if "POST" in route.methods else ".read"
+        ending = ".read" if "GET" in route.methods else ".write"
         assert all(scope.endswith(ending) for scope in scopes(route))
 
     @every_route
@@ -163,12 +164,12 @@ class TestMoves:
         ids=lambda value: value.name if isinstance(value, Lifecycle) else value.event,
     )
     def test_needs_the_version_it_was_decided_on_if_the_table_says_so(self, lifecycle: Lifecycle, move: Move):
-        path = f"/v1/{lifecycle.name}s/{{{lifecycle.name}_id}}/{records.PATHS.get(move.event, move.event)}"
+        path = f"/v1/{lifecycle.name}s/{{{lifecycle.name}_id}}/{records.path_of(move.event)}"
         (route,) = [route for route in GUARDED if route.path == path]
         assert ("if-match" in headers(route)) == move.versioned
 
     def test_every_path_below_a_referral_or_transfer_is_a_move_of_its_table(self):
-        served = {records.PATHS.get(move.event, move.event) for _, move in MOVES}
+        served = {records.path_of(move.event) for _, move in MOVES}
         below = [str(route.path).split("/") for route in GUARDED if str(route.path).count("/") == 4]
         moves = {parts[4] for parts in below if parts[2] in ("referrals", "transfers")}
         assert moves <= served
@@ -209,7 +210,7 @@ class TestWhoIsLetIn:
         officer = world.police.client
         client = ExchangeClient(officer.credentials, scope=others, clock=world.exchange.clock, http=world.exchange.http)
         method, path, sent = asked(route)
-        reply = await client.request(method, path, json={} if method == "POST" else None, headers=sent)
+        reply = await client.request(method, path, json=None if method == "GET" else {}, headers=sent)
         assert (reply.status_code, reply.json()["type"]) == (403, "/problems/insufficient-scope")
         assert reply.json()["scopes"] == sorted(needed)
         challenge = reply.headers["WWW-Authenticate"]

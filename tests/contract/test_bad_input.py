@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from app.foundation.problems import MEDIA_TYPE, all_problems
 from app.foundation.settings import Settings
 from app.main import create_app
-from tests.makers import records
+from tests.makers import cases, records
 from tests.makers.world import Agency, World
 
 CANARY = "Kanari4711"
@@ -27,7 +27,8 @@ CANARY = "Kanari4711"
 
 TYPES = {f"/problems/{problem.type}": problem.status for problem in all_problems()}
 STORED = (
-    "case_file", "case_lead", "consent", "record_version", "record_content", "referral", "transfer", "disclosure", "move",
+    "case_file", "case_lead", "case_link", "reassignment", "victim_status",
+    "consent", "record_version", "record_content", "referral", "transfer", "disclosure", "move",
     "outbox", "event", "idempotency",
 )  # fmt: skip
 
@@ -53,6 +54,8 @@ def bodies(now: Any) -> dict[str, Body]:
         "/v1/referrals": referral({"a": ["b", 1]}),
         "/v1/transfers": records.transfer(),
     }
+    found |= {path: {**body, "occurred_at": now.isoformat()} for path, body in of_cases(now).items()}
+    found |= of_reassignments(now)
     moves = {
         "referral": (
             "acknowledge",
@@ -69,10 +72,50 @@ def bodies(now: Any) -> dict[str, Body]:
     }
     for subject, events in moves.items():
         for event in events:
-            path = f"/v1/{subject}s/{{{subject}_id}}/{records.PATHS.get(event, event)}"
+            path = f"/v1/{subject}s/{{{subject}_id}}/{records.path_of(event)}"
             more = digest if (subject, event) == ("transfer", "accept") else {}
             found[path] = {**records.move(event, now), "occurred_at": now.isoformat(), **more}
     return found
+
+
+def of_cases(now: Any) -> dict[str, Body]:
+    """The bodies of what happens to a case and to its links."""
+    found = {
+        f"/v1/cases/{{case_id}}/{records.PATHS.get(event, event)}": cases.body(event, now)
+        for event in ("follow_up", "close", "reopen")
+    }
+    found["/v1/cases/{case_id}/close"]["text"] = "Home with her aunt."
+    found["/v1/cases/{case_id}/guardian"] = {"suspect": True, "reason": "He signed the contract."}
+    found["/v1/cases/{case_id}/links"] = {"kind": "family", "other": "K-0000-0000-0", "text": "Brother and sister."}
+    found |= {f"/v1/case-links/{{link_id}}/{event}": {"reason": "Another person."} for event in ("refuse", "end")}
+    return found | {"/v1/case-links/{link_id}/confirm": {}}
+
+
+def of_reassignments(now: Any) -> dict[str, Body]:
+    """The bodies of a reassignment, and of a decision about victim status: they happen when they are recorded."""
+    paper = {"number": "B-7/2026", "date": str(now.date())}
+    path = "/v1/reassignments/{reassignment_id}"
+    return {
+        "/v1/cases/{case_id}/victim-status": {
+            "status": "identified",
+            "ground": "Three indicators.",
+            "own_statement": "They kept my passport.",
+            "decided_on": str(now.date()),
+        },
+        "/v1/reassignments": {"case": "K-0000-0000-0", "to": "iom", "reason": "Dissolved.", "paper": paper},
+        f"{path}/approve": {},
+        f"{path}/agree": {},
+        f"{path}/decline": {"reason": "No staff."},
+        f"{path}/withdraw": {"reason": "It has answered."},
+    }
+
+
+AT_THE_DESK = {
+    "/v1/reassignments",
+    "/v1/reassignments/{reassignment_id}/approve",
+    "/v1/reassignments/{reassignment_id}/withdraw",
+}
+"""What the police, who try all this, may not do at all."""
 
 
 def filled(path: str) -> str:
@@ -143,7 +186,7 @@ class TestTheBodiesTheseTestsStartFrom:
     async def test_are_valid(self, world: World, path: str):
         body = bodies(world.exchange.clock.now())[path]
         reply = await send(world.police, filled(path), json.dumps(body))
-        assert reply.status_code == (404 if "{" in path else 201), reply.text
+        assert reply.status_code == (403 if path in AT_THE_DESK else 404 if "{" in path else 201), reply.text
 
 
 Pointer = tuple[str | int, ...]
@@ -356,7 +399,7 @@ class TestABodyOf:
 
 
 def bodies_need_members(path: str) -> bool:
-    return not path.endswith(("/acknowledge", "/start"))
+    return not path.endswith(("/acknowledge", "/start", "/confirm", "/approve", "/agree"))
 
 
 class TestAMediaType:
@@ -442,6 +485,8 @@ LISTS = {
         "updated_since=2026-11-25", "updated_since=1764032400", "&".join(["state=sent"] * 16),
     ),
     "/v1/transfers": (f"state={CANARY}", "state=sent", f"urgency={CANARY}", "case_id=%00", "updated_since=99999-01-01T00:00:00Z"),
+    "/v1/case-links": (f"state={CANARY}", "limit=0", "limit=201", "&".join(["state=ended"] * 5)),
+    "/v1/reassignments": (f"state={CANARY}", "limit=0", "limit=201", "&".join(["state=agreed"] * 6)),
     "/v1/events": (
         "after=-1", f"after={CANARY}", "after=9223372036854775807", "wait=61", "wait=nan", "wait=inf", "wait=-0.1", "limit=501",
         f"after={'9' * 5000}",
@@ -487,7 +532,9 @@ class TestACursor:
     @pytest.mark.parametrize(
         "cursor", [CANARY, f"{CANARY}{'A' * 40}", "", "%00", "====", "é", "AAAA", "A" * 401, "..%2F..%2Fetc", "null"]
     )
-    @pytest.mark.parametrize("path", ["/v1/agencies", "/v1/cases", "/v1/referrals", "/v1/transfers"])
+    @pytest.mark.parametrize(
+        "path", ["/v1/agencies", "/v1/cases", "/v1/referrals", "/v1/transfers", "/v1/case-links", "/v1/reassignments"]
+    )
     async def test_made_up_is_refused(self, watch: Watch, path: str, cursor: str):
         watch.refused(await watch.world.police.get(f"{path}?cursor={cursor}"), what=cursor)
 
@@ -516,7 +563,15 @@ class TestAPath:
     )  # fmt: skip
     @pytest.mark.parametrize(
         "path",
-        ["/v1/cases/{id}", "/v1/referrals/{id}", "/v1/transfers/{id}", "/v1/agencies/{id}", "/v1/cases/{id}/consents"],
+        [
+            "/v1/cases/{id}",
+            "/v1/referrals/{id}",
+            "/v1/transfers/{id}",
+            "/v1/agencies/{id}",
+            "/v1/cases/{id}/consents",
+            "/v1/case-links/{id}",
+            "/v1/reassignments/{id}",
+        ],
     )
     async def test_with_another_id_is_refused(self, watch: Watch, path: str, wrong: str):
         reply = await watch.world.police.get(path.replace("{id}", wrong))

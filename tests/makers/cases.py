@@ -75,7 +75,7 @@ async def move(
     """Move a case, by its lead unless another is named; its version is kept up when it succeeds."""
     options = {"idempotency_key": more.pop("key")} if "key" in more else {}
     reply = await (by or case.lead).post(
-        f"{case.path}/{records.PATHS.get(event, event)}",
+        f"{case.path}/{records.path_of(event)}",
         body(event, world.exchange.clock.now(), **more),
         if_match=seen or case.version,
         **options,

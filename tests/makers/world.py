@@ -256,6 +256,23 @@ class World:
             await self.exchange.settle()
         self.exchange.later(days=1.1)
 
+    async def set_desk(self, code: str | None) -> None:
+        """Make one agency the ministry's desk, or none."""
+        await self.owner.execute("UPDATE agency SET desk = false WHERE desk")
+        await self.owner.execute("UPDATE agency SET desk = true WHERE code = $1", code)
+        await self.exchange.directory.refresh()
+
+    async def escalated(self, passed: Passed, *hours: float) -> str:
+        """Let hours pass until its deadline is over, the worker looking after each; return the id of what was escalated last."""
+        for some in hours or (0.51, 0.5):  # an immediate one: half its hour, and the other half
+            self.exchange.later(hours=some)
+            await self.exchange.settle()
+        return str(
+            await self.owner.fetchval(
+                "SELECT id FROM escalation WHERE subject_id = $1 ORDER BY opened_at DESC LIMIT 1", UUID(passed.id)
+            )
+        )
+
     def acceptance(self, **more: Any) -> dict[str, Any]:
         """The body of an acceptance."""
         return {"ready_to_receive_from": self.exchange.clock.now().isoformat(), **more}

@@ -135,7 +135,7 @@ async def read_correction(db: Acting, correction_id: UUID) -> Document:
         sections = await open_sections(tx, db.keyring, version, names) if version else {}
         in_hand = {}
         if any(each["lock_reason"] == "consent_withdrawn" for each in held):
-            allowed = allowed_for(db, {each["purpose"] for each in held})
+            allowed = allowed_for(db, {each["purpose"] for each in held}) - set(sections)
             found = await sections_in_hand(
                 tx, db, case_id=row["case_id"], subject_id=correction_id, version_id=row["version_id"]
             )

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Path, Query, Response
 
 from app.dependencies import CaseConnection, IdempotencyKey
 from app.exchange.escalations import service
-from app.exchange.escalations.problems import DeskOnly, EscalationNotOpen, NotReroutable
+from app.exchange.escalations.problems import EscalationNotOpen, NotReroutable
 from app.exchange.passing import http, problems
+from app.exchange.passing.problems import DeskOnly
 from app.foundation.http import StrictRoute
 from app.foundation.paging import InvalidCursor
 from app.foundation.problems import NotFound, answers

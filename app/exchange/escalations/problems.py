@@ -33,15 +33,3 @@ class NotReroutable(Problem):
         "Ini tidak dapat dialihkan",
     )
     log_as = "not_reroutable"
-
-
-class DeskOnly(Problem):
-    """Only the ministry's desk may do this. Call it: its duty contacts stand in the directory."""
-
-    type, status, title, title_id = (
-        "desk-only",
-        403,
-        "Only the ministry's desk may do this",
-        "Hanya meja layanan kementerian yang boleh melakukannya",
-    )
-    log_as = "desk_only"

@@ -11,11 +11,12 @@ import orjson
 from app.dependencies import Acting, Key
 from app.exchange.agencies.queries import duty_contacts
 from app.exchange.escalations import queries
-from app.exchange.escalations.problems import DeskOnly, EscalationNotOpen, NotReroutable
+from app.exchange.escalations.problems import EscalationNotOpen, NotReroutable
 from app.exchange.lifecycle import first_reminder
 from app.exchange.passing import problems, refusals
 from app.exchange.passing import queries as passing_queries
 from app.exchange.passing import service as passing
+from app.exchange.passing.problems import DeskOnly
 from app.exchange.passing.reading import agency_ref
 from app.exchange.records.sealing import in_order, open_preview
 from app.exchange.referrals.lifecycle import REFERRAL

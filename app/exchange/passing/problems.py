@@ -36,6 +36,18 @@ class RequestInProgress(Problem):
         super().__init__(headers={"Retry-After": "1"})
 
 
+class DeskOnly(Problem):
+    """Only the ministry's desk may do this, in its own name and by its own system. Call it: its duty contacts stand in the directory."""
+
+    type, status, title, title_id = (
+        "desk-only",
+        403,
+        "Only the ministry's desk may do this",
+        "Hanya meja layanan kementerian yang boleh melakukannya",
+    )
+    log_as = "desk_only"
+
+
 class MoveNotAllowed(Problem):
     """This move is not open to you in the present state.
 

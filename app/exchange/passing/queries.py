@@ -171,8 +171,9 @@ async def corrections_since(
 ) -> list[asyncpg.Record]:
     """Return what of a referral or transfer was corrected after `since`, oldest first, as far as it was disclosed to the receiver."""
     rows: list[asyncpg.Record] = await tx.fetch(
-        """SELECT subject_id AS id, recorded_at, sections, closed_at, locked_at, until_at, opened_at FROM disclosure
-           WHERE origin_id = $1 AND receiver_id = $2 AND subject = 'correction' AND recorded_at > $3 ORDER BY recorded_at, subject_id""",
+        """SELECT c.id, c.recorded_at, d.sections, d.closed_at, d.locked_at, d.until_at
+           FROM disclosure d JOIN correction c ON c.id = d.subject_id AND c.case_id = d.case_id
+           WHERE d.origin_id = $1 AND d.receiver_id = $2 AND c.recorded_at > $3 ORDER BY c.recorded_at, c.id""",
         subject_id,
         receiver_id,
         since,

@@ -157,10 +157,11 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
         shown = in_order(sections, SECTIONS)
         in_hand = {}
         if is_receiver and any(each["lock_reason"] == "consent_withdrawn" for each in disclosures):
-            in_hand = await sections_in_hand(
+            left = await sections_in_hand(
                 tx, db, case_id=row["case_id"], subject_id=subject_id, version_id=row["version_id"]
             )
-            in_hand = {name: part for name, part in in_hand.items() if name in allowed_for(db, [row["purpose"]])}
+            allowed = allowed_for(db, [row["purpose"]]) - set(shown)
+            in_hand = {name: part for name, part in left.items() if name in allowed}
         await tx.fetchval(
             "SELECT log_by($1, $2, 'done', $3, $4, $5, $6)",
             db.parameter(),
@@ -232,10 +233,11 @@ def _open_to(
 def _covered(
     db: Acting, row: asyncpg.Record, disclosures: Sequence[asyncpg.Record]
 ) -> Iterator[tuple[asyncpg.Record, str]]:
-    """Yield each section that a basis in force covers and the policy lets the receiver's kind have for this purpose, with its basis."""
+    """Yield each section that a basis in force covers for the caller and the policy lets its kind have for this purpose, with its basis."""
     allowed = allowed_for(db, [row["purpose"]])
     for each in disclosures:
-        if in_force(each, db.at):
+        # not what an earlier lead, whose place the caller has taken, was disclosed
+        if each["receiver_id"] == db.agency_id and in_force(each, db.at):
             yield from ((each, name) for name in each["sections"] if name in allowed)
 
 
@@ -370,17 +372,17 @@ class _Reader:
         self._me = db.agency_id
         self._row = row
         self._is_sender, self._is_receiver, self._state_only = is_sender, is_receiver, state_only
-        self._with_basis = {each["move_id"] for each in disclosures if each["move_id"]}
         covered = list(_covered(db, row, disclosures))
         self._open_words = {each["move_id"] for each, _ in covered if each["move_id"]}
         self._open_sections = {name for each, name in covered if each["opened_at"] and not each["move_id"]}
 
     def text(self, move: asyncpg.Record, said: Mapping[UUID, Document]) -> str | None:
         """Return what was said with a move: to its author, to the receiver as its section is open to it, to the sender as flows back."""
-        text: str | None = said.get(move["id"], {}).get("text")
+        told = said.get(move["id"], {})
+        text: str | None = told.get("text")
         if text is None or move["agency_id"] == self._me:
             return text
-        if move["id"] in self._with_basis:
+        if "basis" in told:
             return text if move["id"] in self._open_words else None
         if self._is_receiver:
             return text if move["section"] is None or move["section"] in self._open_sections else None

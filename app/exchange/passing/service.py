@@ -215,6 +215,7 @@ async def words(
         return await unless_repeated(db, lifecycle, key, fault, by=by)
     facts: dict[str, Any] = {"section": body.section, "log": {"sections": [body.section] if body.section else []}}
     reasons: Sequence[bytes | None] = ()
+    detail: dict[str, Any] = {"text": body.text}
     if body.basis is not None and body.section is not None:
         other = db.directory.agencies[row["receiver_id" if is_sender else "sender_id"]]
         purpose = Purpose(row["purpose"])
@@ -222,7 +223,7 @@ async def words(
             return await unless_repeated(db, lifecycle, key, refused, by=by)
         bases, reasons = bases_for_storage(db, [body.basis], None)
         facts |= {"bases": bases, "other_id": other.id, "receiver_code": other.code, "receiver_kind": other.kind}
-        facts["log"]["basis"] = body.basis.kind
+        facts["log"]["basis"] = detail["basis"] = body.basis.kind
     return await _apply(
         db,
         lifecycle,
@@ -231,7 +232,7 @@ async def words(
         seen=seen,
         key=key,
         body=body,
-        detail={"text": body.text},
+        detail=detail,
         facts=facts,
         reasons=reasons,
         by=by,

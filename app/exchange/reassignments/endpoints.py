@@ -9,8 +9,9 @@ from fastapi import APIRouter, Path, Query, Response
 
 from app.dependencies import CaseConnection, IdempotencyKey, IfMatch
 from app.exchange.passing import http, problems
+from app.exchange.passing.problems import DeskOnly
 from app.exchange.reassignments import service
-from app.exchange.reassignments.problems import DeskOnly, LeadsAlready, ReassignmentOpen, SecondPersonRequired
+from app.exchange.reassignments.problems import LeadsAlready, ReassignmentOpen, SecondPersonRequired
 from app.foundation.http import StrictRoute
 from app.foundation.paging import InvalidCursor
 from app.foundation.problems import NotFound, answers

@@ -7,18 +7,6 @@ from uuid import UUID
 from app.foundation.problems import Problem
 
 
-class DeskOnly(Problem):
-    """Only the ministry's desk may do this, in its own name and by its own system."""
-
-    type, status, title, title_id = (
-        "desk-only",
-        403,
-        "Only the ministry's desk may do this",
-        "Hanya meja kementerian yang boleh melakukan ini",
-    )
-    log_as = "desk_only"
-
-
 class SecondPersonRequired(Problem):
     """Who proposed a reassignment does not approve it: another person of the desk must (`Rujukan-Actor`)."""
 

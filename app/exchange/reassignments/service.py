@@ -12,12 +12,12 @@ import orjson
 from app.dependencies import Acting, Key
 from app.exchange.lifecycle import Party
 from app.exchange.passing import refusals
-from app.exchange.passing.problems import ReceiverUnavailable, UnknownReceiver
+from app.exchange.passing.problems import DeskOnly, ReceiverUnavailable, UnknownReceiver
 from app.exchange.passing.reading import agency_ref
 from app.exchange.passing.service import REFERENCE_PREFIX, moved, unless_repeated
 from app.exchange.reassignments import queries
 from app.exchange.reassignments.lifecycle import REASSIGNMENT
-from app.exchange.reassignments.problems import DeskOnly, LeadsAlready, ReassignmentOpen, SecondPersonRequired
+from app.exchange.reassignments.problems import LeadsAlready, ReassignmentOpen, SecondPersonRequired
 from app.foundation import json
 from app.foundation.ids import new_reference, read_reference, uuid7
 from app.foundation.paging import decode_cursor, encode_cursor, next_link

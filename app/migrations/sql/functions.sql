@@ -18,7 +18,7 @@ BEGIN
     IF a.recorder IS NOT NULL AND NOT EXISTS (
         SELECT FROM agreement g WHERE g.kind = 'acts_for' AND g.agency_id = a.agency AND g.other_id = a.recorder
           AND g.from_at <= a.at AND (g.until_at IS NULL OR g.until_at > a.at)) THEN
-        RAISE EXCEPTION 'no agreement lets this agency record for that one' USING ERRCODE = 'insufficient_privilege';
+        RAISE EXCEPTION 'no agreement lets this agency record for that one' USING ERRCODE = 'RJ403';
     END IF;
 END $$;
 
@@ -201,7 +201,7 @@ BEGIN
     INSERT INTO case_lead (case_id, agency_id, from_at) VALUES (p_id, a.agency, a.at);
     INSERT INTO move (id, case_id, subject, subject_id, event, to_state, version, agency_id, recorded_by_id, actor, channel, occurred_at,
                       recorded_at, detail)
-    VALUES (p_id, p_id, 'case', p_id, 'open_case', 'open', 1, a.agency, a.agency, a.actor, p_channel, p_occurred_at, a.at, p_detail);
+    VALUES (p_id, p_id, 'case', p_id, 'open_case', 'open', 1, a.agency, coalesce(a.recorder, a.agency), a.actor, p_channel, p_occurred_at, a.at, p_detail);
     RETURN log_by(a, 'case:open_case', 'done', 'case', p_id, p_id, NULL);
 END $$;
 
@@ -366,6 +366,9 @@ BEGIN
     END IF;
     PERFORM store_disclosures(a, x.subject, x.id, x.case_id, x.version_id, NULL, x.receiver_id, x.receiver_code, x.receiver_kind, x.purpose,
                               x.bases, p_reasons, NULL);
+    IF x.reuse THEN
+        PERFORM carry_corrections(x.id, a.at);
+    END IF;
     INSERT INTO move (id, case_id, subject, subject_id, event, to_state, version, sender_id, receiver_id, agency_id, recorded_by_id, actor,
                       channel, occurred_at, recorded_at, detail)
     VALUES (x.id, x.case_id, x.subject, x.id, CASE x.subject WHEN 'referral' THEN 'send' ELSE 'offer' END, v_state, 1, a.agency,
@@ -432,7 +435,8 @@ BEGIN
     END IF;
     FOR r IN UPDATE referral SET state = 'recalled', version = version + 1, updated_at = p_at, ended_at = p_at, due_at = NULL,
                     deadline_at = NULL, clock = 'ok'
-             WHERE offer_group = v.offer_group AND case_id = v.case_id AND id <> v.id AND state IN ('sent', 'received', 'info_requested')
+             WHERE offer_group = v.offer_group AND case_id = v.case_id AND sender_id = v.sender_id AND id <> v.id
+               AND state IN ('sent', 'received', 'info_requested')
              RETURNING old.* LOOP
         INSERT INTO move (id, case_id, subject, subject_id, event, from_state, to_state, version, sender_id, receiver_id, channel, occurred_at, recorded_at)
         VALUES (uuidv7(p_at - clock_timestamp()), r.case_id, 'referral', r.id, 'recall', r.state, 'recalled', r.version + 1, r.sender_id, r.receiver_id,
@@ -485,8 +489,11 @@ BEGIN
     -- a question pauses the time to answer, up to a limit in all; what is left of the pause comes off again with the answer
     IF x.event = 'request_info' AND s.urgency <> 'immediate' THEN
         v_pause := greatest(x.pause_at_most - s.pause_used, '0');
+        s.paused_at := a.at;
     ELSIF x.event = 'provide_info' AND s.paused_at IS NOT NULL THEN
         v_pause := -greatest(x.pause_at_most - s.pause_used - (a.at - s.paused_at), '0');
+        s.pause_used := least(s.pause_used + (a.at - s.paused_at), x.pause_at_most);
+        s.paused_at := NULL;
     END IF;
     v_due := coalesce(x.own_dues->s.receiver_id::text, x.dues)->v_to->s.urgency;
     IF x.to_state = '(previous)' AND v_to = 'on_hold' THEN
@@ -524,15 +531,14 @@ BEGIN
                 last_recorded_at = CASE WHEN x.event IN ('start', 'record_service') THEN a.at ELSE last_recorded_at END,
                 ended_at = CASE WHEN x.final THEN a.at ELSE ended_at END,
                 service_point_id = coalesce(x.service_point_id, service_point_id),
-                review_at = CASE WHEN x.event = 'hold' THEN x.review_at ELSE review_at END,
+                review_at = CASE x.event WHEN 'hold' THEN x.review_at WHEN 'resume' THEN NULL ELSE review_at END,
                 respond_by = s.respond_by,
                 deadline_at = s.deadline_at,
                 due_at = s.due_at,
                 clock = CASE WHEN x.final OR v_due IS NOT NULL THEN 'ok' ELSE clock END,
                 clock_step = CASE WHEN x.final OR v_due IS NOT NULL THEN 0 ELSE clock_step END,
-                paused_at = CASE x.event WHEN 'request_info' THEN a.at WHEN 'provide_info' THEN NULL ELSE paused_at END,
-                pause_used = CASE WHEN x.event = 'provide_info' AND s.paused_at IS NOT NULL AND s.urgency <> 'immediate'
-                             THEN least(pause_used + (a.at - s.paused_at), x.pause_at_most) ELSE pause_used END,
+                paused_at = s.paused_at,
+                pause_used = s.pause_used,
                 last_occurred_at = CASE WHEN x.to_state IS NULL THEN last_occurred_at ELSE greatest(last_occurred_at, x.occurred_at) END,
                 error_reported_at = s.error_reported_at,
                 version_id = coalesce(x.version_id, version_id),
@@ -560,9 +566,8 @@ BEGIN
             due_at = s.due_at,
             clock = CASE WHEN x.final OR v_due IS NOT NULL OR x.event = 'handover_paper' THEN 'ok' ELSE clock END,
             clock_step = CASE WHEN x.final OR v_due IS NOT NULL THEN 0 ELSE clock_step END,
-            paused_at = CASE x.event WHEN 'request_info' THEN a.at WHEN 'provide_info' THEN NULL ELSE paused_at END,
-            pause_used = CASE WHEN x.event = 'provide_info' AND s.paused_at IS NOT NULL AND s.urgency <> 'immediate'
-                         THEN least(pause_used + (a.at - s.paused_at), x.pause_at_most) ELSE pause_used END,
+            paused_at = s.paused_at,
+            pause_used = s.pause_used,
             last_occurred_at = CASE WHEN x.to_state IS NULL THEN last_occurred_at ELSE greatest(last_occurred_at, x.occurred_at) END,
             error_reported_at = s.error_reported_at,
             version_id = coalesce(x.version_id, version_id),
@@ -685,7 +690,9 @@ BEGIN
     END IF;
     INSERT INTO outbox (agency_id, type, subject, subject_id, case_id, state, recorded_at)
     SELECT DISTINCT told, v.subject || '.disputed', v.subject, v.subject_id, v.case_id, v.to_state, p_at
-    FROM unnest(ARRAY[v.sender_id, v.receiver_id, v.recorded_by_id]) AS told WHERE told <> v.agency_id;
+    FROM (SELECT unnest(ARRAY[sender_id, receiver_id]) AS told FROM referral WHERE id = v.subject_id  -- as they are now
+          UNION SELECT unnest(ARRAY[sender_id, receiver_id]) FROM transfer WHERE id = v.subject_id
+          UNION SELECT v.recorded_by_id) AS parties WHERE told <> v.agency_id;
 END $$;
 
 CREATE FUNCTION dispute_move(a acting, p_key text, p_hash bytea, p_days integer, p_subject text, p_id uuid, p_move uuid, p jsonb, p_detail bytea)

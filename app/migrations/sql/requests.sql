@@ -207,6 +207,9 @@ BEGIN
         IF d.opened_at IS NOT NULL OR d.closed_at IS NULL THEN
             v_told := v_told || d.receiver_id;
         END IF;
+        IF d.closed_at IS NULL THEN  -- who sent it on may know another basis
+            v_told := v_told || d.sender_id;
+        END IF;
     END LOOP;
     INSERT INTO outbox (agency_id, type, subject, subject_id, case_id, state, recorded_at)
     SELECT told, 'consent.withdrawn', 'case', p_case, p_case, c.state, p_at
@@ -309,8 +312,20 @@ BEGIN
     RETURN m;
 END $$;
 
--- A correction reaches every holder of what it corrects, on the holder's own basis; openness follows the holder's referral or transfer, so
--- that who accepts later gets it too. The events go to those who have read what was wrong.
+-- What of a correction goes to whom: for each basis on which a corrected section is held, one of the same kind. Whether it is open follows the
+-- holder's own referral or transfer, so that who accepts later finds it too. Called by the functions below and by nobody else.
+CREATE FUNCTION disclose_correction(k correction, p_subject_id uuid, p_at timestamptz) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO disclosure (id, case_id, subject, subject_id, version_id, sender_id, receiver_id, basis, consent_id, legal_basis, article, sections,
+                            until_at, onward, recorded_at, opened_at, origin_id)
+    SELECT uuidv7(p_at - clock_timestamp()), d.case_id, 'correction', k.id, k.version_id, k.author_id, d.receiver_id, d.basis, d.consent_id, d.legal_basis,
+           d.article, ARRAY(SELECT s FROM unnest(d.sections) AS s WHERE s = ANY (k.sections)), d.until_at, d.onward, p_at, d.opened_at, d.subject_id
+    FROM disclosure d
+    WHERE d.case_id = k.case_id AND d.subject IN ('referral', 'transfer') AND d.version_id IS NOT NULL AND d.receiver_id <> k.author_id
+      AND d.closed_at IS NULL AND d.locked_at IS NULL AND (d.until_at IS NULL OR d.until_at > p_at) AND d.sections && k.sections
+      AND (p_subject_id IS NULL OR d.subject_id = p_subject_id)
+$$;
+
+-- A correction reaches every holder of what it corrects. The events go to those who have read what was wrong.
 CREATE FUNCTION apply_correction(p_correction uuid, p_at timestamptz) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE k correction; v_told integer;
@@ -319,13 +334,7 @@ BEGIN
     IF NOT FOUND OR k.author_id IS DISTINCT FROM current_agency() OR NOT is_lead(k.case_id) THEN
         RAISE EXCEPTION 'only the lead corrects' USING ERRCODE = 'insufficient_privilege';
     END IF;
-    INSERT INTO disclosure (id, case_id, subject, subject_id, version_id, sender_id, receiver_id, basis, consent_id, legal_basis, article, sections,
-                            until_at, onward, recorded_at, opened_at, origin_id)
-    SELECT uuidv7(p_at - clock_timestamp()), d.case_id, 'correction', k.id, k.version_id, k.author_id, d.receiver_id, d.basis, d.consent_id, d.legal_basis,
-           d.article, ARRAY(SELECT s FROM unnest(d.sections) AS s WHERE s = ANY (k.sections)), d.until_at, d.onward, p_at, d.opened_at, d.subject_id
-    FROM disclosure d
-    WHERE d.case_id = k.case_id AND d.subject IN ('referral', 'transfer') AND d.version_id IS NOT NULL AND d.receiver_id <> k.author_id
-      AND d.closed_at IS NULL AND d.locked_at IS NULL AND (d.until_at IS NULL OR d.until_at > p_at) AND d.sections && k.sections;
+    PERFORM disclose_correction(k, NULL, p_at);
     WITH told AS (
         INSERT INTO outbox (agency_id, type, subject, subject_id, case_id, state, recorded_at)
         SELECT DISTINCT d.receiver_id, 'case.corrected', 'correction', k.id, k.case_id, 'corrected', p_at
@@ -333,6 +342,23 @@ BEGIN
         RETURNING 1)
     SELECT count(*) INTO v_told FROM told;
     RETURN v_told;
+END $$;
+
+-- A version that is sent again brings the corrections made since: what was put right is not spread once more as it was.
+CREATE FUNCTION carry_corrections(p_subject_id uuid, p_at timestamptz) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE k correction;
+BEGIN
+    IF NOT EXISTS (SELECT FROM disclosure WHERE subject_id = p_subject_id AND sender_id = current_agency()) THEN
+        RAISE EXCEPTION 'only its sender carries corrections along' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    FOR k IN SELECT c.* FROM correction c JOIN record_version w ON w.id = c.version_id AND w.case_id = c.case_id
+             WHERE w.retracted_at IS NULL AND EXISTS (
+                 SELECT FROM disclosure d JOIN record_version v ON v.id = d.version_id AND v.case_id = d.case_id
+                 WHERE d.subject_id = p_subject_id AND v.case_id = c.case_id AND v.number < w.number)
+             ORDER BY w.number LOOP
+        PERFORM disclose_correction(k, p_subject_id, p_at);
+    END LOOP;
 END $$;
 
 CREATE FUNCTION correct_record(
@@ -537,7 +563,7 @@ BEGIN
     FOREACH f IN ARRAY ARRAY[
         'is_barred(uuid,text)', 'has_part(uuid)', 'tell_of_barred_guardian(uuid,timestamptz)',
         'apply_withdrawal(uuid,uuid,jsonb,bytea,timestamptz,interval)', 'ask_erasure(text,uuid,text,timestamptz,interval)',
-        'apply_retraction(uuid,uuid,uuid,bytea,boolean,timestamptz,interval)', 'apply_correction(uuid,timestamptz)',
+        'apply_retraction(uuid,uuid,uuid,bytea,boolean,timestamptz,interval)', 'apply_correction(uuid,timestamptz)', 'carry_corrections(uuid,timestamptz)',
         'apply_proposal(uuid,uuid,text[],bytea,timestamptz,interval)', 'lock_case_of_request(uuid)', 'tell_of_answer(uuid,timestamptz)',
         'content_in_hand(uuid,uuid,uuid,timestamptz)'] LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO rujukan_definer', f);
@@ -555,3 +581,4 @@ BEGIN
     END LOOP;
 END $$;
 GRANT EXECUTE ON FUNCTION ask_holders(uuid[],uuid,text,uuid,text,uuid,uuid,timestamptz,timestamptz,interval) TO rujukan_definer;
+GRANT EXECUTE ON FUNCTION disclose_correction(correction,uuid,timestamptz) TO rujukan_definer;

@@ -86,7 +86,7 @@ class TestTheTable:
     def test_is_served_as_a_whole(self, world: World) -> None:
         paths = world.exchange.app.openapi()["paths"]
         for event in [*MOVES, "link"]:
-            assert f"/v1/cases/{{case_id}}/{records.PATHS.get(event, event)}" in paths
+            assert f"/v1/cases/{{case_id}}/{records.path_of(event)}" in paths
         assert "/v1/reassignments" in paths
 
     async def test_has_the_states_the_database_knows(self, world: World) -> None:

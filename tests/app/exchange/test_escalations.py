@@ -36,18 +36,12 @@ CANARIES = (
 """Words of `full_record` that stand in no preview."""
 
 
-async def appoint(world: World, code: str | None) -> None:
-    await world.owner.execute("UPDATE agency SET desk = false WHERE desk")
-    await world.owner.execute("UPDATE agency SET desk = true WHERE code = $1", code)
-    await world.exchange.directory.refresh()  # type: ignore[attr-defined]
-
-
 @pytest.fixture
 async def desk(world: World) -> AsyncIterator[Agency]:
     """The ministry is the desk."""
-    await appoint(world, "ministry")
+    await world.set_desk("ministry")
     yield world.ministry
-    await appoint(world, None)
+    await world.set_desk(None)
 
 
 @asynccontextmanager
@@ -494,7 +488,7 @@ class TestReRouting:
         _, escalation = await at_the_desk(world)
         for agency in (world.police, world.iom, world.stranger):
             await self.refused(await reroute(agency, escalation), 403, "desk-only")
-        await appoint(world, None)
+        await world.set_desk(None)
         await self.refused(await reroute(desk, escalation), 403, "desk-only")
         assert await world.owner.fetchval("SELECT count(*) FROM referral") == 1
 
@@ -522,7 +516,7 @@ class TestReRouting:
         await self.refused(await reroute(desk, escalation, "embassy"), 403, "disclosure-refused")
 
     async def test_leaves_out_what_the_receiver_may_not_hold(self, world: World, desk: Agency) -> None:
-        await appoint(world, "shelter")
+        await world.set_desk("shelter")
         sent = await late(world, sender="iom", receiver="lpsk", **RICH)
         await minutes(world, 16, 16)
         reply = await reroute(world.shelter, await escalation_of(world, sent), "police")

@@ -11,6 +11,7 @@ import asyncpg
 import httpx
 import pytest
 
+from app.exchange.requests import queries
 from app.exchange.requests.jobs import watch_requests
 from tests.makers import records
 from tests.makers.world import Agency, Passed, World
@@ -154,6 +155,17 @@ class TestANewBasis:
         (entry,) = await world.log(action="request:answer")
         assert '"review": true' in entry["detail"]
 
+    async def test_shows_the_whole_section_again_within_the_day(self, world: World) -> None:
+        sent = await world.moved(await world.consented(*CONSENTED, **MIXED), "start")
+        await world.withdraw(sent)
+        (request,) = await world.requests(world.shelter)
+        body = {"answer": "re_based", "bases": [records.legal_basis("health")]}
+        assert (await answer(world.shelter, f"/v1/requests/{request['id']}", body)).status_code == 200
+        found = (await world.shelter.get(sent.path)).json()
+        assert found["record"]["health"]["infectious"] == "contact"
+        assert found["record"]["safety"]["must_know"] == "He was followed from the harbour."
+        assert found["withheld"] == ["safety", "psychosocial"]
+
     async def test_is_a_consent_given_anew(self, world: World) -> None:
         sent, path = await asked(world)
         given = await world.shelter.post(
@@ -255,16 +267,39 @@ async def asked_again(world: World) -> str:
     return f"/v1/requests/{(await world.requests(world.shelter))[0]['id']}"
 
 
-@pytest.fixture
-async def desk(world: World) -> Any:
-    """The ministry, as the desk."""
-    await world.owner.execute("UPDATE agency SET desk = true WHERE code = 'ministry'")
-    await world.owner.execute("UPDATE epoch SET value = value + 1")
-    await world.exchange.app.state.directory.refresh()
-    yield world.ministry
-    await world.owner.execute("UPDATE agency SET desk = false WHERE code = 'ministry'")
-    await world.owner.execute("UPDATE epoch SET value = value + 1")
-    await world.exchange.app.state.directory.refresh()
+class TestAMillionOthers:
+    async def test_are_not_read_for_a_page_or_by_the_clock(self, world: World) -> None:
+        """The plans, as the roles that run them, with an agency that is asked in one of a thousand."""
+        sent, _ = await asked(world)
+        await world.owner.execute(
+            """INSERT INTO request (id, case_id, kind, cause, from_id, to_id, subject, subject_id, sections, requested_at, recorded_at,
+                                    due_at, look_at)
+               SELECT uuidv7(make_interval(secs => -n)), $1, 'erasure', 'consent_withdrawn', $2,
+                      CASE WHEN n % 1000 = 0 THEN $3::uuid ELSE $4::uuid END, 'consent', $1, '{safety}', now(), now(), now(),
+                      CASE WHEN n % 1000 = 0 THEN now() END FROM generate_series(1, 20000) n""",
+            UUID(sent.case_id),
+            world.ids["police"],
+            world.ids["shelter"],
+            world.ids["iom"],
+        )
+        await world.owner.execute("ANALYZE request")
+        page = queries._PAGE.format(whose=queries._WHOSE["to"])
+        for who, index, setup, statement in (
+            ("app", "request_to", f"SET rujukan.agency = '{world.ids['shelter']}'", page),
+            (
+                "worker",
+                "request_look",
+                "SELECT 1",
+                "SELECT id FROM request WHERE look_at <= now() AND state = 'open' ORDER BY look_at LIMIT 200",
+            ),
+        ):
+            conn = await asyncpg.connect(getattr(world.exchange.addresses, who))
+            await conn.execute(setup)
+            given = [world.ids["shelter"], None, None, None, 51] if "$1" in statement else []
+            plan = "\n".join(row[0] for row in await conn.fetch(f"EXPLAIN {statement}", *given))
+            await conn.close()
+            assert f"{index} on request" in plan, plan
+            assert "Seq Scan on request" not in plan, plan
 
 
 class TestTheClock:

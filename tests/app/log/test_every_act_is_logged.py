@@ -27,7 +27,7 @@ def served(lifecycle: Any) -> list[tuple[str, str]]:
     return [
         (lifecycle.name, move.event)
         for move in lifecycle.moves
-        if move.served and move.from_states and move.by not in (Party.CLOCK, Party.SYSTEM)
+        if move.from_states and move.by not in (Party.CLOCK, Party.SYSTEM)
     ]
 
 

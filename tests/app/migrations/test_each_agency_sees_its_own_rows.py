@@ -9,12 +9,13 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from tests.makers.world import World
+from tests.makers import records
+from tests.makers.world import Passed, World
 
 Rows = dict[str, list[asyncpg.Record]]
 GUARDED = (
     "case_file", "case_lead", "consent", "record_version", "record_content", "referral", "transfer", "disclosure", "move",
-    "event", "feed_end", "idempotency",
+    "event", "feed_end", "idempotency", "consent_withdrawal", "correction", "request",
 )  # fmt: skip
 
 
@@ -30,16 +31,27 @@ def expected(rows: Rows, me: UUID) -> dict[str, list[asyncpg.Record]]:
     }
     led = {row["id"] for row in rows["case_file"] if row["lead_id"] == me}
     shown = {d["version_id"] for d in rows["disclosure"] if party(d, me) and not d["closed_at"]}
-    opened = {
-        d["version_id"] for d in rows["disclosure"] if d["receiver_id"] == me and d["opened_at"] and not d["closed_at"]
+    held = [d for d in rows["disclosure"] if d["receiver_id"] == me and not d["closed_at"] and not d["locked_at"]]
+    own = [d for d in held if d["opened_at"] and not d["origin_id"]]
+    opened = {d["version_id"] for d in own} | {
+        d["version_id"]
+        for d in held
+        if any(o["subject_id"] == d["origin_id"] and set(o["sections"]) & set(d["sections"]) for o in own)
     }
+    given = {c["id"] for c in rows["consent"] if c["author_id"] == me}
+    told = {d["subject_id"] for d in rows["disclosure"] if d["receiver_id"] == me}
     referrals = {row["id"] for row in rows["referral"] if party(row, me) or row["case_id"] in led}
     sees: dict[str, Callable[[asyncpg.Record], bool]] = {
         "case_file": lambda row: row["id"] in cases,
         "case_lead": lambda row: row["agency_id"] == me or row["case_id"] in led,
         "consent": lambda row: row["author_id"] == me or row["case_id"] in led,
-        "record_version": lambda row: row["author_id"] == me or row["id"] in shown,
-        "record_content": lambda row: row["author_id"] == me or row["version_id"] in opened,
+        "consent_withdrawal": lambda row: row["agency_id"] == me or row["case_id"] in led or row["consent_id"] in given,
+        "correction": lambda row: row["author_id"] == me or row["case_id"] in led or row["id"] in told,
+        "request": lambda row: me in (row["to_id"], row["from_id"]) or row["case_id"] in led,
+        "record_version": lambda row: not row["retracted_at"] and (row["author_id"] == me or row["id"] in shown),
+        "record_content": lambda row: (
+            not row["retracted_at"] and (row["author_id"] == me or row["version_id"] in opened)
+        ),
         "referral": lambda row: row["id"] in referrals,
         "transfer": lambda row: party(row, me),
         "disclosure": lambda row: party(row, me),
@@ -51,6 +63,23 @@ def expected(rows: Rows, me: UUID) -> dict[str, list[asyncpg.Record]]:
         "idempotency": lambda row: row["agency_id"] == me,
     }
     return {table: [row for row in rows[table] if sees[table](row)] for table in GUARDED}
+
+
+async def put_right(world: World, made: dict[str, Passed]) -> None:
+    """A consent withdrawn, and given up in part; a correction that reaches holders, one of them onward; a record retracted; a proposal."""
+    partly = await world.consented(sender="iom", receiver="shelter")
+    for passed, sections, who in ((made["consented"], (), "ministry"), (partly, ("safety",), "shelter")):
+        assert (await world.withdraw(passed, *sections, by=world.agencies[who])).status_code == 200
+    case = f"/v1/cases/{made['served'].case_id}"
+    right = {"record": {"identity": {"names": [{"full": records.NAME}]}}, "reason": "Spelt otherwise."}
+    for path, who, body in (
+        (f"{case}/corrections", "police", right),
+        (f"{case}/correction-proposals", "lpsk", {"pointers": ["/identity"], "text": "It is spelt otherwise."}),
+    ):
+        assert (await world.agencies[who].post(path, body)).status_code == 201
+    wrong = (await world.row(made["failed"]))["version_id"]
+    path = f"/v1/cases/{made['failed'].case_id}/record-versions/{wrong}/retract"
+    assert (await world.lpsk.post(path, {"reason": "Another person's."})).status_code == 200
 
 
 def ordered(rows: list[Any]) -> list[str]:
@@ -76,7 +105,7 @@ class TestEveryTable:
     async def test_shows_each_agency_what_it_is_party_to_and_nothing_else(
         self, world: World, service: asyncpg.Connection
     ) -> None:
-        await world.busy()
+        await put_right(world, await world.busy())
         everything = {table: await world.owner.fetch(f"SELECT * FROM {table}") for table in GUARDED}
         assert all(everything.values()), "the scenario fills every table"
         for code, agency_id in world.ids.items():
@@ -88,7 +117,7 @@ class TestEveryTable:
     async def test_shows_a_stranger_only_the_keys_it_used_itself(
         self, world: World, service: asyncpg.Connection
     ) -> None:
-        await world.busy()
+        await put_right(world, await world.busy())
         found = await look(service, world.ids["stranger"])
         assert {table: len(rows) for table, rows in found.items()} == dict.fromkeys(GUARDED, 0)
 
@@ -124,11 +153,13 @@ class TestAnotherAgencysRows:
         [
             "UPDATE referral SET state = 'accepted'",
             "UPDATE disclosure SET opened_at = now()",
+            "UPDATE request SET state = 'answered', answer = 'erased'",
             "UPDATE case_file SET updated_at = now()",
         ],
     )
     async def test_are_not_changed(self, world: World, service: asyncpg.Connection, statement: str) -> None:
-        await world.send()
+        sent = await world.consented()
+        await world.withdraw(sent)
         async with service.transaction():
             await service.execute("SELECT set_config('rujukan.agency', $1, true)", str(world.ids["stranger"]))
             assert await service.execute(statement) == "UPDATE 0"
@@ -142,6 +173,11 @@ class TestAnotherAgencysRows:
             "DELETE FROM move WHERE sender_id = $1",
             "UPDATE record_content SET author_id = $1",
             "UPDATE consent SET author_id = $1",
+            "UPDATE consent SET withdrawn_at = NULL WHERE author_id = $1",
+            "UPDATE record_content SET retracted_at = NULL WHERE author_id = $1",
+            "UPDATE request SET to_id = $1",
+            "INSERT INTO request (to_id) VALUES ($1)",
+            "INSERT INTO consent_withdrawal (agency_id) VALUES ($1)",
             "INSERT INTO event (agency_id) VALUES ($1)",
         ],
     )
@@ -189,3 +225,66 @@ class TestAnotherAgencysRows:
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await service.execute("SELECT apply_handover($1, now())", UUID(accepted.id))
         assert await world.lead_of(accepted.case_id) == "police"
+
+
+class TestTheFunctionsOfRequests:
+    """Each checks again who calls: a stranger, or a party that has no right to this, gets nothing done."""
+
+    @pytest.mark.parametrize(
+        ("who", "statement"),
+        [
+            ("stranger", "SELECT apply_withdrawal($1, $2, '{}', NULL, now(), '1 day')"),
+            ("stranger", "SELECT apply_retraction($1, $3, $3, NULL, true, now(), '1 day')"),
+            ("iom", "SELECT apply_retraction($1, $3, $3, NULL, true, now(), '1 day')"),
+            ("stranger", "SELECT apply_proposal($1, $3, '{}', NULL, now(), '1 day')"),
+            ("iom", "SELECT apply_correction($4, now())"),
+            ("stranger", "SELECT carry_corrections($1, now())"),
+            ("police", "SELECT disclose_correction(NULL, $1, now())"),
+            ("police", "SELECT tell_of_answer($5, now())"),
+            ("iom", "SELECT tell_of_answer($5, now())"),
+            ("stranger", "SELECT tell_of_barred_guardian($1, now())"),
+            ("police", "SELECT tell_of_barred_guardian($1, now())"),
+            ("police", "SELECT ask_holders('{}', $1, 'x', $1, 'x', $1, NULL, now(), now(), '1 day')"),
+        ],
+    )
+    async def test_refuse(self, world: World, service: asyncpg.Connection, who: str, statement: str) -> None:
+        sent = await world.consented()
+        reply = await world.police.post(
+            f"/v1/cases/{sent.case_id}/corrections", {"record": records.record(), "reason": "Spelt otherwise."}
+        )
+        await world.withdraw(sent, "safety")
+        (request,) = await world.requests(world.iom)
+        given = [
+            UUID(sent.case_id),
+            UUID(await world.consent_of(sent)),
+            (await world.row(sent))["version_id"],
+            UUID(reply.json()["id"]),
+            UUID(request["id"]),
+        ]
+        used = [value for place, value in enumerate(given, start=1) if f"${place}" in statement]
+        for place, value in enumerate(used, start=1):
+            statement = statement.replace(f"${given.index(value) + 1}", f"${place}::uuid")
+        async with service.transaction():
+            await service.execute("SELECT set_config('rujukan.agency', $1, true)", str(world.ids[who]))
+            with pytest.raises(asyncpg.PostgresError) as refused:
+                await service.execute(statement, *used)
+        assert refused.value.sqlstate in ("RJ404", "42501"), refused.value
+
+    @pytest.mark.parametrize("who", ["stranger", "ministry", "police"])
+    async def test_give_no_content_to_who_does_not_have_the_person(
+        self, world: World, service: asyncpg.Connection, who: str
+    ) -> None:
+        sent = await world.moved(await world.consented(), "start")
+        await world.withdraw(sent)
+        row = await world.row(sent)
+        for agency, count in ((who, 0), ("iom", 1)):
+            async with service.transaction():
+                await service.execute("SELECT set_config('rujukan.agency', $1, true)", str(world.ids[agency]))
+                found = await service.fetch(
+                    "SELECT * FROM content_in_hand($1, $2, $3, '-infinity')",
+                    row["case_id"],
+                    row["id"],
+                    row["version_id"],
+                )
+                assert [each["section"] for each in found] == ["safety"] * count
+                assert await service.fetch("SELECT * FROM record_content") == [] or agency == "police"

@@ -45,6 +45,7 @@ DEFINER_FUNCTIONS = {
     "ask_erasure": "rujukan_definer",
     "apply_retraction": "rujukan_definer",
     "apply_correction": "rujukan_definer",
+    "carry_corrections": "rujukan_definer",
     "apply_proposal": "rujukan_definer",
     "pass_on_proposals": "rujukan_definer",
     "lock_case_of_request": "rujukan_definer",
