@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import asyncpg
 import pytest
 
-from app.foundation.database import embedded_addresses
 from tests.app.cli.conftest import Machine, Outcome, free_port
 from tests.makers import records
 
@@ -90,23 +87,9 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
         added = machine.run("clients", "add", f"{code}-system", "--agency", code, "--generate")
         assert added.code == 0, added.err
     assert machine.run("agencies", "desk", "ministry").code == 0
+    agreed = machine.run("agreements", "add-acts-for", "shelter", "--by", "ministry", "--reference", "MoU 7")
+    assert agreed.code == 0, agreed.err
     added = machine.run("service-points", "add", "shelter", "--name", "House", "--confidential", "--service", "shelter")
     assert added.code == 0, added.err
     with machine.serving(RUJUKAN_RESPOND_WITHIN_IMMEDIATE=f"PT{IMMEDIATE}S"):
-        asyncio.run(_may_record_for(machine, "ministry", "shelter"))
         yield Office(machine)
-
-
-async def _may_record_for(machine: Machine, recorder: str, party: str) -> None:
-    """Make an agreement by which one agency records what another, without a system, does."""
-    conn = await asyncpg.connect(embedded_addresses(machine.folder).owner)
-    try:
-        await conn.execute(
-            """INSERT INTO agreement (id, kind, agency_id, other_id, reference, from_at)
-               SELECT gen_random_uuid(), 'acts_for', party.id, recorder.id, 'MoU 7', now() - interval '1 day'
-               FROM agency party, agency recorder WHERE party.code = $1 AND recorder.code = $2""",
-            party,
-            recorder,
-        )
-    finally:
-        await conn.close()
