@@ -1,4 +1,4 @@
-"""The moves: a command each, which says what it brings. What all have in common stands in `make_move`."""
+"""The moves: a command each, which says what it brings. What all have in common stands in `_make_move`."""
 
 from __future__ import annotations
 

@@ -195,7 +195,8 @@ def _shared(
     ] = None,
     as_json: Json = False,
 ) -> Session:
-    credentials = find_credentials(load_settings(), client)
+    settings = load_settings()
+    credentials = find_credentials(settings, client)
     if agency is not None:
         credentials = dataclasses.replace(credentials, agency=agency)
     return Session(
@@ -204,7 +205,7 @@ def _shared(
         acts_for=acts_for,
         lang=lang or language_of_the_terminal(),
         as_json=as_json,
-        clock=clock_of(load_settings()),
+        clock=clock_of(settings),
     )
 
 
@@ -224,7 +225,12 @@ def add_command(
     def command(**given: Any) -> None:
         own = {name: given[name] for name in parameters}
         with _shared(**{name: given[name] for name in _SHARED}) as session:
-            run(session, **own)
+            try:
+                run(session, **own)
+            except Refused as refused:
+                if session.as_json:
+                    show_json(refused.problem)
+                raise
 
     every = {**parameters, **_SHARED}
     signature = inspect.Signature(

@@ -118,6 +118,11 @@ class TestMistakes:
         assert "Nothing was done" in ended.err
         assert "accept, decline" in ended.err
 
+    def test_a_script_gets_the_problem_itself(self, office: Office) -> None:
+        passed = office.send()
+        ended = office.run("shelter", "start", passed.id, "--json")
+        assert (ended.code, ended.json["type"], ended.json["state"]) == (4, "/problems/move-not-allowed", "sent")
+
     def test_it_is_not_theirs_to_do(self, office: Office) -> None:
         passed = office.send()
         ended = office.run("police", "accept", passed.id, "--ready-from", LATER)
