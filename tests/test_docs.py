@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from typer.main import get_group
 
 import app.cli
+from app.foundation.ids import read_reference
 from app.foundation.problems import all_problems
 from app.foundation.settings import Settings
 from app.main import create_app
@@ -139,7 +140,11 @@ class TestNames:
         assert set(re.findall(r"/problems/([a-z-]+)", page.read_text())) <= known
 
     def test_settings_exist(self, page: Path) -> None:
-        known = {f"RUJUKAN_{name.upper()}" for name in Settings.model_fields} | {"RUJUKAN_ACTOR"}
+        known = {f"RUJUKAN_{name.upper()}" for name in Settings.model_fields} | {
+            "RUJUKAN_ACTOR",
+            "RUJUKAN_CLIENT",
+            "RUJUKAN_LANG",
+        }
         known |= set(
             re.findall(r"RUJUKAN_[A-Z]+", (ROOT / "Makefile").read_text())
         )  # of the tests, not of the exchange
@@ -154,14 +159,18 @@ class TestNames:
         named = re.findall(r"`((?:referral|transfer|case)\.(?!json)[a-z_]+)`", page.read_text())
         assert set(named) <= {*event.EVENT_TYPES, *(str(scope) for scope in Scope)}
 
+    def test_references_could_be_read_out(self, page: Path) -> None:
+        named = re.findall(r"\b[KRT]-[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z*~$=]", page.read_text())
+        assert [name for name in named if read_reference(name) != name] == []
+
     def test_files_exist(self, page: Path) -> None:
         named = re.findall(r"`((?:app|auth|schemas|deploy|docs|tests|openapi|\.ci)/[\w./-]*)`", prose(page))
         assert not [name for name in named if not (ROOT / name).exists() and not (ROOT / "tests" / name).exists()]
 
     def test_commands_exist_with_their_options(self, page: Path) -> None:
-        lines = [
-            line for _, text in blocks(page, "bash") for line in text.replace("\\\n", " ").splitlines()
-        ] + re.findall(r"`(rujukan [^`\n]+)`", prose(page))
+        lines = [line for _, text in blocks(page, "bash") for line in text.replace("\\\n", " ").splitlines()]
+        lines += re.findall(r"`(rujukan [^`\n]+)`", prose(page))
+        lines += re.findall(r"^    \$ (.+)$", prose(page).replace("\\\n", " "), re.MULTILINE)
         for line in lines:
             words = shlex.split(line, comments=True)
             if "rujukan" not in words or {"…", "COMMAND"} & {*words}:

@@ -10,9 +10,10 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
+from app.cli.common import say
 from app.cli.failures import explain
 
-PLACES: Final = {
+PLACES: Final[dict[str, str]] = {
     "serve": "app.cli.serving",
     "worker": "app.cli.serving",
     "demo": "app.cli.demo",
@@ -26,6 +27,45 @@ PLACES: Final = {
     "api": "app.cli.api",
     "openapi": "app.cli.documents",
     "settings": "app.cli.documents",
+    "lifecycle": "app.cli.documents",
+    **dict.fromkeys(("inbox", "show"), "app.cli.officer.reading"),
+    **dict.fromkeys(("refer", "transfer", "amend", "reroute"), "app.cli.officer.sending"),
+    **dict.fromkeys(
+        (
+            "acknowledge",
+            "ask",
+            "answer",
+            "accept",
+            "decline",
+            "recall",
+            "start",
+            "service",
+            "hold",
+            "resume",
+            "complete",
+            "fail",
+            "note",
+            "cancel",
+            "confirm-cancel",
+            "refuse-cancel",
+            "error",
+            "confirm-error",
+            "confirm-handover",
+            "paper",
+            "abort",
+            "follow-up",
+            "close",
+            "reopen",
+            "dispute",
+        ),
+        "app.cli.officer.moves",
+    ),
+    **dict.fromkeys(
+        ("link", "links", "confirm-link", "refuse-link", "end-link", "agree-to-lead", "decline-to-lead"),
+        "app.cli.officer.belonging",
+    ),
+    **dict.fromkeys(("withdraw", "requests", "answer-request"), "app.cli.officer.data"),
+    **dict.fromkeys(("escalations", "take"), "app.cli.officer.escalations"),
 }
 """Where each command stands. The service itself takes a second to import, which a short command need not wait for."""
 
@@ -55,7 +95,7 @@ class Commands(TyperGroup):
             failure = explain(error)
             if failure is None:
                 raise
-            typer.echo(f"rujukan: {failure}", err=True)
+            say(f"rujukan: {failure}", err=True)
             raise typer.Exit(failure.code) from None
 
 
@@ -80,7 +120,7 @@ def rujukan(
 
     Exit codes: 0 done; 1 a check failed, or the machine is not fit; 2 not possible as asked for; 3 unreachable.
 
-    `api` ends with 4 if the exchange refused, 5 if it failed.
+    What speaks to the exchange ends with 4 if it refused, 5 if it failed.
     """
 
 

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.highlighter import JSONHighlighter
 
-from app.cli.common import ACTOR, load_settings, read_json
+from app.cli.common import ACTOR, harmless, load_settings, read_json
 from app.cli.failures import Code, Failure
 from app.client import Credentials, ExchangeClient
 from app.foundation.settings import Settings
@@ -23,7 +23,6 @@ from auth.jose import JoseRefusedError
 
 app = typer.Typer()
 _METHOD = re.compile(r"[A-Z]{3,10}")
-_STEERS_A_TERMINAL = re.compile("[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 @app.command()
@@ -125,14 +124,9 @@ def _show(reply: httpx.Response) -> None:
     try:
         text = json.dumps(reply.json(), indent=2, ensure_ascii=False)
     except ValueError:
-        typer.echo(_harmless(reply.text))
+        typer.echo(harmless(reply.text))
         return
     if sys.stdout.isatty():
-        Console().print(JSONHighlighter()(_harmless(text)), soft_wrap=True)
+        Console().print(JSONHighlighter()(harmless(text)), soft_wrap=True)
     else:
         typer.echo(text)
-
-
-def _harmless(text: str) -> str:
-    """Write what would steer a terminal, or turn text around, as its escape."""
-    return _STEERS_A_TERMINAL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -23,6 +23,9 @@ from app.foundation.settings import Settings
 from app.serving import reachable
 
 ACTOR: Final = re.compile(r"[\x21-\x7e]{1,64}")
+_STEERS_A_TERMINAL: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Actor = Annotated[
@@ -79,6 +82,14 @@ def read_json(path: Path, what: str) -> Any:
         raise Failure(f"{path} is not JSON{where}", f"It should hold {what}.") from None
 
 
+def read_object(path: Path, what: str) -> dict[str, Any]:
+    """Return the JSON object a file of the user's holds; `-` is standard input."""
+    found = read_json(path, what)
+    if not isinstance(found, dict):
+        raise Failure(f"{path} does not hold {what}", "It should be one JSON object.")
+    return found
+
+
 def faults_of(error: ValidationError) -> str:
     """Say where a document is wrong, and how, without its values."""
     return "; ".join(
@@ -89,11 +100,21 @@ def faults_of(error: ValidationError) -> str:
 
 def show_json(value: Any) -> None:
     """Print a value as JSON, for scripts."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_written))
+    typer.echo(harmless(json.dumps(value, indent=2, ensure_ascii=False, default=_written)))
 
 
 def _written(value: Any) -> str:
     return value.isoformat(timespec="seconds") if isinstance(value, datetime) else str(value)
+
+
+def harmless(text: str) -> str:
+    """Write what would steer a terminal, or turn text around, as its escape; tabs and ends of lines stay."""
+    return _STEERS_A_TERMINAL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print text that may hold others' words."""
+    typer.echo(harmless(text), err=err)
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
@@ -109,15 +130,17 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: 
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in cells:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*row)
     console.print(table)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any) -> Text:
+    if isinstance(value, Text):
+        return Text(harmless(value.plain), value.style)
     if value is None:
-        return "–"
+        return Text("–")
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%MZ")
+        return Text(value.astimezone(UTC).strftime("%Y-%m-%d %H:%MZ"))
     if isinstance(value, list | tuple):
-        return ", ".join(str(part) for part in value) or "–"
-    return str(value)
+        return Text(harmless(", ".join(str(part) for part in value)) or "–")
+    return Text(harmless(str(value)))

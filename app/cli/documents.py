@@ -1,4 +1,4 @@
-"""`openapi` and `settings`: documents made from the code."""
+"""`openapi`, `settings` and `lifecycle`: documents made from the code."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 from app.cli.common import Json, load_settings, show_json, show_table
 from app.cli.failures import Code, Failure
+from app.cli.lifecycle_page import LIFECYCLES, lifecycle_page
 from app.foundation.settings import Settings
 from app.main import create_app
 
@@ -92,6 +93,21 @@ def settings_page() -> str:
         for name, field in Settings.model_fields.items()
     ]
     return INTRODUCTION + "".join(rows)
+
+
+@app.command()
+def lifecycle(
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print docs/lifecycle.md instead.")] = False,
+) -> None:
+    """Show every move of a case, a referral and a transfer: from which state to which, and who may make it."""
+    if markdown:
+        typer.echo(lifecycle_page(), nl=False)
+        return
+    show_table(
+        ("", "event", "from", "to", "who"),
+        [(each.name, move.event, move.from_states, move.to, move.by) for each in LIFECYCLES for move in each.moves],
+        empty="",
+    )
 
 
 def _variable(name: str) -> str:

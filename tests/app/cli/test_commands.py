@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from app.cli import PLACES
-from app.cli.api import _harmless, body_of, find_credentials
-from app.cli.common import load_settings
+from app.cli.api import body_of, find_credentials
+from app.cli.common import harmless, load_settings
 from app.cli.failures import Code, Failure, explain
 from app.client import Credentials, TokenRefusedError
 from app.foundation.keyring import KeyringUnusable
@@ -178,7 +178,9 @@ class TestCredentialsOfApi:
 
 
 def test_what_steers_a_terminal_is_escaped() -> None:
-    assert _harmless("a\x9b31mb\u202ec") == "a\\u009b31mb\\u202ec"
+    assert harmless("a\x9b31mb\u202ec") == "a\\u009b31mb\\u202ec"
+    assert harmless("a\x1b[2Jb\rc\ud800") == "a\\u001b[2Jb\\u000dc\\ud800"
+    assert harmless("one\n\ttwo, é, ပ") == "one\n\ttwo, é, ပ"
 
 
 def test_logs_tell_of_an_error_its_type_and_place_only() -> None:
