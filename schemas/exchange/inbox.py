@@ -49,7 +49,8 @@ class InboxItem(Wire):
     """For `If-Match`, where the move needs it."""
     urgency: Urgency | None
     since: Moment
-    deadline: Moment
+    deadline: Moment | None
+    """When it should be done; None: there is no deadline, and it is listed by when it came."""
     clock: str
     other: AgencyRef | None
     """The other party."""

@@ -46,7 +46,7 @@ class EscalationAskedRow(SQLModel, table=True):
     __table_args__ = (
         ForeignKeyConstraint(["case_id", "escalation_id"], ["escalation.case_id", "escalation.id"]),
         Index("escalation_asked_agency", "agency_id", "escalation_id"),
-        Index("escalation_asked_waiting", "agency_id", "escalation_id", postgresql_where=text(_OPEN)),
+        Index("escalation_asked_waiting", "agency_id", "asked_at", "escalation_id", postgresql_where=text(_OPEN)),
     )
 
     case_id: UUID = Field(primary_key=True)

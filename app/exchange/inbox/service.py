@@ -23,12 +23,13 @@ COUNTED: Final = 1000
 """How far each kind is counted."""
 _LIFECYCLES: Final = {"referral": REFERRAL, "transfer": TRANSFER}
 _MOVES: Final = {
-    Waiting.ESCALATION: ["take"],
+    Waiting.ESCALATION: ["take"],  # what is taken already waits for the taker alone, to be seen through
     Waiting.REQUEST: ["answer"],
     Waiting.CONFIRM_LINK: ["confirm", "refuse"],
     Waiting.AGREE_REASSIGNMENT: ["agree", "decline"],
 }
 """What can be done about what has no lifecycle of its own."""
+_WITHOUT_DEADLINE: Final = frozenset({Waiting.CONFIRM_LINK, Waiting.AGREE_REASSIGNMENT})
 _SUBJECTS: Final = {"K": "case", "R": "referral", "T": "transfer"}
 
 
@@ -66,12 +67,12 @@ def _item(db: Acting, row: asyncpg.Record) -> dict[str, Any]:
         "version": row["version"],
         "urgency": row["urgency"],
         "since": row["since"],
-        "deadline": row["deadline_at"],
+        "deadline": None if row["kind"] in _WITHOUT_DEADLINE else row["deadline_at"],
         "clock": row["clock"],
         "other": agency_ref(db, row["other_id"]) if row["other_id"] else None,
         "moves": lifecycle.moves_open(row["state"], parties_of(db, row), met_by(row))
         if lifecycle
-        else _MOVES[Waiting(row["kind"])],
+        else ([] if row["state"] == "taken" else _MOVES[Waiting(row["kind"])]),
     }
 
 

@@ -18,6 +18,7 @@ class CaseLinkRow(SQLModel, table=True):
         Index("case_link_other", "other_case_id", "id"),
         Index("case_link_lead", "lead_id", "id"),
         Index("case_link_other_lead", "other_lead_id", "id"),
+        Index("case_link_waiting", "other_lead_id", "proposed_at", "id", postgresql_where=text("state = 'proposed'")),
         Index(
             "case_link_once",
             func.least(text("case_id"), text("other_case_id")),

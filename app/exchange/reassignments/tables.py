@@ -16,6 +16,7 @@ class ReassignmentRow(SQLModel, table=True):
     __table_args__ = (
         Index("reassignment_id", "id", postgresql_using="hash"),
         Index("reassignment_to", "to_id", "id"),
+        Index("reassignment_waiting", "to_id", "approved_at", "id", postgresql_where=text("state = 'approved'")),
         Index(
             "reassignment_one_open",
             "case_id",

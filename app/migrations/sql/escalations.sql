@@ -46,7 +46,7 @@ CREATE TABLE escalation_asked (
     FOREIGN KEY (case_id, escalation_id) REFERENCES escalation (case_id, id)
 );
 CREATE INDEX escalation_asked_agency ON escalation_asked (agency_id, escalation_id);
-CREATE INDEX escalation_asked_waiting ON escalation_asked (agency_id, escalation_id) WHERE closed_at IS NULL;
+CREATE INDEX escalation_asked_waiting ON escalation_asked (agency_id, asked_at, escalation_id) WHERE closed_at IS NULL;
 
 DO $$
 DECLARE t text;

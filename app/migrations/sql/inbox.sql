@@ -41,6 +41,33 @@ BEGIN
             FROM transfer WHERE turn_id = a.agency AND state = st AND deadline_at <= v_until AND (deadline_at, id) > (v_after, v_after_id)
             ORDER BY deadline_at, id LIMIT p_limit) AS w
         WHERE p_kinds IS NULL OR waiting_for('transfer', st) = ANY (p_kinds)
+        UNION ALL
+        SELECT w.* FROM (
+            SELECT 'escalation', 'escalation', e.id, e.case_id, e.reference, escalation_state(e), NULL::integer, e.urgency, k.asked_at, k.asked_at,
+                   'escalated', NULL::uuid, NULL::uuid, NULL::uuid, NULL::text, NULL::timestamptz
+            FROM escalation_asked k JOIN escalation e ON e.case_id = k.case_id AND e.id = k.escalation_id
+            WHERE k.agency_id = a.agency AND k.closed_at IS NULL AND (k.asked_at, k.escalation_id) > (v_after, v_after_id)
+            ORDER BY k.asked_at, k.escalation_id LIMIT p_limit) AS w
+        WHERE p_kinds IS NULL OR 'escalation' = ANY (p_kinds)
+        UNION ALL
+        SELECT w.* FROM (
+            SELECT 'request', 'request', q.id, q.case_id, NULL::text, q.state, NULL::integer, NULL::text, q.recorded_at, q.due_at, q.clock,
+                   q.from_id, NULL::uuid, NULL::uuid, NULL::text, NULL::timestamptz
+            FROM request q WHERE q.to_id = a.agency AND q.state = 'open' AND q.due_at <= v_until AND (q.due_at, q.id) > (v_after, v_after_id)
+            ORDER BY q.due_at, q.id LIMIT p_limit) AS w
+        WHERE p_kinds IS NULL OR 'request' = ANY (p_kinds)
+        UNION ALL
+        SELECT 'confirm_link', 'case_link', l.id, l.case_id, NULL, 'proposed', l.version, NULL, l.proposed_at, l.proposed_at, 'ok', l.lead_id,
+               NULL, NULL, NULL, NULL
+        FROM links_waiting(v_after, v_after_id, p_limit) AS l
+        WHERE NOT p_overdue AND (p_kinds IS NULL OR 'confirm_link' = ANY (p_kinds))
+        UNION ALL
+        SELECT w.* FROM (
+            SELECT 'agree_reassignment', 'reassignment', r.id, r.case_id, r.case_reference, r.state, r.version, NULL::text, r.approved_at, r.approved_at,
+                   'ok', r.from_id, NULL::uuid, NULL::uuid, NULL::text, NULL::timestamptz
+            FROM reassignment r WHERE r.to_id = a.agency AND r.state = 'approved' AND (r.approved_at, r.id) > (v_after, v_after_id)
+            ORDER BY r.approved_at, r.id LIMIT p_limit) AS w
+        WHERE NOT p_overdue AND (p_kinds IS NULL OR 'agree_reassignment' = ANY (p_kinds))
     ) AS found (kind, subject, id, case_id, reference, state, version, urgency, since, deadline_at, clock, other_id, sender_id, receiver_id, paper,
                 error_reported_at)
     ORDER BY found.deadline_at, found.id LIMIT p_limit;
@@ -62,6 +89,17 @@ BEGIN
         FROM unnest(ARRAY['offered', 'received', 'info_requested', 'accepted', 'completed']) AS st
         LEFT JOIN LATERAL (SELECT id, deadline_at FROM transfer WHERE turn_id = a.agency AND state = st
                            ORDER BY deadline_at, id LIMIT p_most) AS w ON true GROUP BY st
+        UNION ALL
+        SELECT 'escalation', count(*), count(*) FROM (
+            SELECT FROM escalation_asked k WHERE k.agency_id = a.agency AND k.closed_at IS NULL ORDER BY k.asked_at LIMIT p_most) AS w
+        UNION ALL
+        SELECT 'request', count(*), count(*) FILTER (WHERE w.due_at <= a.at) FROM (
+            SELECT q.due_at FROM request q WHERE q.to_id = a.agency AND q.state = 'open' ORDER BY q.due_at LIMIT p_most) AS w
+        UNION ALL
+        SELECT 'confirm_link', count(*), 0 FROM links_waiting('-infinity', '00000000-0000-0000-0000-000000000000', p_most)
+        UNION ALL
+        SELECT 'agree_reassignment', count(*), 0 FROM (
+            SELECT FROM reassignment r WHERE r.to_id = a.agency AND r.state = 'approved' LIMIT p_most) AS w
     ) AS counted GROUP BY k;
 END $$;
 

@@ -20,6 +20,7 @@ CREATE TABLE reassignment (
 );
 CREATE INDEX reassignment_id ON reassignment USING hash (id);
 CREATE INDEX reassignment_to ON reassignment (to_id, id);
+CREATE INDEX reassignment_waiting ON reassignment (to_id, approved_at, id) WHERE state = 'approved';
 CREATE UNIQUE INDEX reassignment_one_open ON reassignment (case_id) WHERE state IN ('proposed', 'approved');
 
 CREATE FUNCTION is_desk() RETURNS boolean LANGUAGE sql STABLE AS $$

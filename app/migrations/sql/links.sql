@@ -21,6 +21,7 @@ CREATE INDEX case_link_id ON case_link USING hash (id);
 CREATE INDEX case_link_other ON case_link (other_case_id, id);
 CREATE INDEX case_link_lead ON case_link (lead_id, id);
 CREATE INDEX case_link_other_lead ON case_link (other_lead_id, id);
+CREATE INDEX case_link_waiting ON case_link (other_lead_id, proposed_at, id) WHERE state = 'proposed';
 CREATE UNIQUE INDEX case_link_once ON case_link (least(case_id, other_case_id), greatest(case_id, other_case_id), kind)
     WHERE state IN ('proposed', 'confirmed');
 ALTER TABLE case_link ENABLE ROW LEVEL SECURITY;
@@ -157,6 +158,16 @@ BEGIN
     END LOOP;
 END $$;
 
+-- The links that wait for the caller's word, for its work list.
+CREATE FUNCTION links_waiting(p_after timestamptz, p_after_id uuid, p_limit integer) RETURNS TABLE (
+    id uuid, case_id uuid, version integer, proposed_at timestamptz, lead_id uuid
+) LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    RETURN QUERY SELECT l.id, l.other_case_id, l.version, l.proposed_at, l.lead_id FROM case_link l
+    WHERE l.other_lead_id = current_agency() AND l.state = 'proposed' AND (l.proposed_at, l.id) > (p_after, p_after_id)
+    ORDER BY l.proposed_at, l.id LIMIT p_limit;
+END $$;
+
 CREATE FUNCTION propose_link(a acting, p_key text, p_hash bytea, p_days integer, p jsonb, p_detail bytea) RETURNS moved
 LANGUAGE plpgsql AS $$
 DECLARE m moved; x record; c case_file; v_state text;
@@ -206,11 +217,12 @@ END $$;
 GRANT CREATE ON SCHEMA public TO rujukan_definer;
 ALTER FUNCTION store_link(uuid, uuid, text, text, timestamptz, bytea) OWNER TO rujukan_definer;
 ALTER FUNCTION change_link(uuid, text[], text, text, integer, timestamptz, bytea) OWNER TO rujukan_definer;
+ALTER FUNCTION links_waiting(timestamptz, uuid, integer) OWNER TO rujukan_definer;
 ALTER FUNCTION own_links(uuid, uuid, text[], uuid, integer) OWNER TO rujukan_definer;
 ALTER FUNCTION check_service_point(uuid, uuid, uuid) OWNER TO rujukan_definer;
 REVOKE CREATE ON SCHEMA public FROM rujukan_definer;
 GRANT EXECUTE ON FUNCTION publish_link(uuid, uuid, text, text, timestamptz) TO rujukan_definer;
 GRANT EXECUTE ON FUNCTION
     store_link(uuid, uuid, text, text, timestamptz, bytea), change_link(uuid, text[], text, text, integer, timestamptz, bytea),
-    own_links(uuid, uuid, text[], uuid, integer), check_service_point(uuid, uuid, uuid),
+    links_waiting(timestamptz, uuid, integer), own_links(uuid, uuid, text[], uuid, integer), check_service_point(uuid, uuid, uuid),
     propose_link(acting, text, bytea, integer, jsonb, bytea), apply_link_move(acting, text, bytea, integer, jsonb, bytea) TO rujukan_app;

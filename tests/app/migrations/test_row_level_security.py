@@ -66,6 +66,7 @@ DEFINER_FUNCTIONS = {
     "store_link": "rujukan_definer",
     "change_link": "rujukan_definer",
     "own_links": "rujukan_definer",
+    "links_waiting": "rujukan_definer",
     "check_service_point": "rujukan_definer",
     "move_lead": "rujukan_definer",
     "store_reassignment": "rujukan_definer",
