@@ -13,9 +13,9 @@ from schemas.record.record import SECTIONS, Record, included
 from schemas.text import Text
 
 Pointer = Annotated[
-    str, StringConstraints(max_length=300, pattern=r"^/(" + "|".join(SECTIONS) + r")(/([^~/\x00-\x1f\x7f]|~[01])*)*$")
+    str, StringConstraints(max_length=300, pattern=r"^/(" + "|".join(SECTIONS) + r")(/([ -.0-}]|~[01])*)*$")
 ]
-"""A JSON Pointer (RFC 6901) into the record; its first part is a section."""
+"""A JSON Pointer (RFC 6901) into the record, in ASCII; its first part is a section."""
 
 
 class CorrectRecord(MoveRequest):

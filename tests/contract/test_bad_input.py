@@ -30,6 +30,7 @@ STORED = (
     "case_file", "case_lead", "case_link", "reassignment", "victim_status",
     "consent", "record_version", "record_content", "referral", "transfer", "disclosure", "move",
     "outbox", "event", "idempotency",
+    "consent_withdrawal", "correction", "request",
 )  # fmt: skip
 
 Body = dict[str, Any]
@@ -45,6 +46,32 @@ def referral(extension: Any = None) -> Body:
     )
 
 
+def about_data(now: Any) -> dict[str, Body]:
+    """A valid body for each operation on consents withdrawn, corrections and requests."""
+    case = "/v1/cases/{case_id}"
+    return {
+        f"{case}/consents/{{consent_id}}/withdraw": {
+            "sections": ["health"],
+            "requested_by": "person",
+            "requested_at": now.isoformat(),
+            "reason": "No trust.",
+        },
+        f"{case}/corrections": {
+            "record": {"identity": {"names": [{"full": records.NAME}]}},
+            "reason": "Spelt otherwise.",
+            "proposal": str(uuid.UUID(int=7)),
+        },
+        f"{case}/correction-proposals": {"pointers": ["/identity/names/0"], "text": "Spelt otherwise."},
+        f"{case}/record-versions/{{version_id}}/retract": {"reason": "Another person's."},
+        "/v1/requests/{request_id}/answer": {
+            "answer": "kept",
+            "text": "A court needs it.",
+            "legal_basis": "uu-21-2007",
+            "article": "art. 51",
+        },
+    }
+
+
 def bodies(now: Any) -> dict[str, Body]:
     """A valid body for each operation that takes one, by path."""
     digest = {"manifest_digest": "0" * 64}
@@ -53,6 +80,7 @@ def bodies(now: Any) -> dict[str, Body]:
         "/v1/cases/{case_id}/consents": records.consent(now, notice="text 2026-1", own_view="Yes"),
         "/v1/referrals": referral({"a": ["b", 1]}),
         "/v1/transfers": records.transfer(),
+        **about_data(now),
     }
     found |= {path: {**body, "occurred_at": now.isoformat()} for path, body in of_cases(now).items()}
     found |= of_reassignments(now)

@@ -483,9 +483,15 @@ class TestABarredGuardian:
 
 class TestWithdrawingWhileItIsAccepted:
     async def test_never_opens_what_rests_on_a_withdrawn_consent(self, world: World) -> None:
-        """Whichever comes first; and nothing fails but by rule."""
-        for _ in range(25):
-            sent = await mixed(world, accepted=False)
+        """Whichever comes first, also where two bases rest on the consent; and nothing fails."""
+        apart = [
+            {"kind": "consent", "sections": ["psychosocial"]},
+            {"kind": "consent", "sections": ["safety", "health"]},
+            MIXED["bases"][1],
+        ]
+        for place in range(40):
+            bases = apart if place % 2 else MIXED["bases"]
+            sent = await world.consented(*CONSENTED, accepted=False, **{**MIXED, "bases": bases})
             body = await world.body(sent, "accept")
             taken, given = await asyncio.gather(world.move(sent, "accept", body), world.withdraw(sent))
             assert (taken.status_code, given.status_code) == (200, 200), (taken.text, given.text)

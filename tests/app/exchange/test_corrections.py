@@ -371,6 +371,8 @@ class TestAProposal:
             {"pointers": ["identity"]},
             {"pointers": ["/diary"]},
             {"pointers": ["/identity/~2"]},
+            {"pointers": ["/identity/names\n"]},
+            {"pointers": ["/identity/\u202e"]},
             {"pointers": ["/identity"] * 31},
             {"pointers": ["/identity/" + "x" * 300]},
             {"text": ""},
