@@ -338,7 +338,8 @@ REROUTE = {"receiver": "sentra", "reason": "Nobody answers."}
 
 @provokes("desk-only")
 async def re_routing_without_being_the_desk(world: World) -> httpx.Response:
-    return await world.police.post(f"/v1/escalations/{uuid.uuid4()}/reroute", REROUTE)
+    escalation = await world.escalated(await world.send(urgency="immediate"))
+    return await world.iom.post(f"/v1/escalations/{escalation}/reroute", REROUTE)
 
 
 @provokes("not-reroutable")

@@ -52,6 +52,8 @@ def bodies(now: Any) -> dict[str, Body]:
         "/v1/cases/{case_id}/consents": records.consent(now, notice="text 2026-1", own_view="Yes"),
         "/v1/referrals": referral({"a": ["b", 1]}),
         "/v1/transfers": records.transfer(),
+        "/v1/escalations/{escalation_id}/take": {},
+        "/v1/escalations/{escalation_id}/reroute": {"receiver": "sentra", "reason": "Nobody answers."},
     }
     moves = {
         "referral": (

@@ -486,8 +486,9 @@ class TestReRouting:
 
     async def test_is_the_desks_alone(self, world: World, desk: Agency) -> None:
         _, escalation = await at_the_desk(world)
-        for agency in (world.police, world.iom, world.stranger):
+        for agency in (world.police, world.iom):
             await self.refused(await reroute(agency, escalation), 403, "desk-only")
+        await self.refused(await reroute(world.stranger, escalation), 404, "not-found")
         await world.set_desk(None)
         await self.refused(await reroute(desk, escalation), 403, "desk-only")
         assert await world.owner.fetchval("SELECT count(*) FROM referral") == 1
@@ -586,6 +587,14 @@ class TestAnUnattendedCase:
         assert await self.unattended(world, sent.case_id) == set()
         await world.moved(other, "decline")
         assert await self.unattended(world, sent.case_id) == {"police", "ministry"}
+
+    async def test_is_told_when_the_last_two_end_at_the_same_moment(self, world: World, desk: Agency) -> None:
+        for _ in range(10):
+            one = await world.send(urgency="immediate")
+            two = await world.send(urgency="immediate", receiver="sentra", case_id=one.case_id)
+            replies = await asyncio.gather(world.move(one, "decline"), world.move(two, "decline"))
+            assert [reply.status_code for reply in replies] == [200, 200]
+            assert await self.unattended(world, one.case_id) == {"police", "ministry"}
 
     async def test_is_not_told_to_the_lead_that_did_it_itself(self, world: World, desk: Agency) -> None:
         sent = await world.moved(await world.send(urgency="immediate"), "recall")
