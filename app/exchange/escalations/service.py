@@ -219,4 +219,6 @@ def _problem_of(error: asyncpg.PostgresError) -> Problem | None:
         return EscalationNotOpen(**orjson.loads(error.detail or "{}"))
     if error.sqlstate == "RJ031":
         return NotReroutable()
+    if error.sqlstate == "RJ032":
+        return problems.ReceiverUnavailable()
     return refusals.problem_of(error)

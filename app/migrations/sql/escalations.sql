@@ -293,7 +293,7 @@ BEGIN
         RAISE EXCEPTION 'no such record version with these sections' USING ERRCODE = 'RJ026';  -- amended meanwhile
     END IF;
     IF x.receiver_id IN (r.sender_id, v_me) OR NOT EXISTS (SELECT FROM agency WHERE id = x.receiver_id AND status = 'active') THEN
-        RAISE EXCEPTION 'no such receiver' USING ERRCODE = 'insufficient_privilege';
+        RAISE EXCEPTION 'no such receiver' USING ERRCODE = 'RJ032';
     END IF;
     v_group := coalesce(r.offer_group, x.offer_group);
     INSERT INTO referral (id, case_id, reference, sender_id, sent_by_id, receiver_id, recorded_by_id, state, purpose, urgency, respond_by,
