@@ -17,7 +17,7 @@ from app.worker import Job, Worker
 
 _HOP: Final = timedelta(hours=3)
 """No jump is longer, so that every deadline is looked at about when it comes."""
-_BY_THE_CLOCK: Final = ("reminder", "overdue", "expired")
+_BY_THE_CLOCK: Final = ("reminder", "overdue", "expired", "escalation.opened")
 _SHOWN_PREVIEW: Final = ("case-01-fisher-ambon", 2)
 
 
@@ -29,9 +29,9 @@ class HandWorker(Worker):
         return []
 
     async def catch_up(self) -> bool:
-        """Watch the deadlines until none is due, and put every event in its feed; say whether a deadline was due."""
+        """Watch the deadlines and what they escalated until none is due, and put every event in its feed; say whether any was due."""
         due = False
-        while await self.watch_deadlines():
+        while await self.watch_deadlines() or await self.climb_escalations():
             due = True
         while await self.sequence_events():
             pass

@@ -81,6 +81,8 @@ def bodies(now: Any) -> dict[str, Body]:
         "/v1/referrals": referral({"a": ["b", 1]}),
         "/v1/transfers": records.transfer(),
         **about_data(now),
+        "/v1/escalations/{escalation_id}/take": {},
+        "/v1/escalations/{escalation_id}/reroute": {"receiver": "sentra", "reason": "Nobody answers."},
     }
     found |= {path: {**body, "occurred_at": now.isoformat()} for path, body in of_cases(now).items()}
     found |= of_reassignments(now)

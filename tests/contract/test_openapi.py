@@ -140,8 +140,8 @@ class TestEveryOperation:
 
     @every_operation
     def test_says_what_happens_to_a_body_it_cannot_read(self, method: str, path: str, operation: dict[str, Any]):
-        assert ("requestBody" in operation) == (method == "post")
-        if method == "post":
+        assert ("requestBody" in operation) == (method in ("post", "put"))
+        if method in ("post", "put"):
             assert {"400", "413", "415", "422"} <= operation["responses"].keys()
 
 

@@ -16,6 +16,13 @@ from app.foundation.settings import Settings
 
 _COLUMNS = """SELECT e.*, escalation_state(e) AS state, k.role AS asked_as, k.asked_at
               FROM escalation_asked k JOIN escalation e ON e.case_id = k.case_id AND e.id = k.escalation_id"""
+_IN_STATE = {
+    None: "true",
+    "open": "k.closed_at IS NULL AND e.closed_at IS NULL AND e.taken_at IS NULL",
+    "taken": "e.closed_at IS NULL AND e.taken_at IS NOT NULL",
+    "closed": "e.closed_at IS NOT NULL",
+}
+"""As `escalation_state` says it, but so that the indexes of what is not closed serve."""
 
 
 async def climb(conn: Connection, settings: Settings, now: datetime, *, limit: int = 200) -> int:
@@ -36,12 +43,10 @@ async def escalations(
 ) -> list[asyncpg.Record]:
     """Return the escalations the agency was asked about, newest first."""
     rows: list[asyncpg.Record] = await tx.fetch(
-        f"""{_COLUMNS} WHERE k.agency_id = $1 AND ($2::text IS NULL OR escalation_state(e) = $2)
-              AND ($2 IS DISTINCT FROM 'open' OR k.closed_at IS NULL)
-              AND k.escalation_id < coalesce($3, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
-            ORDER BY k.escalation_id DESC LIMIT $4""",
+        f"""{_COLUMNS} WHERE k.agency_id = $1 AND {_IN_STATE[state]}
+              AND k.escalation_id < coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid)
+            ORDER BY k.escalation_id DESC LIMIT $3""",
         agency_id,
-        state,
         before,
         limit,
     )

@@ -132,9 +132,6 @@ async def take_escalation(db: Acting, escalation_id: UUID, key: Key) -> Moved:
 
 async def reroute(db: Acting, escalation_id: UUID, body: wire.Reroute, key: Key) -> Moved:
     """Ask another agency for what nobody answered, on a vital interest; its sender stays responsible."""
-    desk = db.directory.desk
-    if desk is None or desk.id != db.agency_id:
-        raise DeskOnly
     try:
         earlier = await passing_queries.earlier_answer(db, key)
         if earlier is not None:
@@ -143,6 +140,8 @@ async def reroute(db: Acting, escalation_id: UUID, body: wire.Reroute, key: Key)
             row = await queries.escalation(tx, db.agency_id, escalation_id)
             if row is None:
                 raise NotFound
+            if not db.agency.desk:
+                raise DeskOnly
             now = await queries.subject(tx, escalation_id)
             record = await queries.record(tx, escalation_id, db.at)
         if record is None:
@@ -221,4 +220,6 @@ def _problem_of(error: asyncpg.PostgresError) -> Problem | None:
         return EscalationNotOpen(**orjson.loads(error.detail or "{}"))
     if error.sqlstate == "RJ051":
         return NotReroutable()
+    if error.sqlstate == "RJ032":
+        return problems.ReceiverUnavailable()
     return refusals.problem_of(error)

@@ -163,7 +163,8 @@ BEGIN
 END $$;
 
 -- Tells lead and desk that nobody is asked for this person any more, if that is so: the last open immediate referral of the case has ended
--- unaccepted. A lead that ended it itself knows.
+-- unaccepted. A lead that ended it itself knows. The last thing its transaction does: whoever ends the other one at this moment waits for
+-- our commit, or each would take the other's for open and nobody would be told.
 CREATE FUNCTION publish_unattended(p_referral uuid, p_at timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE r referral; v_me uuid := current_agency();
@@ -172,8 +173,11 @@ BEGIN
     IF NOT FOUND OR v_me IS NULL OR v_me NOT IN (r.sender_id, r.receiver_id) THEN
         RAISE EXCEPTION 'only a party tells of a referral' USING ERRCODE = 'insufficient_privilege';
     END IF;
-    IF r.urgency <> 'immediate' OR (r.accepted_at IS NOT NULL AND r.state <> 'declined') OR r.state NOT IN ('declined', 'recalled', 'entered_in_error', 'expired')
-       OR EXISTS (SELECT FROM referral o WHERE o.case_id = r.case_id AND o.urgency = 'immediate' AND o.ended_at IS NULL) THEN
+    IF r.urgency <> 'immediate' OR (r.accepted_at IS NOT NULL AND r.state <> 'declined') OR r.state NOT IN ('declined', 'recalled', 'entered_in_error', 'expired') THEN
+        RETURN;
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended('unattended ' || r.case_id::text, 0));
+    IF EXISTS (SELECT FROM referral o WHERE o.case_id = r.case_id AND o.urgency = 'immediate' AND o.ended_at IS NULL) THEN
         RETURN;
     END IF;
     INSERT INTO outbox (agency_id, type, subject, subject_id, case_id, state, recorded_at)
@@ -289,7 +293,7 @@ BEGIN
         RAISE EXCEPTION 'no such record version with these sections' USING ERRCODE = 'RJ026';  -- amended meanwhile
     END IF;
     IF x.receiver_id IN (r.sender_id, v_me) OR NOT EXISTS (SELECT FROM agency WHERE id = x.receiver_id AND status = 'active') THEN
-        RAISE EXCEPTION 'no such receiver' USING ERRCODE = 'insufficient_privilege';
+        RAISE EXCEPTION 'no such receiver' USING ERRCODE = 'RJ032';
     END IF;
     v_group := coalesce(r.offer_group, x.offer_group);
     INSERT INTO referral (id, case_id, reference, sender_id, sent_by_id, receiver_id, recorded_by_id, state, purpose, urgency, respond_by,

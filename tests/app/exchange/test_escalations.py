@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,8 @@ import httpx
 import pytest
 
 from app.exchange.escalations.queries import climb
+from app.exchange.passing.clock import watch
+from app.exchange.referrals.lifecycle import REFERRAL
 from tests.makers import records
 from tests.makers.world import Agency, Passed, World
 
@@ -486,8 +489,9 @@ class TestReRouting:
 
     async def test_is_the_desks_alone(self, world: World, desk: Agency) -> None:
         _, escalation = await at_the_desk(world)
-        for agency in (world.police, world.iom, world.stranger):
+        for agency in (world.police, world.iom):
             await self.refused(await reroute(agency, escalation), 403, "desk-only")
+        await self.refused(await reroute(world.stranger, escalation), 404, "not-found")
         await world.set_desk(None)
         await self.refused(await reroute(desk, escalation), 403, "desk-only")
         assert await world.owner.fetchval("SELECT count(*) FROM referral") == 1
@@ -557,6 +561,25 @@ class TestReRouting:
         await minutes(world, 121, 120, 16, 16)
         await self.refused(await reroute(desk, await escalation_of(world, accepted)), 409, "not-reroutable")
 
+    async def test_asks_nobody_who_became_the_sender_meanwhile(self, world: World, desk: Agency) -> None:
+        sent, escalation = await at_the_desk(world)
+        found = await world.owner.fetchrow("SELECT version_id FROM referral WHERE id = $1", UUID(sent.id))
+        assert found is not None
+        conn = await asyncpg.connect(world.exchange.addresses.app)
+        try:
+            await conn.execute("SELECT set_config('rujukan.agency', $1, false)", str(world.ids["ministry"]))
+            envelope = {
+                "escalation_id": escalation,
+                "receiver_id": str(world.ids["police"]),
+                "version_id": str(found["version_id"]),
+                "sections": ["needs"],
+            }
+            with pytest.raises(asyncpg.PostgresError) as refusal:
+                await conn.execute("SELECT apply_reroute($1, NULL, NULL, NULL, now())", json.dumps(envelope))
+            assert refusal.value.sqlstate == "RJ032"
+        finally:
+            await conn.close()
+
     async def test_races_with_an_acceptance_and_leaves_no_half(self, world: World, desk: Agency) -> None:
         for _ in range(8):
             sent, escalation = await at_the_desk(world)
@@ -586,6 +609,14 @@ class TestAnUnattendedCase:
         assert await self.unattended(world, sent.case_id) == set()
         await world.moved(other, "decline")
         assert await self.unattended(world, sent.case_id) == {"police", "ministry"}
+
+    async def test_is_told_when_the_last_two_end_at_the_same_moment(self, world: World, desk: Agency) -> None:
+        for _ in range(10):
+            one = await world.send(urgency="immediate")
+            two = await world.send(urgency="immediate", receiver="sentra", case_id=one.case_id)
+            replies = await asyncio.gather(world.move(one, "decline"), world.move(two, "decline"))
+            assert [reply.status_code for reply in replies] == [200, 200]
+            assert await self.unattended(world, one.case_id) == {"police", "ministry"}
 
     async def test_is_not_told_to_the_lead_that_did_it_itself(self, world: World, desk: Agency) -> None:
         sent = await world.moved(await world.send(urgency="immediate"), "recall")
@@ -640,7 +671,45 @@ class TestTheDatabase:
             assert await conn.fetch("SELECT * FROM escalation_subject($1)", UUID(escalation)) == []
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await conn.execute("SELECT apply_reroute('{}', NULL, NULL, NULL, now())")
+            for statement in ("UPDATE escalation SET next_at = NULL", "DELETE FROM escalation_asked"):
+                with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                    await conn.execute(statement)
             with pytest.raises(asyncpg.PostgresError, match="nothing here"):
                 await conn.execute("SELECT apply_take($1, now())", UUID(escalation))
         finally:
             await conn.close()
+
+
+class TestAllAtOnce:
+    """Answers, handovers, the desk and the workers, over the same rows in the same moment: somebody is told no, nobody waits for ever."""
+
+    async def test_ends_in_one_truth(self, world: World, desk: Agency) -> None:
+        for _ in range(6):
+            sent, escalation = await at_the_desk(world)
+            offered = await world.accepted(kind="transfer", receiver="lpsk", case_id=sent.case_id)
+            conns = [await asyncpg.connect(world.exchange.addresses.worker) for _ in range(4)]
+            world.exchange.later(minutes=31)
+            now, settings = world.exchange.clock.now(), world.exchange.settings
+            try:
+                replies = await asyncio.gather(
+                    reroute(desk, escalation),
+                    world.move(sent, "accept"),
+                    world.move(offered, "confirm_handover"),
+                    world.police.post(f"/v1/escalations/{escalation}/take"),
+                    *(watch(conn, REFERRAL, settings, now) for conn in conns[:2]),
+                    *(climb(conn, settings, now) for conn in conns[2:]),
+                )
+            finally:
+                for conn in conns:
+                    await conn.close()
+            rerouted, accepted, confirmed, taken = replies[:4]
+            assert (accepted.status_code, confirmed.status_code) == (200, 200), (accepted.text, confirmed.text)
+            assert rerouted.status_code in (201, 409)
+            assert taken.status_code in (200, 409)
+            assert (rerouted.status_code, taken.status_code) != (201, 200)
+            row = await world.owner.fetchrow(
+                "SELECT closed_at, taken_by_id, next_at FROM escalation WHERE id = $1", UUID(escalation)
+            )
+            assert row is not None
+            assert (row["closed_at"] is not None, row["next_at"]) == (True, None)
+            assert await world.lead_of(sent.case_id) == "lpsk"

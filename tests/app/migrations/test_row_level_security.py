@@ -201,6 +201,10 @@ class TestTheWorker:
             "UPDATE case_file SET lead_id = lead_id",
             "DELETE FROM event",
             "DELETE FROM move",
+            "SELECT * FROM duty_contact",
+            "UPDATE escalation SET taken_by_id = NULL",
+            "UPDATE escalation SET closed_at = NULL",
+            "DELETE FROM escalation_asked",
         ],
     )
     async def test_has_no_way_to_content_consents_or_reasons(self, world: World, statement: str) -> None:
