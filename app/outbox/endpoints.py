@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from app.dependencies import CallerConnection
+from app.dependencies import CallerConnection, MayNotActFor
 from app.foundation import json
 from app.foundation.http import StrictRoute
 from app.foundation.problems import InvalidRequest, ServiceUnavailable, answers
@@ -19,7 +19,7 @@ from schemas.exchange.event import EventPage
 router = APIRouter(prefix="/v1/events", tags=["events"], route_class=StrictRoute)
 
 
-@router.get("", response_model=EventPage, responses=answers(InvalidRequest, ServiceUnavailable))
+@router.get("", response_model=EventPage, responses=answers(InvalidRequest, MayNotActFor, ServiceUnavailable))
 async def read_events(
     request: Request,
     caller: Annotated[Caller, requires(Scope.events_read)],

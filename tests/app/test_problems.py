@@ -9,6 +9,7 @@ import re
 import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -297,6 +298,44 @@ async def accepting_what_was_not_offered(world: World) -> httpx.Response:
 @provokes("disclosure-refused")
 async def a_section_without_a_basis(world: World) -> httpx.Response:
     return await world.police.post("/v1/referrals", records.referral(bases=[records.legal_basis("needs")]))
+
+
+@provokes("may-not-act-for")
+async def acting_for_another(world: World) -> httpx.Response:
+    return await world.police.get("/v1/cases", headers={"Rujukan-Acts-For": "shelter"})
+
+
+@provokes("out-of-order")
+async def accepting_before_it_was_sent(world: World) -> httpx.Response:
+    earlier = world.exchange.clock.now() - timedelta(hours=1)
+    return await world.move(await world.send(), "accept", world.acceptance(occurred_at=earlier.isoformat()))
+
+
+async def _asked_both(world: World) -> tuple[Passed, Passed]:
+    """One case offered to two receivers at once."""
+    first = await world.send(receiver="iom", offer_group="7b1c2f6e-0000-4000-8000-000000000001")
+    group = str((await world.row(first))["offer_group"])
+    return first, await world.send(receiver="sentra", case_id=first.case_id, offer_group=group)
+
+
+@provokes("taken")
+async def accepting_second(world: World) -> httpx.Response:
+    first, second = await _asked_both(world)
+    await world.moved(first, "accept")
+    return await world.move(second, "accept")
+
+
+@provokes("offer-group")
+async def a_group_of_two_cases(world: World) -> httpx.Response:
+    first, _ = await _asked_both(world)
+    group = str((await world.row(first))["offer_group"])
+    return await world.police.post("/v1/referrals", records.referral("iom", offer_group=group))
+
+
+@provokes("nothing-to-dispute")
+async def disputing_what_one_did_oneself(world: World) -> httpx.Response:
+    sent = await world.send()
+    return await world.police.post(f"{sent.path}/moves/{sent.id}/dispute", {"reason": "We did not send it."})
 
 
 @provokes("unknown-receiver")

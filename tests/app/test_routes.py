@@ -16,7 +16,6 @@ from starlette.middleware.base import BaseHTTPMiddleware
 
 from app import dependencies
 from app.client import ExchangeClient
-from app.exchange.cases.lifecycle import CASE
 from app.exchange.lifecycle import Lifecycle, Move
 from app.exchange.referrals.lifecycle import REFERRAL
 from app.exchange.transfers.lifecycle import TRANSFER
@@ -191,7 +190,9 @@ class TestNothingBlocks:
 def asked(route: RouteContext) -> tuple[str, str, dict[str, str]]:
     """A request to the route whose every header is in order."""
     (method,) = route.methods or ()
-    path = re.sub(r"\{[a-z]+_id\}", lambda _: str(uuid.uuid4()), str(route.path)).replace("{code}", "police")
+    path = str(route.path)
+    path = path.replace("{code}", "police").replace("{reference}", "R-0000-0000-0")
+    path = re.sub(r"{\w+_id}", lambda _: str(uuid.uuid4()), path)
     return method, path, {"Rujukan-Actor": "officer-7", "Idempotency-Key": str(uuid.uuid4()), "If-Match": '"1"'}
 
 

@@ -16,6 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.exchange.lifecycle import Party
+from app.exchange.referrals.lifecycle import REFERRAL
+from app.exchange.transfers.lifecycle import TRANSFER
 from app.foundation.problems import MEDIA_TYPE, all_problems
 from app.foundation.settings import Settings
 from app.main import create_app
@@ -79,32 +82,24 @@ def bodies(now: Any) -> dict[str, Body]:
         "/v1/cases": {"entry_channel": "police_report", "occurred_at": now.isoformat(), "channel": "phone"},
         "/v1/cases/{case_id}/consents": records.consent(now, notice="text 2026-1", own_view="Yes"),
         "/v1/referrals": referral({"a": ["b", 1]}),
-        "/v1/transfers": records.transfer(),
+        "/v1/transfers": records.transfer(tasks=["Call Tual."], protective_measures=["Never alone."]),
         **about_data(now),
         "/v1/escalations/{escalation_id}/take": {},
         "/v1/escalations/{escalation_id}/reroute": {"receiver": "sentra", "reason": "Nobody answers."},
     }
     found |= {path: {**body, "occurred_at": now.isoformat()} for path, body in of_cases(now).items()}
     found |= of_reassignments(now)
-    moves = {
-        "referral": (
-            "acknowledge",
-            "accept",
-            "decline",
-            "recall",
-            "start",
-            "record_service",
-            "complete",
-            "fail",
-            "amend",
-        ),
-        "transfer": ("acknowledge", "accept", "decline", "recall", "confirm_handover", "amend"),
-    }
-    for subject, events in moves.items():
-        for event in events:
-            path = f"/v1/{subject}s/{{{subject}_id}}/{records.path_of(event)}"
-            more = digest if (subject, event) == ("transfer", "accept") else {}
-            found[path] = {**records.move(event, now), "occurred_at": now.isoformat(), **more}
+    for lifecycle in (REFERRAL, TRANSFER):
+        below = f"/v1/{lifecycle.name}s/{{{lifecycle.name}_id}}"
+        for move in lifecycle.moves:
+            if move.from_states and move.by not in (Party.CLOCK, Party.SYSTEM):
+                more = digest if (lifecycle, move.event) == (TRANSFER, "accept") else {}
+                found[f"{below}/{records.path_of(move.event)}"] = {
+                    **records.move(move.event, now),
+                    "occurred_at": now.isoformat(),
+                    **more,
+                }
+        found[f"{below}/moves/{{move_id}}/dispute"] = {"reason": "Nobody here has seen her."}
     return found
 
 
@@ -429,7 +424,9 @@ class TestABodyOf:
 
 
 def bodies_need_members(path: str) -> bool:
-    return not path.endswith(("/acknowledge", "/start", "/confirm", "/approve", "/agree"))
+    return not path.endswith(
+        ("/acknowledge", "/start", "/resume", "/confirm-cancel", "/confirm-error", "/confirm", "/approve", "/agree")
+    )
 
 
 class TestAMediaType:

@@ -29,6 +29,25 @@ AGENCIES = {
 BY_SENDER = ("recall", "amend", "provide_info", "request_cancel", "enter_in_error", "report_error")
 """The moves a sender makes; what is made by either party is made by the receiver, unless a test says who."""
 
+BEFORE: dict[str, tuple[str, ...]] = {
+    "provide_info": ("request_info",),
+    "start": ("accept",),
+    "record_service": ("accept", "start"),
+    "hold": ("accept", "start"),
+    "resume": ("accept", "start", "hold"),
+    "request_cancel": ("accept",),
+    "confirm_cancel": ("accept", "request_cancel"),
+    "refuse_cancel": ("accept", "request_cancel"),
+    "complete": ("accept", "start"),
+    "fail": ("accept",),
+    "report_error": ("accept",),
+    "confirm_error": ("accept", "report_error"),
+    "confirm_handover": ("accept",),
+    "abort": ("accept",),
+    "handover_paper": ("accept", "confirm_handover"),
+}
+"""The moves after which a move is possible on what was just sent; none, where it is possible at once."""
+
 
 @dataclass
 class Agency:
@@ -148,6 +167,14 @@ class World:
         """Make moves that succeed, one after the other."""
         for event in events:
             reply = await self.move(passed, event)
+            assert reply.status_code == 200, reply.text
+        return passed
+
+    async def ready_for(self, passed: Passed, event: str) -> Passed:
+        """Make the moves after which `event` is possible on what was just sent."""
+        for before in BEFORE.get(event, ()):
+            paper = {"paper": "pending"} if event == "handover_paper" and before == "confirm_handover" else None
+            reply = await self.move(passed, before, paper)
             assert reply.status_code == 200, reply.text
         return passed
 

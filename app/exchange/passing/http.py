@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import Path, Query, Response
 
-from app.dependencies import ActorRequired, IdempotencyKeyRequired, VersionRequired
+from app.dependencies import ActorRequired, IdempotencyKeyRequired, MayNotActFor, VersionRequired
 from app.exchange.passing import problems
 from app.foundation import json
 from app.foundation.problems import InvalidRequest, MalformedBody, NotFound, ServiceUnavailable, UnsupportedMediaType
@@ -38,7 +38,7 @@ PageLimit = Annotated[Limit, Query(description="How many at most.")]
 
 MoveId = Annotated[UUID, Path(description="The move's id, from the history.")]
 
-ALWAYS = (ActorRequired, InvalidRequest, ServiceUnavailable)
+ALWAYS = (ActorRequired, InvalidRequest, MayNotActFor, ServiceUnavailable)
 POSTED = (
     MalformedBody,
     UnsupportedMediaType,
@@ -46,7 +46,7 @@ POSTED = (
     problems.IdempotencyKeyReused,
     problems.RequestInProgress,
 )
-MOVED = (*POSTED, NotFound, problems.MoveNotAllowed, problems.StaleVersion, VersionRequired)
+MOVED = (*POSTED, NotFound, problems.MoveNotAllowed, problems.OutOfOrder, problems.StaleVersion, VersionRequired)
 """What every move may be answered with."""
 
 

@@ -70,7 +70,7 @@ class MoveNotAllowed(Problem):
 
 
 class OutOfOrder(Problem):
-    """`occurred_at` lies before something that has been recorded already: `event`, at `occurred_at`.
+    """`occurred_at` lies more than a minute before something that has been recorded already: `event`, at `occurred_at`.
 
     Moves that happened while a system was offline are recorded in the order in which they happened. If the order really was another one,
     record the move with a later time and say in a note when it was.

@@ -43,6 +43,8 @@ ReferralId = Annotated[UUID, Path(description="The referral's id.")]
         problems.CaseClosed,
         problems.NothingToReplace,
         problems.RecordVersionUnavailable,
+        problems.OfferGroupUnusable,
+        problems.Taken,
     ),
 )
 async def send_referral(
@@ -91,7 +93,8 @@ async def read_referral(referral_id: ReferralId, caller: CanRead, db: CaseConnec
 
 
 @router.post(
-    "/{referral_id}/acknowledge", responses=answers(*http.ALWAYS, *http.POSTED, NotFound, problems.MoveNotAllowed)
+    "/{referral_id}/acknowledge",
+    responses=answers(*http.ALWAYS, *http.POSTED, NotFound, problems.MoveNotAllowed, problems.OutOfOrder),
 )
 async def acknowledge_referral(
     referral_id: ReferralId, body: wire.Acknowledge, caller: CanAct, db: CaseConnection, key: IdempotencyKey
@@ -100,7 +103,9 @@ async def acknowledge_referral(
     return await service.acknowledge(db, referral_id, body, key)
 
 
-@router.post("/{referral_id}/accept", responses=answers(*http.ALWAYS, *http.MOVED, problems.ServicePointUnknown))
+@router.post(
+    "/{referral_id}/accept", responses=answers(*http.ALWAYS, *http.MOVED, problems.Taken, problems.ServicePointUnknown)
+)
 async def accept_referral(
     referral_id: ReferralId, body: wire.Accept, caller: CanAct, db: CaseConnection, seen: IfMatch, key: IdempotencyKey
 ) -> Moved:
@@ -125,7 +130,8 @@ async def start_referral(
 
 
 @router.post(
-    "/{referral_id}/services", responses=answers(*http.ALWAYS, *http.POSTED, NotFound, problems.MoveNotAllowed)
+    "/{referral_id}/services",
+    responses=answers(*http.ALWAYS, *http.POSTED, NotFound, problems.MoveNotAllowed, problems.OutOfOrder),
 )
 async def record_service(
     referral_id: ReferralId, body: wire.RecordService, caller: CanAct, db: CaseConnection, key: IdempotencyKey

@@ -90,7 +90,8 @@ async def read_transfer(transfer_id: TransferId, caller: CanRead, db: CaseConnec
 
 
 @router.post(
-    "/{transfer_id}/acknowledge", responses=answers(*http.ALWAYS, *http.POSTED, NotFound, problems.MoveNotAllowed)
+    "/{transfer_id}/acknowledge",
+    responses=answers(*http.ALWAYS, *http.POSTED, NotFound, problems.MoveNotAllowed, problems.OutOfOrder),
 )
 async def acknowledge_transfer(
     transfer_id: TransferId, body: wire.Acknowledge, caller: CanAct, db: CaseConnection, key: IdempotencyKey

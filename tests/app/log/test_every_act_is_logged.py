@@ -15,7 +15,7 @@ from app.exchange.lifecycle import Party
 from app.exchange.referrals.lifecycle import REFERRAL
 from app.exchange.transfers.lifecycle import TRANSFER
 from tests.makers import records
-from tests.makers.world import Passed, World
+from tests.makers.world import BY_SENDER, Passed, World
 
 STATE = (
     "case_file", "case_lead", "consent", "record_version", "record_content", "referral", "transfer", "disclosure", "move",
@@ -32,20 +32,10 @@ def served(lifecycle: Any) -> list[tuple[str, str]]:
 
 
 MOVES = served(REFERRAL) + served(TRANSFER)
-BEFORE = {
-    "start": "accepted",
-    "record_service": "in_progress",
-    "complete": "in_progress",
-    "fail": "accepted",
-    "confirm_handover": "accepted",
-}
 
 
 async def ready_for(world: World, kind: str, event: str) -> Passed:
-    state = BEFORE.get(event)
-    if state == "in_progress":
-        return await world.in_progress()
-    return await (world.accepted(kind=kind) if state else world.send(kind=kind))
+    return await world.ready_for(await world.send(kind=kind), event)
 
 
 async def everything(world: World) -> list[str]:
@@ -78,7 +68,7 @@ class TestAMove:
         before = len(await world.log())
         reply = await world.move(ready, event)
         (entry,) = (await world.log())[before:]
-        who = ready.sender if event in ("recall", "amend") else ready.receiver
+        who = ready.sender if event in BY_SENDER else ready.receiver
         assert reply.json()["log_entry"] == str(entry["id"])
         assert (entry["action"], entry["outcome"]) == (f"{kind}:{event}", "done")
         assert (entry["agency_id"], entry["client_id"]) == (world.ids[who.code], f"{who.code}-system")
