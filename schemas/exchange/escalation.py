@@ -34,7 +34,7 @@ class EscalationEnvelope(Wire):
     asked_at: Moment
     taken_at: Moment | None
     closed_at: Moment | None
-    close_reason: Literal["answered", "rerouted", "replaced"] | None
+    close_reason: Literal["answered", "rerouted", "replaced", "ended"] | None
 
 
 class EscalationPage(Wire):

@@ -16,6 +16,7 @@ from starlette.middleware.base import BaseHTTPMiddleware
 
 from app import dependencies
 from app.client import ExchangeClient
+from app.exchange.cases.lifecycle import CASE
 from app.exchange.lifecycle import Lifecycle, Move
 from app.exchange.referrals.lifecycle import REFERRAL
 from app.exchange.transfers.lifecycle import TRANSFER

@@ -64,6 +64,9 @@ BEGIN
     UPDATE case_file SET state = p_to, version = version + 1, updated_at = p_at, closed_at = CASE p_to WHEN 'closed' THEN p_at END,
         deceased_at = CASE WHEN c.state <> 'closed' THEN deceased_at END  -- a case is reopened for somebody who lives
     WHERE id = p_case RETURNING version, reference INTO new_version, case_reference;
+    IF p_to = 'closed' THEN
+        PERFORM end_escalations(p_case, p_at, false);
+    END IF;
     IF c.state = 'closed' AND c.deceased_at IS NOT NULL THEN  -- the clock looks again at once at what it had stopped watching
         UPDATE referral SET due_at = p_at WHERE case_id = p_case AND ended_at IS NULL;
         UPDATE transfer SET due_at = p_at WHERE case_id = p_case AND ended_at IS NULL;
@@ -129,6 +132,7 @@ BEGIN
     UPDATE case_file SET deceased_at = p_at, updated_at = p_at WHERE id = p_case AND deceased_at IS NULL RETURNING state INTO v_state;
     UPDATE referral SET due_at = NULL, clock = 'ok' WHERE case_id = p_case AND ended_at IS NULL;
     UPDATE transfer SET due_at = NULL, clock = 'ok' WHERE case_id = p_case AND ended_at IS NULL;
+    PERFORM end_escalations(p_case, p_at, true);
     IF v_state IS NOT NULL THEN
         INSERT INTO outbox (agency_id, type, subject, subject_id, case_id, state, recorded_at)
         SELECT party, 'case.deceased', 'case', p_case, p_case, v_state, p_at

@@ -24,7 +24,7 @@ CREATE TABLE escalation (
     taken_by_id uuid REFERENCES agency (id),
     taken_at timestamptz,
     closed_at timestamptz,
-    close_reason text CHECK (close_reason IN ('answered', 'rerouted', 'replaced')),
+    close_reason text CHECK (close_reason IN ('answered', 'rerouted', 'replaced', 'ended')),
     CHECK ((taken_by_id IS NULL) = (taken_at IS NULL) AND (closed_at IS NULL) = (close_reason IS NULL)),
     CHECK (next_at IS NULL OR (taken_at IS NULL AND closed_at IS NULL)),
     PRIMARY KEY (case_id, id)
@@ -157,6 +157,19 @@ BEGIN
     SELECT state INTO v_state FROM referral WHERE id = p_subject_id UNION ALL SELECT state FROM transfer WHERE id = p_subject_id;
     FOR e IN UPDATE escalation SET closed_at = p_at, close_reason = CASE v_state WHEN 'expired' THEN 'replaced' ELSE 'answered' END, next_at = NULL
              WHERE subject_id = p_subject_id AND closed_at IS NULL RETURNING * LOOP
+        UPDATE escalation_asked SET closed_at = p_at WHERE case_id = e.case_id AND escalation_id = e.id AND closed_at IS NULL;
+        PERFORM tell_asked(e.case_id, e.id, 'escalation.closed', 'closed', p_at);
+    END LOOP;
+END $$;
+
+-- Closes what is open about a case: all of it when the person has died; when its lead closes it, what is about referrals that have ended.
+-- Called by what has checked that.
+CREATE FUNCTION end_escalations(p_case uuid, p_at timestamptz, p_all boolean) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE e escalation;
+BEGIN
+    FOR e IN UPDATE escalation SET closed_at = p_at, close_reason = 'ended', next_at = NULL
+             WHERE case_id = p_case AND closed_at IS NULL AND (p_all OR NOT EXISTS (
+                 SELECT FROM referral r WHERE r.case_id = p_case AND r.id = escalation.subject_id AND r.ended_at IS NULL)) RETURNING * LOOP
         UPDATE escalation_asked SET closed_at = p_at WHERE case_id = e.case_id AND escalation_id = e.id AND closed_at IS NULL;
         PERFORM tell_asked(e.case_id, e.id, 'escalation.closed', 'closed', p_at);
     END LOOP;
@@ -363,7 +376,7 @@ BEGIN
 END $$;
 REVOKE CREATE ON SCHEMA public FROM rujukan_definer;
 GRANT EXECUTE ON FUNCTION close_escalations(uuid, timestamptz) TO rujukan_worker;
-GRANT EXECUTE ON FUNCTION tell_asked(uuid, uuid, text, text, timestamptz) TO rujukan_definer;
+GRANT EXECUTE ON FUNCTION tell_asked(uuid, uuid, text, text, timestamptz), end_escalations(uuid, timestamptz, boolean) TO rujukan_definer;
 GRANT EXECUTE ON FUNCTION escalation_state(escalation) TO rujukan_app, rujukan_definer;
 GRANT EXECUTE ON FUNCTION take_escalation(acting, text, bytea, integer, uuid),
     reroute_referral(acting, text, bytea, integer, jsonb, bytea, jsonb) TO rujukan_app;

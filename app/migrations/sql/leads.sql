@@ -182,7 +182,7 @@ BEGIN
         VALUES (t.receiver_id, 'transfer.' || v_to, 'transfer', t.id, t.case_id, v_to, p_at);
         PERFORM append_log(p_at, NULL, NULL, NULL, NULL, 'transfer:' || CASE v_to WHEN 'aborted' THEN 'abort' ELSE 'recall' END, 'done', 'transfer',
                            t.id, t.case_id, jsonb_build_object('reassignment', r.id));
-        UPDATE escalation SET closed_at = p_at, close_reason = 'answered', next_at = NULL WHERE subject_id = t.id AND closed_at IS NULL;
+        UPDATE escalation SET closed_at = p_at, close_reason = 'ended', next_at = NULL WHERE subject_id = t.id AND closed_at IS NULL;
         UPDATE escalation_asked k SET closed_at = p_at FROM escalation e
         WHERE e.subject_id = t.id AND k.case_id = e.case_id AND k.escalation_id = e.id AND k.closed_at IS NULL;
     END LOOP;
