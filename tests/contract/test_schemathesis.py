@@ -19,7 +19,7 @@ from tests.contract.conftest import Proof, Served
 
 BUDGET = 8
 """Generated examples an operation, after those that cover each keyword of its schemas."""
-LARGE = ("send_referral", "offer_transfer", "amend_transfer")
+LARGE = ("send_referral", "offer_transfer", "amend_transfer", "correct_record")
 """Operations that take a whole record. Covering its schema takes thousands of requests: that is done once, at `amend_referral`."""
 ONE_IN = 8
 """Of those thousands, chosen by what they say and so the same in every run."""
