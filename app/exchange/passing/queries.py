@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -161,6 +162,12 @@ async def disclosures_of(tx: Connection, subject_id: UUID, version_id: UUID) -> 
         version_id,
     )
     return rows
+
+
+def is_open(disclosure: asyncpg.Record, at: datetime) -> bool:
+    """Whether a basis is in force: neither closed nor locked nor run out."""
+    ended = disclosure["until_at"] is not None and disclosure["until_at"] <= at
+    return not (disclosure["closed_at"] or disclosure["locked_at"] or ended)
 
 
 async def moves_of(tx: Connection, subject_id: UUID) -> list[asyncpg.Record]:

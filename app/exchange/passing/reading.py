@@ -194,11 +194,14 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
             else [_service(said[each["id"]], each) for each in moves if each["event"] == "record_service"]
         )
     else:
+        paper = by_event.get("handover_paper") or by_event.get("confirm_handover") or {}
         found |= {
             "manifest": orjson.loads(row["manifest"]),
             "manifest_digest": row["manifest_digest"],
             "handover": reader.handover(by_event.get("offer", {})),
             "paper_due_at": row["paper_due_at"],
+            "paper_number": paper.get("number"),
+            "paper_date": paper.get("date"),
         }
     return found
 
@@ -223,7 +226,7 @@ def _covered(
         mine = (
             each["receiver_id"] == db.agency_id
         )  # not what an earlier lead, whose place the caller has taken, has disclosed
-        if mine and not each["closed_at"] and not each["locked_at"] and not _ended(each, db.at):
+        if mine and queries.is_open(each, db.at):
             yield from ((each, name) for name in each["sections"] if name in allowed)
 
 

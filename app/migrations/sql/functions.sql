@@ -142,7 +142,8 @@ BEGIN
     END IF;
     INSERT INTO case_lead (case_id, agency_id, from_at, transfer_id) VALUES (v.case_id, v.receiver_id, p_at, v.id);
 
-    FOR r IN UPDATE referral SET state = 'absorbed', version = version + 1, updated_at = p_at, ended_at = p_at, due_at = NULL, clock = 'ok'
+    FOR r IN UPDATE referral SET state = 'absorbed', version = version + 1, updated_at = p_at, ended_at = p_at, due_at = NULL,
+                    deadline_at = NULL, clock = 'ok'
              WHERE case_id = v.case_id AND receiver_id = v.receiver_id
                AND state IN ('sent', 'received', 'info_requested', 'accepted', 'in_progress', 'on_hold', 'cancel_requested')
              RETURNING old.* LOOP
@@ -302,7 +303,8 @@ BEGIN
             lead_id = a.agency
             OR (x.subject = 'referral' AND EXISTS (
                 SELECT FROM disclosure d JOIN referral r ON r.id = d.subject_id
-                WHERE d.case_id = x.case_id AND d.receiver_id = a.agency AND d.onward AND d.closed_at IS NULL AND d.locked_at IS NULL
+                WHERE d.case_id = x.case_id AND d.receiver_id = a.agency AND d.onward AND d.version_id IS NOT NULL  -- of a record, not of words
+                  AND d.closed_at IS NULL AND d.locked_at IS NULL
                   AND (d.until_at IS NULL OR d.until_at > a.at)
                   AND r.state IN ('accepted', 'in_progress', 'on_hold', 'cancel_requested'))))
         RETURNING records INTO v_number;
