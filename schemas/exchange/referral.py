@@ -456,6 +456,8 @@ class Transfer(TransferEnvelope, _Contents):
     manifest_digest: str
     handover: Handover | None
     paper_due_at: Moment | None
+    paper_number: Number | None
+    paper_date: Day | None
 
 
 class ReferralPage(Wire):

@@ -313,8 +313,8 @@ async def accepting_before_it_was_sent(world: World) -> httpx.Response:
 
 async def _asked_both(world: World) -> tuple[Passed, Passed]:
     """One case offered to two receivers at once."""
-    first = await world.send(receiver="iom", offer_group=str(uuid.uuid4()))
-    group = str((await world.row(first))["offer_group"])
+    group = str(uuid.uuid4())
+    first = await world.send(receiver="iom", offer_group=group)
     return first, await world.send(receiver="sentra", case_id=first.case_id, offer_group=group)
 
 

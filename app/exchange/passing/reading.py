@@ -210,11 +210,14 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
             else [_service(said[each["id"]], each) for each in moves if each["event"] == "record_service"]
         )
     else:
+        paper = by_event.get("handover_paper") or by_event.get("confirm_handover") or {}
         found |= {
             "manifest": orjson.loads(row["manifest"]),
             "manifest_digest": row["manifest_digest"],
             "handover": reader.handover(by_event.get("offer", {})),
             "paper_due_at": row["paper_due_at"],
+            "paper_number": paper.get("number"),
+            "paper_date": paper.get("date"),
         }
     return found
 

@@ -15,6 +15,7 @@ import rfc8785
 from app.dependencies import Acting, Key, occurred
 from app.exchange.lifecycle import PREVIOUS, Deadline, Lifecycle, Need, Party, Tell, first_reminder
 from app.exchange.passing import problems, queries, refusals
+from app.exchange.passing.reading import in_force
 from app.exchange.records.sealing import SealedRecord, in_order, seal
 from app.foundation import json
 from app.foundation.ids import new_reference, uuid7
@@ -206,12 +207,14 @@ async def words(
 ) -> Moved:
     """Write to the other party. What a sender writes is a disclosure of the section it names, on a basis of its own or on the section's."""
     by = lifecycle[event].by
-    row = await party_row(db, lifecycle, subject_id)
+    async with db.transaction() as tx:
+        row = await queries.find(tx, lifecycle.name, subject_id)
+        disclosures = await queries.disclosures_of(tx, subject_id, row["version_id"]) if row is not None else []
     if row is None:
         return await unless_repeated(db, lifecycle, key, NotFound(), by=by)
     is_sender = row["sender_id"] == db.agency_id
     by = Party.SENDER if is_sender else Party.RECEIVER
-    if is_sender and (fault := _unfounded(body, row)):
+    if is_sender and (fault := _unfounded(body, row, disclosures, db.at)):
         return await unless_repeated(db, lifecycle, key, fault, by=by)
     facts: dict[str, Any] = {"section": body.section, "log": {"sections": [body.section] if body.section else []}}
     reasons: Sequence[bytes | None] = ()
@@ -239,14 +242,24 @@ async def words(
     )
 
 
-def _unfounded(body: Note | ProvideInfo, row: asyncpg.Record) -> Problem | None:
-    """Return what a sender's text lacks: it names a section, and before acceptance, or for a section that was not sent, brings a basis."""
+def _unfounded(
+    body: Note | ProvideInfo, row: asyncpg.Record, disclosures: Sequence[asyncpg.Record], at: datetime
+) -> Problem | None:
+    """Return what a sender's text lacks: it names a section, and where that is not open to the receiver, brings a basis."""
     if body.section is None:
         return InvalidRequest([{"pointer": "/section", "code": "missing"}])
     if body.basis is None and row["accepted_at"] is None:
         return InvalidRequest([{"pointer": "/basis", "code": "needed_before_acceptance"}])
     if body.basis is None and body.section not in row["sections"]:
         return InvalidRequest([{"pointer": "/basis", "code": "section_not_sent"}])
+    if (
+        body.basis is None
+        and row["ended_at"] is None
+        and not any(
+            body.section in each["sections"] and each["version_id"] and in_force(each, at) for each in disclosures
+        )
+    ):  # nobody would read it
+        return InvalidRequest([{"pointer": "/basis", "code": "section_not_open"}])
     return None
 
 

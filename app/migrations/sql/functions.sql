@@ -282,7 +282,8 @@ BEGIN
             lead_id = a.agency
             OR (x.subject = 'referral' AND EXISTS (
                 SELECT FROM disclosure d JOIN referral r ON r.id = d.subject_id
-                WHERE d.case_id = x.case_id AND d.receiver_id = a.agency AND d.onward AND d.closed_at IS NULL AND d.locked_at IS NULL
+                WHERE d.case_id = x.case_id AND d.receiver_id = a.agency AND d.onward AND d.version_id IS NOT NULL  -- of a record, not of words
+                  AND d.closed_at IS NULL AND d.locked_at IS NULL
                   AND (d.until_at IS NULL OR d.until_at > a.at)
                   AND r.state IN ('accepted', 'in_progress', 'on_hold', 'cancel_requested'))))
         RETURNING records INTO v_number;

@@ -347,6 +347,10 @@ class TestAPaper:
         for who in (world.police, world.ministry):
             found = await read(handed, who)
             assert (found["paper"], found["deadline"], found["clock"], found["moves"]) == ("issued", None, "ok", [])
+            assert (found["paper_number"], found["paper_date"]) == (
+                "BAST-17/2026",
+                world.exchange.clock.now().date().isoformat(),
+            )
         assert (await world.row(handed))["due_at"] is None
         assert await world.told() == [("police", "transfer.handover_paper")]
         reply = await world.move(handed, "handover_paper")
@@ -369,7 +373,10 @@ class TestAPaper:
         accepted = await world.accepted(kind="transfer", receiver="ministry")
         reply = await world.move(accepted, "confirm_handover", paper)
         assert reply.json()["moves"] == []
-        assert (await read(accepted))["deadline"] is None
+        for who in (world.police, world.ministry):
+            found = await read(accepted, who)
+            assert found["deadline"] is None
+            assert (found["paper_number"], found["paper_date"]) == (paper.get("number"), paper.get("date"))
         assert (await world.move(accepted, "handover_paper")).status_code == 409
 
     async def test_has_the_due_date_that_was_agreed(self, world: World) -> None:

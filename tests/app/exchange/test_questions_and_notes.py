@@ -300,6 +300,28 @@ class TestANoteAfterAcceptance:
         world.exchange.later(hours=3)
         assert await texts(accepted, world.iom) == [None, WORDS]
 
+    async def test_needs_a_basis_once_its_section_is_open_no_more(self, world: World) -> None:
+        """It would be written to nobody: the sender must know, while whoever has the person still can be told."""
+        until = (world.exchange.clock.now() + 2 * HOUR).isoformat()
+        bases = [records.legal_basis("identity", "needs"), records.legal_basis("safety", until=until)]
+        accepted = await world.accepted(bases=bases)
+        world.exchange.later(hours=3)
+        reply = await world.move(accepted, "note", {"text": WORDS, "section": "safety"}, by=world.police)
+        assert (reply.status_code, reply.json()["errors"]) == (
+            422,
+            [{"pointer": "/basis", "code": "section_not_open"}],
+        )
+        assert (await world.move(accepted, "note", answer("safety"), by=world.police)).status_code == 200
+        assert await texts(accepted, world.iom) == [WORDS]
+
+    async def test_gives_nobody_a_right_to_refer_on(self, world: World) -> None:
+        """Only the record's own bases do; words that may be passed on are words, and no authority over the case."""
+        accepted = await world.accepted()
+        reply = await world.move(accepted, "note", answer("needs", onward=True), by=world.police)
+        assert reply.status_code == 200
+        onward = await world.iom.post("/v1/referrals", records.referral("lpsk", case=None, case_id=accepted.case_id))
+        assert (onward.status_code, onward.json()["type"]) == (403, "/problems/not-lead")
+
     async def test_is_not_read_while_its_basis_is_locked(self, world: World) -> None:
         accepted = await world.accepted()
         await world.move(accepted, "note", answer("health"), by=world.police)

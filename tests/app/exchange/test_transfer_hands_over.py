@@ -231,7 +231,7 @@ class TestAReferralToTheNewLead:
         await world.moved(offered, "confirm_handover")
 
         read = (await world.ministry.get(referred.path)).json()
-        assert (read["state"], read["moves"]) == ("absorbed", [])
+        assert (read["state"], read["moves"], read["deadline"]) == ("absorbed", [], None)
         assert (read["history"][-1]["event"], read["history"][-1]["by"]) == ("absorb", None)
         assert read["version"] == read["history"][-1]["version"] == referred.version + 1
         assert (await world.police.get(referred.path)).json()["state"] == "absorbed"
