@@ -14,8 +14,8 @@ import asyncpg
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import load, pgbench, stage
-from benchmarks.load import Result
+from benchmarks import growth, load, pgbench, stage
+from benchmarks.load import Result, good
 from benchmarks.peers_run import peers
 
 SECTIONS = ("identity", "contact", "location", "family", "identification", "safety", "health", "psychosocial", "needs")
@@ -69,13 +69,6 @@ async def tokens(on: stage.Stage, count: int) -> list[bytes]:
 async def pages(on: stage.Stage, count: int) -> list[bytes]:
     client = on.clients[stage.RECEIVER]
     return [await load.signed(client, "GET", "/v1/referrals?state=sent&limit=50") for _ in range(count)]
-
-
-def good(result: Result, status: int) -> Result:
-    """Refuse a run with a wrong answer in it."""
-    if set(result.statuses) != {status}:
-        raise SystemExit(f"{result.name}: unexpected answers {result.statuses}")
-    return result
 
 
 async def main(rounds: int, size: int, with_peers: bool) -> None:
@@ -155,5 +148,10 @@ if __name__ == "__main__":
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--size", type=int, default=1600)
     parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument(
+        "--growth", type=int, nargs="*", help="Only moves and work lists, at these numbers of referrals."
+    )
     given = parser.parse_args()
-    stage.run_async(main(given.rounds, given.size, not given.no_peers))
+    if given.growth is None:
+        stage.run_async(main(given.rounds, given.size, not given.no_peers))
+    stage.run_async(growth.main(given.growth or growth.SIZES, given.size))

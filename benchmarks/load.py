@@ -96,3 +96,10 @@ async def run(name: str, port: int, requests: list[bytes], *, connections: int =
         ends.append(done)
     await asyncio.gather(*ends)
     return Result(name, len(latencies), time.perf_counter() - started, latencies, statuses)
+
+
+def good(result: Result, status: int) -> Result:
+    """Refuse a run with a wrong answer in it."""
+    if set(result.statuses) != {status}:
+        raise SystemExit(f"{result.name}: unexpected answers {result.statuses}")
+    return result

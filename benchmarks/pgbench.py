@@ -67,6 +67,8 @@ async def creation_script(
         "record_sections": sections,
         "reuse": False,
         "replaces_id": None,
+        "offer_group": None,
+        "guardian_suspected": False,
         "bases": [basis],
         "occurred_at": "2026-11-25T00:00:00Z",
         "channel": "system",
@@ -77,7 +79,8 @@ async def creation_script(
     parts = ", ".join(f"repeat('x', {size})::bytea" for size in part_sizes)
     body = f"""
 SELECT s.* FROM bench_case b, send(
-  ROW('{sender}', 'bench', 'bench-1', 'r', now(), uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()), now() + interval '2 minutes')::acting,
+  ROW('{sender}', 'bench', 'bench-1', 'r', now(), uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()),
+      now() + interval '2 minutes', NULL)::acting,
   gen_random_uuid()::text, uuid_send(gen_random_uuid()), 30, ('{text}')::jsonb, uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()),
   repeat('k', 160)::bytea, ARRAY[{parts}], repeat('p', {preview_size})::bytea, ARRAY[repeat('r', 120)::bytea], NULL, NULL) s
 WHERE b.n = (SELECT nextval('bench_turn'));
