@@ -43,7 +43,8 @@ async def fill(conn: asyncpg.Connection, total: int) -> None:
                 FROM agency WHERE code LIKE 'bench-%' AND code <> $3),
             made AS (
                 SELECT uuidv7() AS id, uuidv7() AS case_id, uuidv7() AS version_id, n, sender, ids[1 + n % cardinality(ids)] AS receiver,
-                       (ARRAY['sent', 'completed', 'in_progress', 'declined', 'sent', 'completed', 'accepted', 'recalled'])[1 + (hashint4(n) & 7)] AS state,
+                       (ARRAY['sent', 'completed', 'in_progress', 'declined', 'sent', 'completed', 'accepted', 'recalled'])
+                       [1 + (hashint4(n) & 7)] AS state,
                        now() - make_interval(secs => n % 500000) AS at
                 FROM agencies, generate_series($1::int + 1, $2::int) AS n),
             cases AS (
