@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Response
 
-from app.dependencies import Acting, CallerConnection
+from app.dependencies import Acting, CallerConnection, MayNotActFor
 from app.exchange.agencies import service
 from app.exchange.passing.http import Cursor, json_response
 from app.foundation.http import StrictRoute
@@ -41,7 +41,10 @@ def _kept(db: Acting) -> dict[str, str]:
 @router.get(
     "/agencies",
     response_model=wire.AgencyPage,
-    responses={**answers(InvalidRequest, InvalidCursor, ServiceUnavailable), 304: {"description": "Unchanged."}},
+    responses={
+        **answers(InvalidRequest, InvalidCursor, MayNotActFor, ServiceUnavailable),
+        304: {"description": "Unchanged."},
+    },
 )
 async def list_agencies(
     caller: CanRead,
@@ -63,7 +66,10 @@ async def list_agencies(
 @router.get(
     "/agencies/{code}",
     response_model=wire.Agency,
-    responses={**answers(InvalidRequest, NotFound, ServiceUnavailable), 304: {"description": "Unchanged."}},
+    responses={
+        **answers(InvalidRequest, NotFound, MayNotActFor, ServiceUnavailable),
+        304: {"description": "Unchanged."},
+    },
 )
 async def read_agency(code: Code, caller: CanRead, db: CallerConnection, known: IfNoneMatch = None) -> Response:
     """Read one agency."""
@@ -77,14 +83,14 @@ async def read_agency(code: Code, caller: CanRead, db: CallerConnection, known: 
 @router.get(
     "/agencies/{code}/service-points",
     response_model=wire.ServicePointPage,
-    responses=answers(InvalidRequest, NotFound, ServiceUnavailable),
+    responses=answers(InvalidRequest, NotFound, MayNotActFor, ServiceUnavailable),
 )
 async def list_service_points(code: Code, caller: CanRead, db: CallerConnection) -> Response:
     """List where an agency gives services. Confidential places are listed to the agency itself alone."""
     return json_response(await service.list_service_points(db, code))
 
 
-@router.get("/me", response_model=wire.Me, responses=answers(ServiceUnavailable))
+@router.get("/me", response_model=wire.Me, responses=answers(MayNotActFor, ServiceUnavailable))
 async def read_me(caller: Annotated[Caller, requires()], db: CallerConnection) -> Response:
     """Say who the caller is taken for: agency, scopes, the server's time, when the token and the key end. Needs no scope."""
     return json_response(await service.me(db))
