@@ -123,7 +123,7 @@ class TestEveryOperation:
         assert ("security" in operation) == path.startswith("/v1/")
         assert ("401" in operation["responses"]) == path.startswith("/v1/")
         for scope in [scope for way in operation.get("security", ()) for scope in way["oauth2"]]:
-            assert f"Scope: `{scope}`." in operation["description"]
+            assert f"`{scope}`" in operation["description"].rsplit("Scope: ", 1)[-1]
             assert "`insufficient-scope`" in operation["responses"]["403"]["description"]
 
     @every_operation

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Response
 
-from app.dependencies import Acting, ActorRequired, CallerConnection, CaseConnection
+from app.dependencies import Acting, ActorRequired, CallerConnection, CaseConnection, MayNotActFor
 from app.exchange.agencies import service
 from app.exchange.agencies.problems import NotOwnAgency
 from app.exchange.passing.http import Cursor, json_response
@@ -50,7 +50,10 @@ def _kept(db: Acting) -> dict[str, str]:
 @router.get(
     "/agencies",
     response_model=wire.AgencyPage,
-    responses={**answers(InvalidRequest, InvalidCursor, ServiceUnavailable), 304: {"description": "Unchanged."}},
+    responses={
+        **answers(InvalidRequest, InvalidCursor, MayNotActFor, ServiceUnavailable),
+        304: {"description": "Unchanged."},
+    },
 )
 async def list_agencies(
     caller: CanRead,
@@ -72,7 +75,10 @@ async def list_agencies(
 @router.get(
     "/agencies/{code}",
     response_model=wire.Agency,
-    responses={**answers(InvalidRequest, NotFound, ServiceUnavailable), 304: {"description": "Unchanged."}},
+    responses={
+        **answers(InvalidRequest, NotFound, MayNotActFor, ServiceUnavailable),
+        304: {"description": "Unchanged."},
+    },
 )
 async def read_agency(code: Code, caller: CanRead, db: CallerConnection, known: IfNoneMatch = None) -> Response:
     """Read one agency."""
@@ -86,7 +92,7 @@ async def read_agency(code: Code, caller: CanRead, db: CallerConnection, known: 
 @router.get(
     "/agencies/{code}/service-points",
     response_model=wire.ServicePointPage,
-    responses=answers(InvalidRequest, NotFound, ServiceUnavailable),
+    responses=answers(InvalidRequest, NotFound, MayNotActFor, ServiceUnavailable),
 )
 async def list_service_points(code: Code, caller: CanRead, db: CallerConnection) -> Response:
     """List where an agency gives services. Confidential places are listed to the agency itself alone."""
@@ -96,7 +102,7 @@ async def list_service_points(code: Code, caller: CanRead, db: CallerConnection)
 @router.get(
     "/agencies/{code}/duty-contacts",
     response_model=wire.DutyContacts,
-    responses=answers(InvalidRequest, NotFound, ServiceUnavailable),
+    responses=answers(InvalidRequest, MayNotActFor, NotFound, ServiceUnavailable),
 )
 async def list_duty_contacts(code: Code, caller: CanRead, db: CallerConnection) -> Response:
     """List whom to call at an agency, by function, when something must not wait."""
@@ -107,7 +113,14 @@ async def list_duty_contacts(code: Code, caller: CanRead, db: CallerConnection) 
     "/agencies/{code}/duty-contacts",
     response_model=wire.DutyContacts,
     responses=answers(
-        ActorRequired, MalformedBody, UnsupportedMediaType, InvalidRequest, NotFound, NotOwnAgency, ServiceUnavailable
+        ActorRequired,
+        MayNotActFor,
+        MalformedBody,
+        UnsupportedMediaType,
+        InvalidRequest,
+        NotFound,
+        NotOwnAgency,
+        ServiceUnavailable,
     ),
 )
 async def replace_duty_contacts(code: Code, body: wire.DutyContacts, caller: CanWrite, db: CaseConnection) -> Response:
@@ -115,7 +128,7 @@ async def replace_duty_contacts(code: Code, body: wire.DutyContacts, caller: Can
     return json_response(await service.replace_duty_contacts(db, code, body))
 
 
-@router.get("/me", response_model=wire.Me, responses=answers(ServiceUnavailable))
+@router.get("/me", response_model=wire.Me, responses=answers(MayNotActFor, ServiceUnavailable))
 async def read_me(caller: Annotated[Caller, requires()], db: CallerConnection) -> Response:
     """Say who the caller is taken for: agency, scopes, the server's time, when the token and the key end. Needs no scope."""
     return json_response(await service.me(db))

@@ -6,6 +6,7 @@ import pytest
 
 from auth import jose
 from auth.jose import ALGORITHMS
+from auth.scopes import Scope
 
 PATH = "/.well-known/oauth-authorization-server"
 
@@ -31,7 +32,7 @@ def test_it_has_exactly_these_members(metadata):
         "dpop_signing_alg_values_supported": ["ES256", "PS256", "EdDSA", "Ed25519"],
         "protected_resources": [issuer],
     }
-    assert len(scopes) == 9
+    assert len(scopes) == len(Scope)
 
 
 async def test_the_issuer_is_the_one_of_tokens(metadata, party):
