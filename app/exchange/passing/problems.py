@@ -347,6 +347,7 @@ class NothingToWithdraw(Problem):
         "There is nothing left to withdraw",
         "Tidak ada lagi yang dapat ditarik",
     )
+    log_as = "nothing_to_withdraw"
 
 
 class RequestAnswered(Problem):
@@ -385,6 +386,7 @@ class LeadCorrectsItself(Problem):
         "The lead corrects, it does not propose",
         "Penanggung jawab memperbaiki sendiri",
     )
+    log_as = "lead_corrects_itself"
 
 
 class VersionRetracted(Problem):
@@ -396,6 +398,7 @@ class VersionRetracted(Problem):
         "The version is retracted already",
         "Versi sudah ditarik kembali",
     )
+    log_as = "version_retracted"
 
 
 class UnknownCase(Problem):
