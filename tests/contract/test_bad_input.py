@@ -106,7 +106,7 @@ def bodies(now: Any) -> dict[str, Body]:
 def of_cases(now: Any) -> dict[str, Body]:
     """The bodies of what happens to a case and to its links."""
     found = {
-        f"/v1/cases/{{case_id}}/{records.PATHS.get(event, event)}": cases.body(event, now)
+        f"/v1/cases/{{case_id}}/{records.path_of(event)}": cases.body(event, now)
         for event in ("follow_up", "close", "reopen")
     }
     found["/v1/cases/{case_id}/close"]["text"] = "Home with her aunt."

@@ -63,7 +63,6 @@ TURNS: list[tuple[str, tuple[str, ...], list[tuple[str, str]]]] = [
     ("transfer", ("request_info", "provide_info"), [("ministry", "answer")]),
     ("transfer", ("accept",), [("ministry", "confirm_handover")]),
     ("transfer", ("accept", "confirm_handover"), []),
-    ("transfer", ("accept", "abort"), []),
     ("transfer", ("decline",), []),
     ("transfer", ("recall",), []),
     ("transfer", ("enter_in_error",), []),
@@ -85,6 +84,15 @@ class TestWhatWaits:
             assert item["subject"] == kind
             assert item["other"]["code"] == ({"police", "ministry"} - {code}).pop()
             assert item["moves"] != []
+
+    async def test_says_after_an_abort_that_what_was_read_is_to_be_erased(self, world: World) -> None:
+        await world.moved(await world.accepted(kind="transfer", receiver="ministry"), "abort")
+        assert await waits(world) == [("ministry", "request")]
+        (item,) = await inbox(world.ministry)
+        assert (item["subject"], item["moves"]) == ("request", ["answer"])
+        reply = await world.ministry.post(f"/v1/requests/{item['id']}/answer", {"answer": "erased"})
+        assert reply.status_code == 200, reply.text
+        assert await waits(world) == []
 
     async def test_says_that_a_paper_is_to_be_supplied_until_it_is(self, world: World) -> None:
         handed = await world.accepted(kind="transfer", receiver="ministry")
