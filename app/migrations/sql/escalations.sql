@@ -67,10 +67,17 @@ CREATE POLICY removed ON duty_contact FOR DELETE TO rujukan_app USING (agency_id
 CREATE POLICY by_administrator ON duty_contact TO rujukan_admin USING (true) WITH CHECK (true);
 GRANT SELECT, INSERT, DELETE ON duty_contact TO rujukan_app, rujukan_admin;
 
--- asks past the policies of escalation_asked, or they would ask themselves for ever
+-- Who was asked and still answers for it: as the desk, the lead, or a party now. Asks past the policies of escalation_asked, or they would ask
+-- themselves for ever.
 CREATE FUNCTION is_asked(p_escalation uuid, p_case uuid) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    RETURN EXISTS (SELECT FROM escalation_asked WHERE case_id = p_case AND escalation_id = p_escalation AND agency_id = current_agency());
+    RETURN EXISTS (
+        SELECT FROM escalation_asked k JOIN escalation e ON e.case_id = k.case_id AND e.id = k.escalation_id
+        WHERE k.case_id = p_case AND k.escalation_id = p_escalation AND k.agency_id = current_agency() AND (
+            is_lead(p_case)
+            OR EXISTS (SELECT FROM agency g WHERE g.id = k.agency_id AND g.desk)
+            OR EXISTS (SELECT FROM referral r WHERE r.case_id = p_case AND r.id = e.subject_id AND k.agency_id IN (r.sender_id, r.receiver_id))
+            OR EXISTS (SELECT FROM transfer t WHERE t.case_id = p_case AND t.id = e.subject_id AND k.agency_id IN (t.sender_id, t.receiver_id))));
 END $$;
 CREATE POLICY seen_by_asked ON escalation FOR SELECT TO rujukan_app USING (is_asked(id, case_id));
 CREATE POLICY seen_by_asked ON escalation_asked FOR SELECT TO rujukan_app
@@ -358,6 +365,7 @@ END $$;
 
 GRANT SELECT ON escalation, escalation_asked TO rujukan_app;
 GRANT SELECT, UPDATE ON escalation, escalation_asked TO rujukan_definer;
+GRANT INSERT ON escalation_asked TO rujukan_definer;
 GRANT SELECT ON record_version TO rujukan_definer;
 GRANT INSERT ON referral, disclosure TO rujukan_definer;
 GRANT SELECT, INSERT, UPDATE (rung, next_at) ON escalation TO rujukan_worker;

@@ -713,3 +713,29 @@ class TestAllAtOnce:
             assert row is not None
             assert (row["closed_at"] is not None, row["next_at"]) == (True, None)
             assert await world.lead_of(sent.case_id) == "lpsk"
+
+
+class TestAfterAHandover:
+    async def test_the_earlier_lead_neither_sees_nor_silences_what_is_late(self, world: World, desk: Agency) -> None:
+        sent = await world.send(sender="police", receiver="iom", urgency="immediate")
+        await minutes(world, 31, 30, 16)
+        escalation = await escalation_of(world, sent)
+        assert await asked(world, escalation) == ["receiver iom", "sender police"]
+        await world.handed_over(sender="police", receiver="sentra", case_id=sent.case_id)
+        assert (await world.police.get(f"/v1/escalations/{escalation}")).status_code == 404
+        assert (await world.police.get("/v1/escalations")).json()["items"] == []
+        assert (await world.police.post(f"/v1/escalations/{escalation}/take")).status_code == 404
+        assert (await world.sentra.get(f"/v1/escalations/{escalation}")).json()["asked_as"] == "lead"
+        assert await news(world, "sentra", escalation) == ["escalation.opened"]
+        await minutes(world, 16)
+        assert (await asked(world, escalation))[-1] == "desk ministry"
+
+    async def test_what_the_earlier_lead_had_taken_is_open_again(self, world: World, desk: Agency) -> None:
+        sent = await world.send(sender="police", receiver="iom", urgency="immediate")
+        await minutes(world, 31, 30, 16)
+        escalation = await escalation_of(world, sent)
+        assert (await world.police.post(f"/v1/escalations/{escalation}/take")).status_code == 200
+        await world.handed_over(sender="police", receiver="sentra", case_id=sent.case_id)
+        assert await state_of(world.sentra, escalation) == "open"
+        await minutes(world, 1)
+        assert (await asked(world, escalation))[-1] == "desk ministry"
