@@ -244,7 +244,7 @@ BEGIN
         FROM (SELECT r.version_id, r.ended_at, r.state, r.accepted_at FROM referral r WHERE e.subject = 'referral' AND r.id = e.subject_id
               UNION ALL
               SELECT t.version_id, t.ended_at, t.state, t.accepted_at FROM transfer t WHERE e.subject = 'transfer' AND t.id = e.subject_id) AS s
-        JOIN record_version v ON v.id = s.version_id AND v.case_id = e.case_id
+        JOIN record_version v ON v.id = s.version_id AND v.case_id = e.case_id AND v.retracted_at IS NULL
         WHERE s.accepted_at IS NULL AND (s.ended_at IS NULL OR s.state = 'expired');
 END $$;
 
@@ -308,7 +308,8 @@ BEGIN
     IF r.id IS NULL OR r.state NOT IN ('sent', 'received', 'info_requested', 'expired') THEN
         RAISE EXCEPTION 'not unanswered' USING ERRCODE = 'RJ051';
     END IF;
-    SELECT sections, needs_hash INTO v_sections, v_needs FROM record_version WHERE id = x.version_id AND case_id = r.case_id AND id = r.version_id;
+    SELECT sections, needs_hash INTO v_sections, v_needs FROM record_version WHERE id = x.version_id AND case_id = r.case_id AND id = r.version_id
+        AND retracted_at IS NULL;
     IF NOT FOUND OR NOT (x.sections <@ v_sections) OR NOT (x.sections <@ ARRAY['identity', 'location', 'safety', 'health', 'needs']) THEN
         RAISE EXCEPTION 'no such record version with these sections' USING ERRCODE = 'RJ026';  -- amended meanwhile
     END IF;

@@ -739,3 +739,17 @@ class TestAfterAHandover:
         assert await state_of(world.sentra, escalation) == "open"
         await minutes(world, 1)
         assert (await asked(world, escalation))[-1] == "desk ministry"
+
+
+class TestARetractedVersion:
+    async def test_is_not_rerouted(self, world: World, desk: Agency) -> None:
+        sent, escalation = await at_the_desk(world)
+        version = (await sent.sender.get(sent.path)).json()["record_version"]
+        path = f"/v1/cases/{sent.case_id}/record-versions/{version}/retract"
+        assert (await sent.sender.post(path, {"reason": "Another person's."})).status_code == 200
+        shown = (await desk.get(f"/v1/escalations/{escalation}")).json()
+        assert (shown["preview"], shown["moves"]) == (None, ["take"])
+        body = {"receiver": "shelter", "reason": "Nobody answers."}
+        reply = await desk.post(f"/v1/escalations/{escalation}/reroute", body)
+        assert reply.json()["type"] == "/problems/not-reroutable"
+        assert (await world.shelter.get("/v1/referrals?role=receiver")).json()["items"] == []
