@@ -156,7 +156,7 @@ DECLARE e escalation; v_me uuid := current_agency(); v_state text;
 BEGIN
     IF v_me IS NULL AND session_user <> 'rujukan_worker'
        OR v_me IS NOT NULL AND NOT EXISTS (
-        SELECT FROM referral r WHERE r.id = p_subject_id AND (v_me IN (r.sender_id, r.receiver_id) OR EXISTS (
+        SELECT FROM referral r WHERE r.id = p_subject_id AND (v_me IN (r.sender_id, r.receiver_id) OR is_lead(r.case_id) OR EXISTS (
             SELECT FROM referral s WHERE s.offer_group = r.offer_group AND s.receiver_id = v_me AND s.accepted_at IS NOT NULL))
         UNION ALL SELECT FROM transfer t WHERE t.id = p_subject_id AND v_me IN (t.sender_id, t.receiver_id)) THEN
         RAISE EXCEPTION 'only a party closes an escalation' USING ERRCODE = 'insufficient_privilege';

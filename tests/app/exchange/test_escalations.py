@@ -753,3 +753,14 @@ class TestARetractedVersion:
         reply = await desk.post(f"/v1/escalations/{escalation}/reroute", body)
         assert reply.json()["type"] == "/problems/not-reroutable"
         assert (await world.shelter.get("/v1/referrals?role=receiver")).json()["items"] == []
+
+
+class TestANewLead:
+    async def test_replaces_what_expired_under_the_earlier_one(self, world: World, desk: Agency) -> None:
+        sent = await world.send(sender="police", receiver="iom", urgency="urgent")
+        escalation = await world.escalated(sent, 12.1, 12, 12, 13)
+        await world.handed_over(sender="police", receiver="sentra", case_id=sent.case_id)
+        body = records.referral("shelter", case=None, case_id=sent.case_id, replaces=sent.id)
+        assert (await world.lpsk.post("/v1/referrals", body)).status_code == 404
+        assert (await world.sentra.post("/v1/referrals", body)).status_code == 201
+        assert await state_of(desk, escalation) == "closed"
