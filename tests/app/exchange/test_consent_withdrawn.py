@@ -155,7 +155,7 @@ class TestAWithdrawal:
             assert (asked["kind"], asked["cause"], asked["asked_by"]["code"]) == (
                 "erasure",
                 "consent_withdrawn",
-                "lpsk",
+                "police",
             )
             assert asked["sections"] == ["identity", "safety", "needs"]
 

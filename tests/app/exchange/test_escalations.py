@@ -493,7 +493,7 @@ class TestReRouting:
             await self.refused(await reroute(agency, escalation), 403, "desk-only")
         await self.refused(await reroute(world.stranger, escalation), 404, "not-found")
         await world.set_desk(None)
-        await self.refused(await reroute(desk, escalation), 403, "desk-only")
+        await self.refused(await reroute(desk, escalation), 404, "not-found")
         assert await world.owner.fetchval("SELECT count(*) FROM referral") == 1
 
     async def test_waits_until_the_desk_is_asked(self, world: World, desk: Agency) -> None:
