@@ -67,10 +67,17 @@ CREATE POLICY removed ON duty_contact FOR DELETE TO rujukan_app USING (agency_id
 CREATE POLICY by_administrator ON duty_contact TO rujukan_admin USING (true) WITH CHECK (true);
 GRANT SELECT, INSERT, DELETE ON duty_contact TO rujukan_app, rujukan_admin;
 
--- asks past the policies of escalation_asked, or they would ask themselves for ever
+-- Who was asked and still answers for it: as the desk, the lead, or a party now. Asks past the policies of escalation_asked, or they would ask
+-- themselves for ever.
 CREATE FUNCTION is_asked(p_escalation uuid, p_case uuid) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    RETURN EXISTS (SELECT FROM escalation_asked WHERE case_id = p_case AND escalation_id = p_escalation AND agency_id = current_agency());
+    RETURN EXISTS (
+        SELECT FROM escalation_asked k JOIN escalation e ON e.case_id = k.case_id AND e.id = k.escalation_id
+        WHERE k.case_id = p_case AND k.escalation_id = p_escalation AND k.agency_id = current_agency() AND (
+            is_lead(p_case)
+            OR EXISTS (SELECT FROM agency g WHERE g.id = k.agency_id AND g.desk)
+            OR EXISTS (SELECT FROM referral r WHERE r.case_id = p_case AND r.id = e.subject_id AND k.agency_id IN (r.sender_id, r.receiver_id))
+            OR EXISTS (SELECT FROM transfer t WHERE t.case_id = p_case AND t.id = e.subject_id AND k.agency_id IN (t.sender_id, t.receiver_id))));
 END $$;
 CREATE POLICY seen_by_asked ON escalation FOR SELECT TO rujukan_app USING (is_asked(id, case_id));
 CREATE POLICY seen_by_asked ON escalation_asked FOR SELECT TO rujukan_app
@@ -149,7 +156,7 @@ DECLARE e escalation; v_me uuid := current_agency(); v_state text;
 BEGIN
     IF v_me IS NULL AND session_user <> 'rujukan_worker'
        OR v_me IS NOT NULL AND NOT EXISTS (
-        SELECT FROM referral r WHERE r.id = p_subject_id AND (v_me IN (r.sender_id, r.receiver_id) OR EXISTS (
+        SELECT FROM referral r WHERE r.id = p_subject_id AND (v_me IN (r.sender_id, r.receiver_id) OR is_lead(r.case_id) OR EXISTS (
             SELECT FROM referral s WHERE s.offer_group = r.offer_group AND s.receiver_id = v_me AND s.accepted_at IS NOT NULL))
         UNION ALL SELECT FROM transfer t WHERE t.id = p_subject_id AND v_me IN (t.sender_id, t.receiver_id)) THEN
         RAISE EXCEPTION 'only a party closes an escalation' USING ERRCODE = 'insufficient_privilege';
@@ -237,7 +244,7 @@ BEGIN
         FROM (SELECT r.version_id, r.ended_at, r.state, r.accepted_at FROM referral r WHERE e.subject = 'referral' AND r.id = e.subject_id
               UNION ALL
               SELECT t.version_id, t.ended_at, t.state, t.accepted_at FROM transfer t WHERE e.subject = 'transfer' AND t.id = e.subject_id) AS s
-        JOIN record_version v ON v.id = s.version_id AND v.case_id = e.case_id
+        JOIN record_version v ON v.id = s.version_id AND v.case_id = e.case_id AND v.retracted_at IS NULL
         WHERE s.accepted_at IS NULL AND (s.ended_at IS NULL OR s.state = 'expired');
 END $$;
 
@@ -301,7 +308,8 @@ BEGIN
     IF r.id IS NULL OR r.state NOT IN ('sent', 'received', 'info_requested', 'expired') THEN
         RAISE EXCEPTION 'not unanswered' USING ERRCODE = 'RJ051';
     END IF;
-    SELECT sections, needs_hash INTO v_sections, v_needs FROM record_version WHERE id = x.version_id AND case_id = r.case_id AND id = r.version_id;
+    SELECT sections, needs_hash INTO v_sections, v_needs FROM record_version WHERE id = x.version_id AND case_id = r.case_id AND id = r.version_id
+        AND retracted_at IS NULL;
     IF NOT FOUND OR NOT (x.sections <@ v_sections) OR NOT (x.sections <@ ARRAY['identity', 'location', 'safety', 'health', 'needs']) THEN
         RAISE EXCEPTION 'no such record version with these sections' USING ERRCODE = 'RJ026';  -- amended meanwhile
     END IF;
@@ -358,6 +366,7 @@ END $$;
 
 GRANT SELECT ON escalation, escalation_asked TO rujukan_app;
 GRANT SELECT, UPDATE ON escalation, escalation_asked TO rujukan_definer;
+GRANT INSERT ON escalation_asked TO rujukan_definer;
 GRANT SELECT ON record_version TO rujukan_definer;
 GRANT INSERT ON referral, disclosure TO rujukan_definer;
 GRANT SELECT, INSERT, UPDATE (rung, next_at) ON escalation TO rujukan_worker;

@@ -296,7 +296,7 @@ BEGIN
     END IF;
 
     IF x.replaces_id IS NOT NULL THEN
-        PERFORM FROM referral WHERE id = x.replaces_id AND case_id = x.case_id AND sender_id = a.agency
+        PERFORM FROM referral WHERE id = x.replaces_id AND case_id = x.case_id AND (sender_id = a.agency OR is_lead(x.case_id))
             AND state IN ('declined', 'recalled', 'cancelled', 'expired', 'not_completed', 'completed');
         IF NOT FOUND THEN
             PERFORM FROM transfer WHERE id = x.replaces_id AND case_id = x.case_id AND sender_id = a.agency

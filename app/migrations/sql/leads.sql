@@ -48,7 +48,7 @@ $$;
 -- What moves with the lead, whoever agreed to it: its caller has checked that, and holds the case's row. Callable by no login.
 CREATE FUNCTION move_lead(p_case uuid, p_from uuid, p_to uuid, p_transfer uuid, p_at timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE r referral; v_count integer; g reassignment;
+DECLARE r referral; v_count integer; g reassignment; e record;
 BEGIN
     UPDATE case_file SET lead_id = p_to, version = version + 1, updated_at = p_at WHERE id = p_case AND lead_id = p_from;
     GET DIAGNOSTICS v_count = ROW_COUNT;
@@ -83,6 +83,25 @@ BEGIN
     UPDATE disclosure SET sender_id = p_to
     WHERE case_id = p_case AND sender_id = p_from AND subject = 'referral' AND closed_at IS NULL
       AND subject_id IN (SELECT id FROM referral WHERE case_id = p_case AND sender_id = p_to);
+
+    -- what is late, and was the earlier lead's to see to, is now the new one's; what the earlier one had taken is open again
+    FOR e IN SELECT x.* FROM escalation x JOIN escalation_asked k ON k.case_id = x.case_id AND k.escalation_id = x.id AND k.agency_id = p_from
+             WHERE x.case_id = p_case AND x.closed_at IS NULL ORDER BY x.id FOR NO KEY UPDATE OF x LOOP
+        CONTINUE WHEN EXISTS (SELECT FROM referral WHERE case_id = p_case AND id = e.subject_id AND receiver_id = p_from)
+            OR EXISTS (SELECT FROM transfer WHERE case_id = p_case AND id = e.subject_id AND p_from IN (sender_id, receiver_id));
+        UPDATE escalation_asked SET closed_at = p_at
+        WHERE case_id = p_case AND escalation_id = e.id AND agency_id = p_from AND closed_at IS NULL;
+        IF e.taken_by_id = p_from THEN
+            UPDATE escalation SET taken_by_id = NULL, taken_at = NULL, next_at = p_at WHERE case_id = p_case AND id = e.id;
+            UPDATE escalation_asked SET closed_at = NULL WHERE case_id = p_case AND escalation_id = e.id AND agency_id <> p_from;
+        END IF;
+        IF coalesce(e.taken_by_id, p_from) = p_from THEN
+            INSERT INTO escalation_asked (escalation_id, case_id, agency_id, role, asked_at) VALUES (e.id, p_case, p_to, 'lead', p_at)
+            ON CONFLICT (case_id, escalation_id, agency_id) DO NOTHING;
+            INSERT INTO outbox (agency_id, type, subject, subject_id, case_id, state, recorded_at)
+            VALUES (p_to, 'escalation.opened', 'escalation', e.id, p_case, 'open', p_at);
+        END IF;
+    END LOOP;
 
     UPDATE case_link SET lead_id = p_to WHERE case_id = p_case;
     UPDATE case_link SET other_lead_id = p_to WHERE other_case_id = p_case;

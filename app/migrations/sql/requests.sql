@@ -158,7 +158,7 @@ BEGIN
         SELECT FROM consent t WHERE t.id = p_consent AND t.case_id = p_case AND (
             t.author_id = v_me
             OR EXISTS (SELECT FROM case_lead l WHERE l.case_id = p_case AND l.agency_id = v_me)
-            OR EXISTS (SELECT FROM disclosure e WHERE e.consent_id = p_consent AND v_me IN (e.sender_id, e.receiver_id)))) THEN
+            OR EXISTS (SELECT FROM disclosure e WHERE e.consent_id = p_consent AND v_me IN (e.sender_id, e.receiver_id) AND e.closed_at IS NULL))) THEN
         RAISE EXCEPTION 'no such consent' USING ERRCODE = 'RJ404';
     END IF;
     SELECT * INTO x FROM jsonb_to_record(p) AS x(id uuid, sections text[], requested_by text, requested_at timestamptz, channel text,
@@ -214,7 +214,8 @@ BEGIN
     INSERT INTO outbox (agency_id, type, subject, subject_id, case_id, state, recorded_at)
     SELECT told, 'consent.withdrawn', 'case', p_case, p_case, c.state, p_at
     FROM (SELECT c.lead_id AS told UNION SELECT unnest(v_told)) AS parties WHERE told <> v_me ORDER BY told;
-    o_asked := ask_holders(v_open, p_case, 'consent_withdrawn', v_me, 'consent', p_consent, NULL, x.requested_at, p_at, p_within);
+    -- the lead asks, whoever recorded it: one holder does not learn of the others
+    o_asked := ask_holders(v_open, p_case, 'consent_withdrawn', c.lead_id, 'consent', p_consent, NULL, x.requested_at, p_at, p_within);
     o_reference := c.reference;
     o_sections := v_cut;
 END $$;

@@ -155,7 +155,7 @@ class TestAWithdrawal:
             assert (asked["kind"], asked["cause"], asked["asked_by"]["code"]) == (
                 "erasure",
                 "consent_withdrawn",
-                "lpsk",
+                "police",
             )
             assert asked["sections"] == ["identity", "safety", "needs"]
 
@@ -533,3 +533,31 @@ class TestWithdrawingWhileItIsAccepted:
                 "SELECT count(*) FROM disclosure WHERE consent_id IS NOT NULL AND locked_at IS NULL"
             )
             assert left == 0
+
+
+class TestWhoRecordsAWithdrawal:
+    async def two(self, world: World) -> tuple[Passed, Passed]:
+        """Two agencies that were each sent the same on one consent; the first has accepted."""
+        first = await world.consented(receiver="shelter")
+        basis = {
+            "kind": "consent",
+            "sections": ["identity", "safety", "needs"],
+            "consent_id": await world.consent_of(first),
+        }
+        return first, await world.send(receiver="iom", case_id=first.case_id, bases=[basis])
+
+    async def test_one_holder_learns_nothing_of_the_others(self, world: World) -> None:
+        first, second = await self.two(world)
+        await world.moved(second, "accept")
+        assert (await world.withdraw(first, by=world.iom)).status_code == 200
+        assert (await world.iom.get("/v1/requests?role=from")).json()["items"] == []
+        assert [each["asked"]["code"] for each in await world.requests(world.iom)] == ["iom"]
+        assert {each["asked_by"]["code"] for each in await world.requests(world.shelter)} == {"police"}
+        asked = (await world.police.get("/v1/requests?role=from")).json()["items"]
+        assert {each["asked"]["code"] for each in asked} == {"iom", "shelter"}
+
+    async def test_who_refused_the_person_cannot_lock_what_others_hold(self, world: World) -> None:
+        first, second = await self.two(world)
+        await world.moved(second, "decline")
+        assert (await world.withdraw(first, by=world.iom)).status_code == 404
+        assert (await read(first))["withheld"] == []

@@ -493,7 +493,7 @@ class TestReRouting:
             await self.refused(await reroute(agency, escalation), 403, "desk-only")
         await self.refused(await reroute(world.stranger, escalation), 404, "not-found")
         await world.set_desk(None)
-        await self.refused(await reroute(desk, escalation), 403, "desk-only")
+        await self.refused(await reroute(desk, escalation), 404, "not-found")
         assert await world.owner.fetchval("SELECT count(*) FROM referral") == 1
 
     async def test_waits_until_the_desk_is_asked(self, world: World, desk: Agency) -> None:
@@ -713,3 +713,54 @@ class TestAllAtOnce:
             assert row is not None
             assert (row["closed_at"] is not None, row["next_at"]) == (True, None)
             assert await world.lead_of(sent.case_id) == "lpsk"
+
+
+class TestAfterAHandover:
+    async def test_the_earlier_lead_neither_sees_nor_silences_what_is_late(self, world: World, desk: Agency) -> None:
+        sent = await world.send(sender="police", receiver="iom", urgency="immediate")
+        await minutes(world, 31, 30, 16)
+        escalation = await escalation_of(world, sent)
+        assert await asked(world, escalation) == ["receiver iom", "sender police"]
+        await world.handed_over(sender="police", receiver="sentra", case_id=sent.case_id)
+        assert (await world.police.get(f"/v1/escalations/{escalation}")).status_code == 404
+        assert (await world.police.get("/v1/escalations")).json()["items"] == []
+        assert (await world.police.post(f"/v1/escalations/{escalation}/take")).status_code == 404
+        assert (await world.sentra.get(f"/v1/escalations/{escalation}")).json()["asked_as"] == "lead"
+        assert await news(world, "sentra", escalation) == ["escalation.opened"]
+        await minutes(world, 16)
+        assert (await asked(world, escalation))[-1] == "desk ministry"
+
+    async def test_what_the_earlier_lead_had_taken_is_open_again(self, world: World, desk: Agency) -> None:
+        sent = await world.send(sender="police", receiver="iom", urgency="immediate")
+        await minutes(world, 31, 30, 16)
+        escalation = await escalation_of(world, sent)
+        assert (await world.police.post(f"/v1/escalations/{escalation}/take")).status_code == 200
+        await world.handed_over(sender="police", receiver="sentra", case_id=sent.case_id)
+        assert await state_of(world.sentra, escalation) == "open"
+        await minutes(world, 1)
+        assert (await asked(world, escalation))[-1] == "desk ministry"
+
+
+class TestARetractedVersion:
+    async def test_is_not_rerouted(self, world: World, desk: Agency) -> None:
+        sent, escalation = await at_the_desk(world)
+        version = (await sent.sender.get(sent.path)).json()["record_version"]
+        path = f"/v1/cases/{sent.case_id}/record-versions/{version}/retract"
+        assert (await sent.sender.post(path, {"reason": "Another person's."})).status_code == 200
+        shown = (await desk.get(f"/v1/escalations/{escalation}")).json()
+        assert (shown["preview"], shown["moves"]) == (None, ["take"])
+        body = {"receiver": "shelter", "reason": "Nobody answers."}
+        reply = await desk.post(f"/v1/escalations/{escalation}/reroute", body)
+        assert reply.json()["type"] == "/problems/not-reroutable"
+        assert (await world.shelter.get("/v1/referrals?role=receiver")).json()["items"] == []
+
+
+class TestANewLead:
+    async def test_replaces_what_expired_under_the_earlier_one(self, world: World, desk: Agency) -> None:
+        sent = await world.send(sender="police", receiver="iom", urgency="urgent")
+        escalation = await world.escalated(sent, 12.1, 12, 12, 13)
+        await world.handed_over(sender="police", receiver="sentra", case_id=sent.case_id)
+        body = records.referral("shelter", case=None, case_id=sent.case_id, replaces=sent.id)
+        assert (await world.lpsk.post("/v1/referrals", body)).status_code == 404
+        assert (await world.sentra.post("/v1/referrals", body)).status_code == 201
+        assert await state_of(desk, escalation) == "closed"
