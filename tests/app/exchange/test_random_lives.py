@@ -461,7 +461,7 @@ class Life(RuleBasedStateMachine):
                 facts["replaces"] = more["replaces"] = old.id
                 if draw(st.booleans()):
                     facts["reuse"] = more["record_version"] = old.version_id
-                    del more["record"]
+                    more["record"] = None
             if kind == "referral" and draw(st.integers(0, 2)) == 0:
                 if not self.lives.groups or draw(st.integers(0, 2)) == 0:
                     self.lives.groups.append(str(uuid4()))
