@@ -62,7 +62,8 @@ BEGIN
     END IF;
     INSERT INTO case_lead (case_id, agency_id, from_at, transfer_id) VALUES (p_case, p_to, p_at, p_transfer);
 
-    FOR r IN UPDATE referral SET state = 'absorbed', version = version + 1, updated_at = p_at, ended_at = p_at, due_at = NULL, clock = 'ok'
+    FOR r IN UPDATE referral SET state = 'absorbed', version = version + 1, updated_at = p_at, ended_at = p_at, due_at = NULL,
+                    deadline_at = NULL, clock = 'ok'
              WHERE case_id = p_case AND receiver_id = p_to
                AND state IN ('sent', 'received', 'info_requested', 'accepted', 'in_progress', 'on_hold', 'cancel_requested')
              RETURNING old.* LOOP
@@ -167,7 +168,7 @@ DECLARE t transfer; v record_version; v_manifest text; v_case case_file; v_to te
 BEGIN
     -- what the earlier lead had offered is offered by nobody now
     FOR t IN UPDATE transfer SET state = CASE state WHEN 'accepted' THEN 'aborted' ELSE 'recalled' END, version = version + 1, updated_at = p_at,
-                 ended_at = p_at, due_at = NULL, clock = 'ok'
+                 ended_at = p_at, due_at = NULL, deadline_at = NULL, clock = 'ok'
              WHERE case_id = r.case_id AND state IN ('offered', 'received', 'info_requested', 'accepted') RETURNING old.* LOOP
         v_to := CASE t.state WHEN 'accepted' THEN 'aborted' ELSE 'recalled' END;
         UPDATE disclosure SET closed_at = p_at WHERE subject_id = t.id AND closed_at IS NULL;
@@ -210,7 +211,7 @@ BEGIN
     PERFORM move_lead(r.case_id, r.from_id, r.to_id, r.transfer_id, p_at);
     SELECT * INTO v_case FROM case_file WHERE id = r.case_id;
     INSERT INTO move (id, case_id, subject, subject_id, event, from_state, to_state, version, agency_id, recorded_by_id, channel, occurred_at, recorded_at)
-    VALUES (r.id, r.case_id, 'case', r.case_id, 'reassign_lead', v_case.state, v_case.state, v_case.version, r.to_id, p_recorded_by, 'system', p_at, p_at);
+    VALUES (uuidv7(p_at - clock_timestamp()), r.case_id, 'case', r.case_id, 'reassign_lead', v_case.state, v_case.state, v_case.version, r.to_id, p_recorded_by, 'system', p_at, p_at);
     PERFORM publish_case(r.case_id, 'case.lead_changed', p_at);
     RETURN r;
 END $$;
