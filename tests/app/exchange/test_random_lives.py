@@ -341,6 +341,8 @@ class Lives:
         for subject, moves in self.histories(rows["move"]).items():
             at = None
             for step in moves:
+                if step["event"] != "open_case" and step["from_state"] == step["to_state"]:
+                    continue  # a note or a service beside an acknowledgement: neither counts a version
                 assert step["from_state"] == at, (subject, [tuple(each)[3:7] for each in moves])
                 at = step["to_state"]
             versions = [step["version"] for step in moves]
@@ -384,7 +386,7 @@ class Lives:
     def histories(rows: list[asyncpg.Record]) -> dict[str, list[asyncpg.Record]]:
         """The moves of each referral, transfer and case, in order."""
         found: dict[str, list[asyncpg.Record]] = {}
-        for row in sorted(rows, key=lambda row: row["id"]):
+        for row in sorted(rows, key=lambda row: (row["version"], row["id"])):
             found.setdefault(str(row["subject_id"]), []).append(row)
         return found
 
