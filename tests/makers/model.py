@@ -272,8 +272,12 @@ class Model:
                 if version.retracted or version.case != case_id or version.author != act.who:
                     raise Refused(409)
             if group:
-                asked = [p for p in self.passed.values() if p.group == group]
-                if any((p.case, p.sender) != (case_id, act.who) for p in asked if p.receiver != act.who):
+                # of a group that is none of its own it learns nothing, not even that it is there; such groups never touch
+                asked = [
+                    p for p in self.passed.values()
+                    if p.group == group and p.receiver != act.who and act.who in (p.sender, self.cases[p.case].lead)
+                ]  # fmt: skip
+                if any((p.case, p.sender) != (case_id, act.who) for p in asked):
                     raise Refused(409)
                 if sum(p.open for p in asked) >= 5 or any(p.accepted for p in asked):
                     raise Refused(409)
@@ -388,7 +392,7 @@ class Model:
     def _siblings(self, p: Passed) -> list[Passed]:
         return [
             s for s in self.passed.values()
-            if p.group and s.group == p.group and s is not p and s.state in UNANSWERED
+            if p.group and (s.group, s.case, s.sender) == (p.group, p.case, p.sender) and s is not p and s.state in UNANSWERED
         ]  # fmt: skip
 
     def _barred(self, p: Passed, point: str | None) -> bool:

@@ -194,7 +194,7 @@ async def content_in_hand(
 async def moves_of(tx: Connection, subject_id: UUID) -> list[asyncpg.Record]:
     """Return what happened, oldest first."""
     rows: list[asyncpg.Record] = await tx.fetch(
-        "SELECT * FROM move WHERE subject_id = $1 ORDER BY recorded_at, id", subject_id
+        "SELECT * FROM move WHERE subject_id = $1 ORDER BY version, recorded_at, id", subject_id
     )
     return rows
 

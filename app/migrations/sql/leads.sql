@@ -230,7 +230,7 @@ BEGIN
     PERFORM move_lead(r.case_id, r.from_id, r.to_id, r.transfer_id, p_at);
     SELECT * INTO v_case FROM case_file WHERE id = r.case_id;
     INSERT INTO move (id, case_id, subject, subject_id, event, from_state, to_state, version, agency_id, recorded_by_id, channel, occurred_at, recorded_at)
-    VALUES (r.id, r.case_id, 'case', r.case_id, 'reassign_lead', v_case.state, v_case.state, v_case.version, r.to_id, p_recorded_by, 'system', p_at, p_at);
+    VALUES (uuidv7(p_at - clock_timestamp()), r.case_id, 'case', r.case_id, 'reassign_lead', v_case.state, v_case.state, v_case.version, r.to_id, p_recorded_by, 'system', p_at, p_at);
     PERFORM publish_case(r.case_id, 'case.lead_changed', p_at);
     RETURN r;
 END $$;

@@ -10,6 +10,7 @@ import asyncio
 import os
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
+from contextlib import suppress
 from copy import deepcopy
 from datetime import datetime, timedelta
 from itertools import permutations
@@ -23,6 +24,7 @@ from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
+from app.client import TokenRefusedError
 from tests.conftest import KEPT
 from tests.makers import cases, model, records
 from tests.makers.model import Act, Done, Model, Refused
@@ -136,9 +138,10 @@ class Lives:
             )
         first = (await asyncio.gather(running, return_exceptions=True))[0]
         for _ in range(20):
-            request.reply = await self.post(request)
-            if request.reply.status_code < 500 and "request-in-progress" not in request.reply.text:
-                break
+            with suppress(TokenRefusedError):  # the server that gives tokens had its database shot, too
+                request.reply = await self.post(request)
+                if request.reply.status_code < 500 and "request-in-progress" not in request.reply.text:
+                    break
             await asyncio.sleep(0.05)
         if isinstance(first, httpx.Response) and first.status_code < 300:
             assert first.json()["log_entry"] == request.reply.json()["log_entry"]
@@ -261,9 +264,9 @@ class Lives:
         """Each party learns of each move exactly once, and nobody learns who has no part in it."""
         rows = await self.new_events()
         told = Counter((self.names[r["agency_id"]], r["type"], str(r["subject_id"])) for r in rows)
-        assert set(told.values()) <= {1}, (requests, told)
-        wanted = set().union(*(each.tells for each in done.values()))
-        assert wanted <= {key[:2] for key in told}, (requests, wanted, told)
+        wanted = Counter(each for one in done.values() for each in one.tells)
+        assert all(count <= max(1, wanted[key[:2]]) for key, count in told.items()), ("told twice", requests, told)
+        assert set(wanted) <= {key[:2] for key in told}, ("not told", requests, wanted, told)
         if not any(each.log for each in done.values()):
             assert not told, (requests, told)
         for who, type_, subject in told:
@@ -321,7 +324,9 @@ class Lives:
         self.check_leads(rows["case_lead"])
         for case in m.cases.values():
             assert sum(p.open for p in m.of(case.id, "transfer")) <= 1
-        groups = Counter(r["offer_group"] for r in rows["referral"] if r["offer_group"] and r["accepted_at"])
+        groups = Counter(
+            (r["offer_group"], r["case_id"], r["sender_id"]) for r in rows["referral"] if r["offer_group"] and r["accepted_at"]
+        )
         assert not groups or max(groups.values()) == 1, groups
 
         escalated = {r["subject_id"] for r in rows["escalation"] if r["closed_at"] is None}
@@ -339,6 +344,8 @@ class Lives:
         for subject, moves in self.histories(rows["move"]).items():
             at = None
             for step in moves:
+                if step["event"] != "open_case" and step["from_state"] == step["to_state"]:
+                    continue  # a note or a service beside an acknowledgement: neither counts a version
                 assert step["from_state"] == at, (subject, [tuple(each)[3:7] for each in moves])
                 at = step["to_state"]
             versions = [step["version"] for step in moves]
@@ -382,7 +389,7 @@ class Lives:
     def histories(rows: list[asyncpg.Record]) -> dict[str, list[asyncpg.Record]]:
         """The moves of each referral, transfer and case, in order."""
         found: dict[str, list[asyncpg.Record]] = {}
-        for row in sorted(rows, key=lambda row: row["id"]):
+        for row in sorted(rows, key=lambda row: (row["version"], row["id"])):
             found.setdefault(str(row["subject_id"]), []).append(row)
         return found
 
@@ -461,7 +468,7 @@ class Life(RuleBasedStateMachine):
                 facts["replaces"] = more["replaces"] = old.id
                 if draw(st.booleans()):
                     facts["reuse"] = more["record_version"] = old.version_id
-                    del more["record"]
+                    more["record"] = None
             if kind == "referral" and draw(st.integers(0, 2)) == 0:
                 if not self.lives.groups or draw(st.integers(0, 2)) == 0:
                     self.lives.groups.append(str(uuid4()))

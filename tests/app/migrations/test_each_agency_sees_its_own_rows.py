@@ -9,13 +9,14 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from tests.makers import records
+from tests.makers import cases, records
 from tests.makers.world import Passed, World
 
 Rows = dict[str, list[asyncpg.Record]]
 GUARDED = (
     "case_file", "case_lead", "consent", "record_version", "record_content", "referral", "transfer", "disclosure", "move",
-    "event", "feed_end", "idempotency", "consent_withdrawal", "correction", "request",
+    "event", "feed_end", "idempotency", "consent_withdrawal", "correction", "request", "victim_status", "reassignment", "escalation",
+    "escalation_asked",
 )  # fmt: skip
 
 
@@ -40,6 +41,8 @@ def expected(rows: Rows, me: UUID) -> dict[str, list[asyncpg.Record]]:
     }
     given = {c["id"] for c in rows["consent"] if c["author_id"] == me}
     told = {d["subject_id"] for d in rows["disclosure"] if d["receiver_id"] == me}
+    desk = {a["id"] for a in rows["agency"] if a["desk"]}
+    asked = {k["escalation_id"] for k in rows["escalation_asked"] if k["agency_id"] == me}
     referrals = {row["id"] for row in rows["referral"] if party(row, me) or row["case_id"] in led}
     sees: dict[str, Callable[[asyncpg.Record], bool]] = {
         "case_file": lambda row: row["id"] in cases,
@@ -58,6 +61,12 @@ def expected(rows: Rows, me: UUID) -> dict[str, list[asyncpg.Record]]:
         "move": lambda row: (
             party(row, me) or row["subject_id"] in referrals or (row["subject"] == "case" and row["case_id"] in led)
         ),
+        "victim_status": lambda row: row["case_id"] in led,
+        "reassignment": lambda row: (
+            me in desk or row["case_id"] in led or (row["to_id"] == me and row["approved_at"] is not None)
+        ),
+        "escalation": lambda row: row["id"] in asked,
+        "escalation_asked": lambda row: row["escalation_id"] in asked,
         "event": lambda row: row["agency_id"] == me,
         "feed_end": lambda row: row["agency_id"] == me,
         "idempotency": lambda row: row["agency_id"] == me,
@@ -80,6 +89,23 @@ async def put_right(world: World, made: dict[str, Passed]) -> None:
     wrong = (await world.row(made["failed"]))["version_id"]
     path = f"/v1/cases/{made['failed'].case_id}/record-versions/{wrong}/retract"
     assert (await world.lpsk.post(path, {"reason": "Another person's."})).status_code == 200
+
+
+async def watched_over(world: World, made: dict[str, Passed]) -> None:
+    """A victim's status recorded; a lead that is gone, replaced in one case and proposed to be in another, by the ministry as the desk."""
+    status = {"status": "presumed", "ground": "Found on a fishing vessel.", "decided_on": str(world.exchange.clock.now().date())}
+    reply = await world.police.post(f"/v1/cases/{made['served'].case_id}/victim-status", status)
+    assert reply.status_code == 201, reply.text
+    async with cases.desk_at(world):
+        for passed, to, approve in ((made["served"], "iom", True), (made["amended"], "lpsk", False)):
+            case = await cases.case_of(world, passed.case_id)
+            paper = {"number": "B-7/RS/2026", "date": "2026-01-05"}
+            body = {"case": case.reference, "to": to, "reason": "The unit was dissolved.", "paper": paper}
+            reply = await world.ministry.post("/v1/reassignments", body)
+            assert reply.status_code == 201, reply.text
+            if approve:
+                path = f"/v1/reassignments/{reply.json()['id']}/approve"
+                assert (await world.ministry.post(path, {}, if_match=1, actor="officer-8")).status_code == 200
 
 
 def ordered(rows: list[Any]) -> list[str]:
@@ -105,14 +131,62 @@ class TestEveryTable:
     async def test_shows_each_agency_what_it_is_party_to_and_nothing_else(
         self, world: World, service: asyncpg.Connection
     ) -> None:
-        await put_right(world, await world.busy())
-        everything = {table: await world.owner.fetch(f"SELECT * FROM {table}") for table in GUARDED}
+        made = await world.busy()
+        await put_right(world, made)
+        await watched_over(world, made)
+        everything = {table: await world.owner.fetch(f"SELECT * FROM {table}") for table in (*GUARDED, "agency")}
         assert all(everything.values()), "the scenario fills every table"
         for code, agency_id in world.ids.items():
             found, right = await look(service, agency_id), expected(everything, agency_id)
             for table in GUARDED:
                 assert ordered(found[table]) == ordered(right[table]), (code, table)
             assert sum(map(len, found.values())) < sum(map(len, everything.values()))
+
+    async def test_shows_the_desk_what_was_proposed_and_no_case_for_that(
+        self, world: World, service: asyncpg.Connection
+    ) -> None:
+        made = await world.busy()
+        await put_right(world, made)
+        await watched_over(world, made)
+        async with cases.desk_at(world, "embassy"):
+            everything = {table: await world.owner.fetch(f"SELECT * FROM {table}") for table in (*GUARDED, "agency")}
+            found, right = await look(service, world.ids["embassy"]), expected(everything, world.ids["embassy"])
+        assert {table for table, rows in found.items() if rows} == {"reassignment"}
+        assert ordered(found["reassignment"]) == ordered(right["reassignment"]) == ordered(everything["reassignment"])
+
+    async def test_shows_links_to_nobody_but_through_their_functions(
+        self, world: World, service: asyncpg.Connection
+    ) -> None:
+        here, there = await cases.opened(world, "police"), await cases.opened(world, "iom")
+        reply = await world.police.post(f"{here.path}/links", {"kind": "family", "other": there.reference})
+        assert reply.status_code == 201, reply.text
+        shown = "SELECT id FROM own_links(NULL, NULL, NULL, NULL, 10)"
+        for code, agency_id in world.ids.items():
+            async with service.transaction():
+                await service.execute("SELECT set_config('rujukan.agency', $1, true)", str(agency_id))
+                assert len(await service.fetch(shown)) == (code in ("police", "iom"))
+                with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                    await service.fetch("SELECT * FROM case_link")
+
+    async def test_shows_duty_contacts_to_all_and_lets_each_change_its_own(
+        self, world: World, service: asyncpg.Connection
+    ) -> None:
+        entry = "INSERT INTO duty_contact (agency_id, place, role, phone) VALUES ($1, 1, 'duty officer', '+6221555123')"
+        await world.owner.execute(entry, world.ids["iom"])
+        try:
+            for agency_id in world.ids.values():
+                async with service.transaction():
+                    await service.execute("SELECT set_config('rujukan.agency', $1, true)", str(agency_id))
+                    assert len(await service.fetch("SELECT * FROM duty_contact")) == 1
+                    taken = await service.execute("DELETE FROM duty_contact WHERE agency_id <> $1", agency_id)
+                    assert taken == "DELETE 0"
+                with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                    async with service.transaction():
+                        other = next(each for each in world.ids.values() if each != agency_id)
+                        await service.execute("SELECT set_config('rujukan.agency', $1, true)", str(agency_id))
+                        await service.execute(entry, other)
+        finally:
+            await world.owner.execute("DELETE FROM duty_contact")
 
     async def test_shows_a_stranger_only_the_keys_it_used_itself(
         self, world: World, service: asyncpg.Connection
