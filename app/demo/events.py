@@ -212,10 +212,10 @@ class Events(Doer):
 
     async def _answer_request(self, run: Run, act: Act, _: Step) -> Told:
         system = self._systems[act["from"]]
-        asked = await system.get(f"/v1/requests?state=open&kind={act['request']}&case={run.case_id}")
-        if not asked["items"]:
+        asked = await system.get(f"/v1/requests?state=open&kind={act['request']}")
+        request = next((each for each in asked["items"] if each["case_id"] == run.case_id), None)
+        if request is None:
             raise DemoError(f"{act['from']}: nothing asks it for {act['request']} in {run.reference}")
-        request = asked["items"][0]
         body: Document = {"answer": act["answer"]} | ({"text": act["why"]} if "why" in act else {})
         by = ""
         if "legal_basis" in act:

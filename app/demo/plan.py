@@ -234,7 +234,7 @@ class _Line:
         inline = opens_inline(self._sample.acts)
         for index, act in enumerate(self._sample.acts):
             at = max(_hour(self._day + act["day"], act.get("hour", 9), self._zones[act["from"]]), free)
-            if act["from"] in self._leads_from:
+            if act["act"] != "event" and act["from"] in self._leads_from:
                 at = max(at, self._leads_from[act["from"]] + 30 * _MINUTE)
             free = at + (5 if act["act"] == "event" or act.get("group") else 40) * _MINUTE
             match act["act"]:
@@ -269,6 +269,8 @@ class _Line:
         if act["answer"] == "declined":
             return [*steps, self._step(answered, index, "decline")]
         steps.append(self._step(answered, index, "accept"))
+        if act["act"] == "transfer" and "handover" not in act:
+            return steps
         return steps + (
             self._handed_over(at, answered, index, act)
             if act["act"] == "transfer"

@@ -16,6 +16,7 @@ from app.demo.systems import System
 from app.foundation.clock import Clock
 from app.worker import Job, Worker
 
+_SHORT_HOP: Final = timedelta(minutes=15)
 _HOP: Final = timedelta(hours=3)
 """No jump is longer, so that every deadline is looked at about when it comes."""
 _BY_THE_CLOCK: Final = ("reminder", "overdue", "expired", "escalation.opened")
