@@ -115,7 +115,7 @@ class Events(Doer):
         on = self._clock.now().astimezone(system.zone).date()
         body = {"status": act["status"], "ground": act["why"], "decided_on": on.isoformat()}
         path = f"/v1/cases/{run.case_id}"
-        await system.post(f"{path}/victim-status", body, made=True)
+        await system.post(f"{path}/victim-status", body)
         history = [each["status"] for each in (await system.get(path))["victim_status"]]
         text = f"{system.name} records the status: {' → '.join(codes('identification_status', [s]) for s in history)}: {act['why']}"
         return self._say(run, act["from"], "blue", text)

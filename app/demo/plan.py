@@ -66,7 +66,7 @@ _STATE: Final[dict[str, str]] = {
 OPEN: Final = frozenset(
     {"sent", "offered", "received", "info_requested", "accepted", "in_progress", "on_hold", "cancel_requested"}
 )
-_OVERTAKEN: Final = frozenset({"absorbed", "recalled", "aborted", "cancelled"})
+_OVERTAKEN: Final = frozenset({"absorbed", "recalled", "aborted", "cancelled", "entered_in_error"})
 """States in which an act's own steps no longer happen."""
 _PLAIN: Final = frozenset({"receive", "accept", "decline", "start", "complete", "fail"})
 """Steps every act has, which an event of a sample puts at another time."""

@@ -135,7 +135,7 @@ class Player:
         for system, event in news:
             said = _SAID.get(event["type"]) or _SAID.get(event["type"].rsplit(".", 1)[-1])
             run = cases.get(event["case_id"])
-            if said is None or run is None:
+            if said is None or run is None or event["type"] == "escalation.reminder":
                 continue
             key = (system.code, run.sample.id, event["type"])
             if key in told:
