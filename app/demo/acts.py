@@ -105,7 +105,10 @@ class Acts(Events):
         return None
 
     async def _trial(self, run: Run, act: Act, _: Step) -> Told:
-        body = bodies.sending(act, run.consents, self._clock.now()) | {"case_id": run.case_id, "record": run.person.record_for(act)}
+        body = bodies.sending(act, run.consents, self._clock.now()) | {
+            "case_id": run.case_id,
+            "record": run.person.record_for(act),
+        }
         reply = await self._systems[act["from"]].attempt("POST", "/v1/referrals", body)
         refused = reply.json()
         if reply.status_code != 403 or not refused.get("refused"):
@@ -146,7 +149,9 @@ class Acts(Events):
         late = ", late" if act.get("silent") else ""
         text = f"{system.name} has seen the preview and accepts{late}, {where}; it now reads {named(act['sections'])}"
         text += self._by_phone(about)
-        recalled = [each for each in run.passed.values() if each is not about and each.open and each.group == about.group]
+        recalled = [
+            each for each in run.passed.values() if each is not about and each.open and each.group == about.group
+        ]
         if about.group and recalled:
             for each in recalled:
                 each.state = "recalled"

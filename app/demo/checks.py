@@ -132,7 +132,11 @@ class Checks:
             ]
             if said:
                 self.waiting[code] = ", ".join(said)
-            unseen = [each for each in (await self._all(system, "/v1/escalations?state=open&limit=200")) if each["case_id"] in runs]
+            unseen = [
+                each
+                for each in (await self._all(system, "/v1/escalations?state=open&limit=200"))
+                if each["case_id"] in runs
+            ]
             self._check(not unseen, f"{code}: nobody sees to {[each['reference'] for each in unseen]}")
         for code, kind, id in (found - expected) + (expected - found):
             where = "stands" if found[code, kind, id] else "does not stand"

@@ -155,9 +155,7 @@ class Events(Doer):
         found = await system.get(about.path)
         point = system.point_for(about.act | {"elsewhere": False})
         body = bodies.acceptance(self._clock.now(), point) | {"manifest_digest": found["manifest_digest"]}
-        await self._refused(
-            system, f"{about.path}/accept", body, 409, "service-point-barred", version=found["version"]
-        )
+        await self._refused(system, f"{about.path}/accept", body, 409, "service-point-barred", version=found["version"])
         text = f"{system.name} would take the person where somebody of a linked case is: refused (409)"
         return self._say(run, act["from"], "bold red", text, about)
 
@@ -197,7 +195,9 @@ class Events(Doer):
         history = (await system.get(about.path))["history"]
         disputed = next(each for each in history if each["event"] == act["move"] and each["recorded_by"])
         await system.post(f"{about.path}/moves/{disputed['id']}/dispute", {"reason": act["why"]})
-        text = f"{system.name} disputes what {self._name(disputed['recorded_by']['code'])} recorded for it: {act['why']}"
+        text = (
+            f"{system.name} disputes what {self._name(disputed['recorded_by']['code'])} recorded for it: {act['why']}"
+        )
         return self._say(run, act["from"], "red", text, about)
 
     # consent, correction, error
@@ -249,7 +249,9 @@ class Events(Doer):
             body["proposal"], run.proposal = run.proposal, None
         await system.post(f"/v1/cases/{run.case_id}/corrections", body, made=True)
         holders = ", ".join(self._name(each.receiver) for each in run.passed.values() if each.open)
-        text = f"{system.name} corrects {named(sections)}; the correction reaches {holders or 'nobody: nothing is open'}"
+        text = (
+            f"{system.name} corrects {named(sections)}; the correction reaches {holders or 'nobody: nothing is open'}"
+        )
         return self._everybody(run, act, "yellow", text)
 
     async def _retract(self, run: Run, act: Act, _: Step) -> Told:

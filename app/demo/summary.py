@@ -29,12 +29,16 @@ def summarise(screen: Screen, player: Player, checks: Checks, systems: Mapping[s
         [(kind, str(count)) for kind, count in sorted(checks.events.items())],
     )
     screen.table(
-        "What waits for whom", ("Agency", "Waiting"), [(systems[code].name, said) for code, said in sorted(checks.waiting.items())]
+        "What waits for whom",
+        ("Agency", "Waiting"),
+        [(systems[code].name, said) for code, said in sorted(checks.waiting.items())],
     )
     screen.say(_NOT_SERVED, "dim")
 
 
-_NOT_SERVED: Final = "Not served: incidents as a resource, sealed sections, attachments, and the requests that are kept for later."
+_NOT_SERVED: Final = (
+    "Not served: incidents as a resource, sealed sections, attachments, and the requests that are kept for later."
+)
 
 
 def _case(runs: list[Run], systems: Mapping[str, System]) -> tuple[str, ...]:
