@@ -260,7 +260,7 @@ class _Line:
                 return []
             if act["then"] == "recall":
                 return [self._step(at + 23 * _HOUR, index, "recall")]
-            return [self._step(at + 8 * _DAY + _HOUR, index, "expire")]
+            return [self._step(at + 8 * _DAY + 7 * _HOUR, index, "expire")]
         answer = _ANSWERED[act["urgency"]]
         if "answered_after_hours" in act:
             answer = timedelta(hours=act["answered_after_hours"]) - 5 * _MINUTE

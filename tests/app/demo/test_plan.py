@@ -161,6 +161,6 @@ def test_agencies_are_told_the_time_of_their_province():
 
 
 def test_the_wire_takes_what_is_sent():
-    act = SAMPLES["case-01-fisher-ambon"].acts[2]
+    act = next(act for act in SAMPLES["case-01-fisher-ambon"].acts if act["act"] == "referral")
     body = bodies.sending(act, {}, datetime.now(UTC)) | {"case": {"entry_channel": "police_report"}}
     NewReferral.model_validate(body | {"record": SAMPLES["case-01-fisher-ambon"].people[0].record_for(act)})
