@@ -119,11 +119,10 @@ class Checks:
                     expected[each.sender if kind == "give_information" else each.receiver, kind, each.id] += 1
         found: Counter[tuple[str, str, str]] = Counter()
         for code, system in self._systems.items():
-            path: str | None = "/v1/inbox?limit=200"
-            while path:
-                page = await system.get(path)
-                found.update((code, item["kind"], item["id"]) for item in page["items"] if item["case_id"] in runs)
-                path = page["next"]
+            for item in await self._all(system, "/v1/inbox?limit=200"):
+                early = item["kind"] == "continue" and item["clock"] == "due"  # a reminder, and no fault yet
+                if item["case_id"] in runs and not early:
+                    found[code, item["kind"], item["id"]] += 1
             counts = (await system.get("/v1/inbox/counts"))["counts"]
             said = [
                 f"{kind} {each['waiting']}" + (f" ({each['overdue']} overdue)" if each["overdue"] else "")

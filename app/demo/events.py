@@ -153,7 +153,7 @@ class Events(Doer):
     async def _accept_refused(self, run: Run, act: Act, _: Step) -> Told:
         about, system = self._about(run, act), self._systems[act["from"]]
         found = await system.get(about.path)
-        point = system.point_for(about.act | {"elsewhere": False})
+        point = system.point_for({**about.act, "elsewhere": False})
         body = bodies.acceptance(self._clock.now(), point) | {"manifest_digest": found["manifest_digest"]}
         await self._refused(system, f"{about.path}/accept", body, 409, "service-point-barred", version=found["version"])
         text = f"{system.name} would take the person where somebody of a linked case is: refused (409)"

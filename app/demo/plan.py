@@ -206,7 +206,7 @@ def _played(planned: Iterable[Step], acts: Mapping[str, Sequence[Mapping[str, An
 
 def _subject(acts: Sequence[Mapping[str, Any]], step: Step, act: Mapping[str, Any] | None) -> int:
     """Return which act's referral or transfer a step is about: its own, or the one an event names."""
-    if act is None or "about" not in act or step.event == "reroute":
+    if act is None or "about" not in act or step.event == "reroute" or step.event in _PLAIN:
         return step.act
     return next(index for index, other in enumerate(acts) if other.get("name") == act["about"])
 

@@ -55,11 +55,9 @@ async def settle_in(
                 await _add_agency(conn, agency, at)
         if DESK not in known:
             await admin.set_desk(conn, DESK, now=at, actor=ACTOR)
-        for agency, by in sorted(acting_for):
-            if agency not in known:
-                await agreements.add_acts_for(
-                    conn, agency=agency, by=by, reference="PKS-CONTOH/01", now=at, actor=ACTOR
-                )
+        for party, by in sorted(acting_for):
+            if party not in known:
+                await agreements.add_acts_for(conn, agency=party, by=by, reference="PKS-CONTOH/01", now=at, actor=ACTOR)
         registered = {client.client_id: client for client in await admin.list_clients(conn)}
         return {
             code: await _client(conn, code, registered.get(client_of(code)), folder=folder, issuer=issuer, at=at)

@@ -60,7 +60,9 @@ def test_an_answer_comes_before_its_deadline():
     for case, act in PLAN.states:
         at = {step.event: step.at for step in steps_of(case, act)}
         act_of = SAMPLES[case].acts[act]
-        for answer in set() if act_of.get("silent") else {"accept", "decline", "recall"} & set(at) if "send" in at else set():
+        for answer in (
+            set() if act_of.get("silent") else {"accept", "decline", "recall"} & set(at) if "send" in at else set()
+        ):
             assert at[answer] - at["send"] < within[SAMPLES[case].acts[act]["urgency"]]
         if "expire" in at:
             assert at["expire"] - at["send"] > within["standard"]
@@ -70,7 +72,19 @@ def test_everything_that_can_happen_happens():
     every = {step.event for step in PLAN.steps}
     assert set(MOVES) <= every
     assert {
-        *("open", "consent", "send", "receive", "accept", "decline", "recall", "expire", "start", "service", "complete"),
+        *(
+            "open",
+            "consent",
+            "send",
+            "receive",
+            "accept",
+            "decline",
+            "recall",
+            "expire",
+            "start",
+            "service",
+            "complete",
+        ),
         *("fail", "confirm_handover", "trial", "link", "confirm_link", "victim_status", "guardian", "consent_refused"),
         *("accept_refused", "take", "reroute", "dispute", "withdraw_consent", "answer_request", "propose_correction"),
         *("correct_record", "retract", "follow_up", "close"),
