@@ -1,68 +1,40 @@
-"""What each step is over HTTP, and the sentence that tells of it."""
+"""What each step is over HTTP, and the sentence that tells of it: cases, what is sent, how it is answered, how it ends."""
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Final
 
 from app.demo import bodies
+from app.demo.doing import Act
+from app.demo.events import MOVES, Events
 from app.demo.plan import TRIALS, Step, opens_inline
 from app.demo.runs import Passed, Run, Told
-from app.demo.samples import Document, corrected
-from app.demo.systems import DemoError, System
+from app.demo.samples import Document
+from app.demo.systems import DemoError
 from app.demo.words import basis_in_words, codes, named
-from app.foundation.clock import Clock
 
-_NOT_SERVED = {
-    "note": "notes",
-    "status_change": "changes of status",
-    "withdraw_consent": "withdrawal of consent",
-    "withdrawal_answer": "answers to a withdrawal",
-    "incident": "incidents",
-}
-_ENDED_UNACCEPTED = frozenset({"declined", "recalled", "expired"})
-
-Act = Mapping[str, Any]
+_ENDED_UNACCEPTED: Final = frozenset({"declined", "recalled", "expired"})
 
 
-class Acts:
+class Acts(Events):
     """Does the steps. A method named for an event does that event, for one person's case."""
-
-    def __init__(self, systems: Mapping[str, System], clock: Clock) -> None:
-        self._systems = systems
-        self._clock = clock
-        self.left_out: Counter[str] = Counter()
-        """What the samples ask for and the exchange does not serve yet."""
 
     async def do(self, run: Run, step: Step) -> Told:
         """Do one step."""
         act = TRIALS[step.act].act if step.event == "trial" else run.sample.acts[step.act]
+        if step.event in MOVES:
+            return await self._moved(run, act, step)
         doing: Callable[[Run, Act, Step], Awaitable[Told]] = getattr(self, f"_{step.event}")
         return await doing(run, act, step)
-
-    def _name(self, code: str) -> str:
-        return self._systems[code].name
-
-    def _say(self, run: Run, by: str, style: str, text: str, about: Passed | None = None, **more: Any) -> Told:
-        concerns = frozenset({about.sender, about.receiver}) if about else frozenset()
-        return Told(by, style, text, about.reference if about else run.reference, concerns, **more)
-
-    async def _move(self, about: Passed, by: str, event: str, body: Document, *, versioned: bool = True) -> None:
-        answer = await self._systems[by].post(
-            f"{about.path}/{event}", body, version=about.version if versioned else None
-        )
-        about.version, about.state = answer["version"], answer["state"]
 
     # cases and consents
 
     async def _open(self, run: Run, act: Act, _: Step) -> Told:
         made = await self._systems[act["from"]].post("/v1/cases", bodies.opening(run.person.record), made=True)
         run.lead, run.case_id, run.reference = act["from"], made["id"], made["reference"]
-        self.left_out["links between cases"] += len(run.sample.links)
         return self._say(run, act["from"], "bold", f"{self._name(act['from'])} opens the case and leads it")
 
     async def _consent(self, run: Run, act: Act, _: Step) -> Told:
@@ -77,7 +49,9 @@ class Acts:
 
     async def _send(self, run: Run, act: Act, step: Step) -> Told:
         system, kind = self._systems[act["from"]], act["act"]
-        body = bodies.sending(act, run.consents)
+        body = bodies.sending(act, run.consents, self._clock.now())
+        if "group" in act:
+            body["offer_group"] = run.groups[act["group"]]
         inline = kind == "referral" and not run.case_id and opens_inline(run.sample.acts)
         if inline:
             body["case"] = bodies.opening(run.person.record)
@@ -90,7 +64,6 @@ class Acts:
             body |= {"replaces": again.id, "record_version": earlier["record_version"]}
         else:
             body["record"] = run.person.record_for(act)
-        self.left_out["sealed sections"] += len(act.get("sealed", ()))
 
         made = await system.post(f"/v1/{kind}s", body, made=True)
         if inline:
@@ -114,6 +87,8 @@ class Acts:
                 "need", act["needs"]
             )
         how = f" ({act['urgency']})" + (", nothing typed again" if again else "")
+        how += ", as agreed by phone" if "agreed_with" in act else ""
+        how += ", as one of several" if act.get("group") == "beds" else ""
         return f"{asks}{how}: {named(act['sections'])}, by {basis_in_words(act)}"
 
     def _replaced(self, run: Run, act: Act) -> Passed | None:
@@ -130,7 +105,10 @@ class Acts:
         return None
 
     async def _trial(self, run: Run, act: Act, _: Step) -> Told:
-        body = bodies.sending(act, run.consents) | {"case_id": run.case_id, "record": run.person.record_for(act)}
+        body = bodies.sending(act, run.consents, self._clock.now()) | {
+            "case_id": run.case_id,
+            "record": run.person.record_for(act),
+        }
         reply = await self._systems[act["from"]].attempt("POST", "/v1/referrals", body)
         refused = reply.json()
         if reply.status_code != 403 or not refused.get("refused"):
@@ -142,16 +120,18 @@ class Acts:
     # answering
 
     async def _receive(self, run: Run, act: Act, step: Step) -> Told:
-        about, system = run.passed[step.act], self._systems[act["to"]]
+        about = run.passed[step.act]
+        system = self._side(about, act["to"])
         seen = await system.get(about.path)
         if seen["preview"] is None or seen["record"] is not None:
             raise DemoError(f"{act['to']}: before acceptance {about.reference} must show its preview and no more")
         await self._move(about, act["to"], "acknowledge", {}, versioned=False)
-        text = f"{system.name} reads the preview and acknowledges"
+        text = f"{system.name} reads the preview and acknowledges{self._by_phone(about)}"
         return self._say(run, act["to"], "dim", text, about, preview=seen["preview"])
 
     async def _accept(self, run: Run, act: Act, step: Step) -> Told:
-        about, system = run.passed[step.act], self._systems[act["to"]]
+        about = run.passed[step.act]
+        system = self._side(about, act["to"])
         point = system.point_for(act)
         body = bodies.acceptance(self._clock.now(), point)
         if about.kind == "transfer":
@@ -165,7 +145,17 @@ class Acts:
         if read != set(act["sections"]) or opened["withheld"]:
             raise DemoError(f"{act['to']} reads {sorted(read)} of {about.reference}, and should read {act['sections']}")
         where = "at a house whose address it keeps" if point and point["confidential"] else "at its office"
-        text = f"{system.name} has seen the preview and accepts, {where}; it now reads {named(act['sections'])}"
+        where = "at its other house" if act.get("elsewhere") else where
+        late = ", late" if act.get("silent") else ""
+        text = f"{system.name} has seen the preview and accepts{late}, {where}; it now reads {named(act['sections'])}"
+        text += self._by_phone(about)
+        recalled = [
+            each for each in run.passed.values() if each is not about and each.open and each.group == about.group
+        ]
+        if about.group and recalled:
+            for each in recalled:
+                each.state = "recalled"
+            text += f"; {', '.join(self._name(each.receiver) for each in recalled)} is not waited for any more"
         return self._say(run, act["to"], "green", text, about)
 
     async def _decline(self, run: Run, act: Act, step: Step) -> Told:
@@ -205,7 +195,7 @@ class Acts:
     async def _start(self, run: Run, act: Act, step: Step) -> Told:
         about = run.passed[step.act]
         await self._move(about, act["to"], "start", {"by": "arrival"})
-        return self._say(run, act["to"], "", f"{self._name(act['to'])} begins", about)
+        return self._say(run, act["to"], "", f"{self._name(act['to'])} begins{self._by_phone(about)}", about)
 
     async def _service(self, run: Run, act: Act, step: Step) -> Told:
         about, system = run.passed[step.act], self._systems[act["to"]]
@@ -239,24 +229,6 @@ class Acts:
         if absorbed:
             text += f"; {', '.join(each.reference for each in absorbed)} becomes part of its own work"
         return self._say(run, act["to"], "bold green", text, about)
-
-    async def _correct(self, run: Run, act: Act, _: Step) -> Told:
-        run.person = dataclasses.replace(run.person, record=corrected(run.person.record, act["corrections"]))
-        holders = [each for each in run.passed.values() if each.open and each.sender == act["from"]]
-        for each in holders:
-            body = {
-                "record": run.person.record_for(each.act),
-                "bases": bodies.bases(each.act, run.consents),
-            }
-            await self._move(each, act["from"], "amend", body)
-        told = ", ".join(self._name(each.receiver) for each in holders) or "nobody: nothing is open"
-        text = f"{self._name(act['from'])} corrects the record; a new version goes to {told}"
-        return self._say(run, act["from"], "yellow", text, holders[0] if holders else None)
-
-    async def _skip(self, run: Run, act: Act, _: Step) -> Told:
-        what = _NOT_SERVED[act["kind"]]
-        self.left_out[what] += 1
-        return self._say(run, act["from"], "dim", f"not served yet: {what}")
 
 
 def _digest(manifest: Document) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from app.demo.samples import Document
+
+_CALLED_BEFORE: Final = timedelta(minutes=15)
+"""How long before sending it was agreed by phone."""
 
 
 def opening(record: Document) -> Document:
@@ -29,26 +32,32 @@ def consent(act: Mapping[str, Any], now: datetime) -> Document:
 
 def bases(act: Mapping[str, Any], consents: Mapping[str, str]) -> list[Document]:
     """Return the act's bases; one of consent names it by its id, or not at all if it comes in the same request."""
-    return [_basis(basis, consents) for basis in act["bases"]]
+    return [basis(each, consents) for each in act["bases"]]
 
 
-def _basis(basis: Mapping[str, Any], consents: Mapping[str, str]) -> Document:
-    body: Document = {"kind": basis["kind"], "sections": basis["sections"]}
-    if basis["kind"] == "consent":
-        given = consents.get(basis["consent"])
-        return body | ({"consent_id": given} if given else {})
-    law = basis["legal_basis"]
-    return body | {"legal_basis": law["code"], "article": law["article"], "reason": basis["reason"]}
+def basis(given: Mapping[str, Any], consents: Mapping[str, str]) -> Document:
+    """Return one basis."""
+    body: Document = {name: given[name] for name in ("kind", "sections", "onward") if name in given}
+    if given["kind"] == "consent":
+        consent_id = consents.get(given["consent"])
+        return body | ({"consent_id": consent_id} if consent_id else {})
+    body["reason"] = given["reason"]
+    if "legal_basis" in given:
+        body |= {"legal_basis": given["legal_basis"]["code"], "article": given["legal_basis"]["article"]}
+    return body
 
 
-def sending(act: Mapping[str, Any], consents: Mapping[str, str]) -> Document:
+def sending(act: Mapping[str, Any], consents: Mapping[str, str], now: datetime) -> Document:
     """Return a referral or transfer, still without case and record."""
-    return {
+    body = {
         "receiver": act["to"],
         "purpose": act["purpose"],
         "urgency": act["urgency"],
         "bases": bases(act, consents),
     }
+    if "agreed_with" in act:
+        body["prior_agreement"] = {"agreed_at": (now - _CALLED_BEFORE).isoformat(), "with_role": act["agreed_with"]}
+    return body
 
 
 def acceptance(now: datetime, point: Mapping[str, Any] | None) -> Document:
@@ -72,3 +81,8 @@ def handover(act: Mapping[str, Any], today: date, place: int) -> Document:
     if paper["paper"] == "issued":
         paper |= {"number": act["handover"]["number"].format(place), "date": today.isoformat()}
     return paper
+
+
+def duty_contacts(number: int) -> Document:
+    """Return whom to call at the agency of this number."""
+    return {"items": [{"role": "petugas piket", "phone": f"+62 811 0000 0{number:03}", "hours": "24 jam"}]}

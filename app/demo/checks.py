@@ -5,14 +5,27 @@ from __future__ import annotations
 import random
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from app.demo.plan import Plan
 from app.demo.play import Player
 from app.demo.runs import Passed, Run
+from app.demo.settling import DESK
 from app.demo.systems import PAGE, System
 
 Document = dict[str, Any]
+
+_WAITS: Final = {
+    ("referral", "sent"): "answer",
+    ("referral", "received"): "answer",
+    ("referral", "info_requested"): "give_information",
+    ("referral", "accepted"): "start",
+    ("referral", "cancel_requested"): "answer_cancellation",
+    ("transfer", "offered"): "answer",
+    ("transfer", "received"): "answer",
+    ("transfer", "accepted"): "confirm_handover",
+}
+"""What waits for somebody in each state; at the end nobody owes a paper, an answer about data, or anything that is late."""
 
 
 class Checks:
@@ -27,6 +40,8 @@ class Checks:
         """What each receiver reads at the end, by the id of the referral or transfer."""
         self.events: Counter[str] = Counter()
         """The events of this run's cases, by type."""
+        self.waiting: dict[str, str] = {}
+        """What waits for each agency for which something waits."""
 
     async def run(self) -> None:
         """Check everything."""
@@ -35,6 +50,7 @@ class Checks:
             for act, each in run.passed.items():
                 await self._ended(run, act, each)
         await self._feeds()
+        await self._inboxes()
         await self._strangers()
 
     def _check(self, holds: bool, otherwise: str) -> None:
@@ -46,6 +62,7 @@ class Checks:
         found = await self._systems[expected].get(f"/v1/cases/{run.case_id}")
         lead = found["lead"]["code"]
         self._check(lead == expected, f"{run.reference}: {lead} leads it, not {expected}")
+        self._check(found["state"] == run.state, f"{run.reference}: it is {found['state']}, not {run.state}")
         now = [each["agency"]["code"] for each in found["leads"] if each["until"] is None]
         self._check(now == [expected], f"{run.reference}: its leads at this time are {now}")
 
@@ -57,7 +74,7 @@ class Checks:
         self._check(each.state == state, f"{each.reference}: whoever played it takes it for {each.state}")
         sender = found["sender"]["code"]
         self._check(sender == each.sender, f"{each.reference}: its sender is {sender}, not {each.sender}")
-        unseen = state in ("declined", "recalled", "expired", "sent", "offered", "received")
+        unseen = found["accepted_at"] is None or state in ("declined", "cancelled", "aborted", "entered_in_error")
         self._check(
             (found["record"] is None) == unseen,
             f"{each.reference}: {each.receiver} reads a record it should not, or none",
@@ -90,10 +107,53 @@ class Checks:
         for subject, each in ours.items():
             self._check(subject in first[each.receiver], f"{each.reference}: no event told {each.receiver} of it")
 
+    async def _inboxes(self) -> None:
+        """Each agency's work list holds exactly what waits for it, and nothing late is without somebody who sees to it."""
+        runs = {run.case_id: run for run in self._player.all_runs()}
+        expected: Counter[tuple[str, str, str]] = Counter()
+        for run in runs.values():
+            for act, each in run.passed.items():
+                state = self._plan.states[run.sample.id, act]
+                kind = _WAITS.get((each.kind, state))
+                if kind is not None:
+                    expected[each.sender if kind == "give_information" else each.receiver, kind, each.id] += 1
+        found: Counter[tuple[str, str, str]] = Counter()
+        for code, system in self._systems.items():
+            for item in await self._all(system, "/v1/inbox?limit=200"):
+                early = item["kind"] == "continue" and item["clock"] == "due"  # a reminder, and no fault yet
+                if item["case_id"] in runs and not early:
+                    found[code, item["kind"], item["id"]] += 1
+            counts = (await system.get("/v1/inbox/counts"))["counts"]
+            said = [
+                f"{kind} {each['waiting']}" + (f" ({each['overdue']} overdue)" if each["overdue"] else "")
+                for kind, each in counts.items()
+                if each["waiting"]
+            ]
+            if said:
+                self.waiting[code] = ", ".join(said)
+            unseen = [
+                each
+                for each in (await self._all(system, "/v1/escalations?state=open&limit=200"))
+                if each["case_id"] in runs
+            ]
+            self._check(not unseen, f"{code}: nobody sees to {[each['reference'] for each in unseen]}")
+        for code, kind, id in (found - expected) + (expected - found):
+            where = "stands" if found[code, kind, id] else "does not stand"
+            self._check(False, f"{code}: {kind} of {id} {where} in its inbox")
+
+    async def _all(self, system: System, path: str) -> list[Document]:
+        whole: list[Document] = []
+        following: str | None = path
+        while following:
+            page = await system.get(following)
+            whole += page["items"]
+            following = page["next"]
+        return whole
+
     async def _strangers(self) -> None:
         """Who is no party to a case finds nothing there."""
         for run in random.sample(self._player.all_runs(), 3):
-            involved = {act[end] for act in run.sample.acts for end in ("from", "to") if end in act}
+            involved = {act[end] for act in run.sample.acts for end in ("from", "to", "via") if end in act} | {DESK}
             code = random.choice(sorted(set(self._systems) - involved))  # noqa: S311 -- no secret
             each = random.choice(list(run.passed.values()))  # noqa: S311
             for path in (each.path, f"/v1/cases/{run.case_id}"):

@@ -8,28 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta, tzinfo
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from app.demo.samples import Sample
-
-Event = Literal[
-    "open",
-    "consent",
-    "send",
-    "receive",
-    "accept",
-    "decline",
-    "recall",
-    "expire",
-    "start",
-    "service",
-    "complete",
-    "fail",
-    "confirm_handover",
-    "correct",
-    "skip",
-    "trial",
-]
 
 SPAN: Final = timedelta(days=63)
 """How far back the demonstration begins."""
@@ -42,14 +23,15 @@ STARTS: Final[dict[str, int]] = {
     "case-04-domestic-worker": 6,
     "case-05-boy-lift-net": 9,
     "case-09-withdrawal": 12,
+    "case-06-plantation-family": 16,
+    "case-06-plantation-family-others": 16,
     "case-08-miner-disability": 37,
     "case-02-scam-myawaddy": 41,
-    "case-06-plantation-family": 43,
     "case-03a-scam-group-woman": 51,
     "case-03b-scam-group-apart": 51,
     "case-03c-scam-group-man": 51,
     "case-03c-scam-group-man-others": 51,
-    "case-10-breach-and-rectify": 57,
+    "case-10-breach-and-rectify": 46,
 }
 """The day on which each case begins."""
 
@@ -60,18 +42,34 @@ _ANSWERED: Final = {
 }
 _STARTED: Final = {"immediate": timedelta(hours=1), "urgent": timedelta(hours=20), "standard": timedelta(hours=26)}
 _MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-_STATE: Final[dict[Event, str]] = {
+_STATE: Final[dict[str, str]] = {
     "receive": "received",
     "accept": "accepted",
     "decline": "declined",
     "recall": "recalled",
     "expire": "expired",
     "start": "in_progress",
+    "request_info": "info_requested",
+    "provide_info": "received",
+    "hold": "on_hold",
+    "resume": "in_progress",
+    "request_cancel": "cancel_requested",
+    "refuse_cancel": "in_progress",
+    "confirm_cancel": "cancelled",
+    "abort": "aborted",
+    "confirm_error": "entered_in_error",
+    "reroute": "sent",
     "complete": "completed",
     "fail": "not_completed",
     "confirm_handover": "completed",
 }
-OPEN: Final = frozenset({"sent", "offered", "received", "accepted", "in_progress"})
+OPEN: Final = frozenset(
+    {"sent", "offered", "received", "info_requested", "accepted", "in_progress", "on_hold", "cancel_requested"}
+)
+_OVERTAKEN: Final = frozenset({"absorbed", "recalled", "aborted", "cancelled", "entered_in_error"})
+"""States in which an act's own steps no longer happen."""
+_PLAIN: Final = frozenset({"receive", "accept", "decline", "start", "complete", "fail"})
+"""Steps every act has, which an event of a sample puts at another time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,8 @@ class Step:
     case: str
     act: int
     """Which of the case's acts it belongs to; of a trial, which of `TRIALS`."""
-    event: Event
+    event: str
+    """What happens: `open`, `send`, `accept`, …, or the kind of an event of the sample."""
     item: int = 0
     """Which of the act's services."""
 
@@ -180,25 +179,36 @@ def _played(planned: Iterable[Step], acts: Mapping[str, Sequence[Mapping[str, An
     states: dict[tuple[str, int], str] = {}
     leads: dict[str, str] = {}
     for step in planned:
-        here = (step.case, step.act)
-        if step.at >= _CUT or (step.event != "trial" and states.get(here) == "absorbed"):
+        act = None if step.event == "trial" else acts[step.case][step.act]
+        here = (step.case, _subject(acts[step.case], step, act))
+        if step.at >= _CUT or (act is not None and act["act"] != "event" and states.get(here) in _OVERTAKEN):
             continue
         steps.append(step)
-        if step.event == "trial":
+        if act is None:
             continue
-        act = acts[step.case][step.act]
         leads.setdefault(step.case, act["from"])
         if step.event == "send":
             states[here] = "sent" if act["act"] == "referral" else "offered"
         elif step.event in _STATE:
             states[here] = _STATE[step.event]
+        if step.event == "accept" and "group" in act:
+            for index, other in enumerate(acts[step.case]):
+                if index != step.act and other.get("group") == act["group"] and states.get((step.case, index)) in OPEN:
+                    states[step.case, index] = "recalled"
         if step.event == "confirm_handover":
             leads[step.case] = act["to"]
             for (case, index), state in list(states.items()):
                 other = acts[case][index]
-                if case == step.case and other["act"] == "referral" and other["to"] == act["to"] and state in OPEN:
+                if case == step.case and other["act"] != "transfer" and other["to"] == act["to"] and state in OPEN:
                     states[case, index] = "absorbed"
     return Plan(tuple(steps), states, leads)
+
+
+def _subject(acts: Sequence[Mapping[str, Any]], step: Step, act: Mapping[str, Any] | None) -> int:
+    """Return which act's referral or transfer a step is about: its own, or the one an event names."""
+    if act is None or "about" not in act or step.event == "reroute" or step.event in _PLAIN:
+        return step.act
+    return next(index for index, other in enumerate(acts) if other.get("name") == act["about"])
 
 
 def _hour(day: float, hour: float, zone: tzinfo) -> timedelta:
@@ -223,10 +233,10 @@ class _Line:
         free = timedelta(days=-1)
         inline = opens_inline(self._sample.acts)
         for index, act in enumerate(self._sample.acts):
-            at = max(_hour(self._day + act["day"], 9, self._zones[act["from"]]), free)
-            if act["from"] in self._leads_from:
+            at = max(_hour(self._day + act["day"], act.get("hour", 9), self._zones[act["from"]]), free)
+            if act["act"] != "event" and act["from"] in self._leads_from:
                 at = max(at, self._leads_from[act["from"]] + 30 * _MINUTE)
-            free = at + 40 * _MINUTE
+            free = at + (5 if act["act"] == "event" or act.get("group") else 40) * _MINUTE
             match act["act"]:
                 case "open":
                     self._leads_from[act["from"]] = at - 30 * _MINUTE
@@ -234,28 +244,33 @@ class _Line:
                 case "consent":
                     found += [] if inline and index == 1 else [self._step(at, index, "consent")]
                 case "event":
-                    found.append(self._step(at, index, "correct" if act["kind"] == "correct_record" else "skip"))
+                    plain = act["kind"] in _PLAIN
+                    found.append(self._step(at, self._sample.place_of(act["about"]) if plain else index, act["kind"]))
                 case _:
                     found.append(self._step(at, index, "send"))
                     found += self._answered(at, index, act)
         return found
 
-    def _step(self, at: timedelta, index: int, event: Event, item: int = 0) -> Step:
+    def _step(self, at: timedelta, index: int, event: str, item: int = 0) -> Step:
         return Step(at, self._sample.id, index, event, item)
 
     def _answered(self, at: timedelta, index: int, act: Mapping[str, Any]) -> list[Step]:
         if act["answer"] == "none":
+            if act["then"] == "events":
+                return []
             if act["then"] == "recall":
                 return [self._step(at + 23 * _HOUR, index, "recall")]
-            return [self._step(at + 8 * _DAY + _HOUR, index, "expire")]
+            return [self._step(at + 8 * _DAY + 7 * _HOUR, index, "expire")]
         answer = _ANSWERED[act["urgency"]]
         if "answered_after_hours" in act:
             answer = timedelta(hours=act["answered_after_hours"]) - 5 * _MINUTE
         receive, answered = at + answer / 2, at + answer
-        steps = [self._step(receive, index, "receive")]
+        steps = [] if act.get("silent") else [self._step(receive, index, "receive")]
         if act["answer"] == "declined":
             return [*steps, self._step(answered, index, "decline")]
         steps.append(self._step(answered, index, "accept"))
+        if act["act"] == "transfer" and "handover" not in act:
+            return steps
         return steps + (
             self._handed_over(at, answered, index, act)
             if act["act"] == "transfer"
@@ -276,7 +291,7 @@ class _Line:
         steps = [self._step(started, index, "start")]
         for item, when in enumerate(given):
             steps.append(self._step(max(when, steps[-1].at + 20 * _MINUTE), index, "service", item))
-        ends: Event | None = None
+        ends: str | None = None
         if "completed_after_days" in act:
             ends, after = "complete", act["completed_after_days"]
         elif "not_completed" in act:

@@ -11,10 +11,12 @@ from app.demo.plan import Plan, Step
 from app.demo.runs import Run, Told
 from app.demo.samples import Sample
 from app.demo.screen import Screen
+from app.demo.settling import DESK
 from app.demo.systems import System
 from app.foundation.clock import Clock
 from app.worker import Job, Worker
 
+_SHORT_HOP: Final = timedelta(minutes=15)
 _HOP: Final = timedelta(hours=3)
 """No jump is longer, so that every deadline is looked at about when it comes."""
 _BY_THE_CLOCK: Final = ("reminder", "overdue", "expired", "escalation.opened")
@@ -55,7 +57,7 @@ class Player:
             sample.id: [Run(sample, person, place) for place, person in enumerate(sample.people, start=1)]
             for sample in samples
         }
-        self.acts = Acts(systems, clock)
+        self.acts = Acts(systems, clock, self.runs)
         self._systems = systems
         self._clock = clock
         self._worker = worker
@@ -76,12 +78,13 @@ class Player:
     async def advance(self, to: datetime) -> None:
         """Move the clock on in hops, and tell what the deadlines did meanwhile. Never back."""
         while (left := to - self._clock.now()) > timedelta():
-            self._clock.shift(min(left, _HOP))
+            haste = any(each.waits_at_once for run in self.all_runs() for each in run.passed.values())
+            self._clock.shift(min(left, _SHORT_HOP if haste else _HOP))
             await self._let_deadlines_pass()
 
     async def _let_deadlines_pass(self) -> None:
         if await self._worker.catch_up():
-            self._tell_of_the_clock(await self.follow(_parties(self.all_runs())))
+            self._tell_of_the_clock(await self.follow(_parties(self.all_runs()) | {DESK}))
 
     async def follow(self, codes: Iterable[str]) -> list[tuple[System, dict[str, Any]]]:
         """Let agencies read their feeds, and return what is new to each."""
@@ -101,7 +104,7 @@ class Player:
         for run in runs:
             told = await self.acts.do(run, step)
         due = await self._worker.catch_up()
-        concerned = told.concerns | _parties(self.all_runs() if due else runs)
+        concerned = told.concerns | (_parties(self.all_runs()) | {DESK} if due else _parties(runs))
         news = await self.follow(concerned if due else concerned - {told.by})
         reached = {system.name for system, event in news if not event["type"].endswith(_BY_THE_CLOCK)}
         first_preview = (step.case, step.act) == _SHOWN_PREVIEW and told.preview is not None
@@ -126,27 +129,34 @@ class Player:
         )
 
     def _tell_of_the_clock(self, news: Iterable[tuple[System, dict[str, Any]]]) -> None:
-        """Write a line for each reminder and each deadline passed; an expiry has its own step."""
-        passed = {each.id: (run, each) for run in self.all_runs() for each in run.passed.values()}
+        """Write a line for each reminder, each deadline passed and each agency asked to see to it; an expiry has its own step."""
+        cases = {run.case_id: run for run in self.all_runs()}
         told: set[tuple[str, str, str]] = set()
         for system, event in news:
-            what = event["type"].rsplit(".", 1)[-1]
-            if what not in ("reminder", "overdue") or event["subject_id"] not in passed:
+            said = _SAID.get(event["type"]) or _SAID.get(event["type"].rsplit(".", 1)[-1])
+            run = cases.get(event["case_id"])
+            if said is None or run is None or event["type"] == "escalation.reminder":
                 continue
-            run, each = passed[event["subject_id"]]
             key = (system.code, run.sample.id, event["type"])
             if key in told:
                 continue  # the same for each of a group
             told.add(key)
-            said = "is reminded" if what == "reminder" else "hears that a deadline has passed"
+            each = next((one for one in run.passed.values() if one.id == event["subject_id"]), run)
             self._screen.line(
                 datetime.fromisoformat(event["time"]),
                 system.zone,
                 run.sample.number,
                 each.reference,
-                f"the clock: {system.name} {said} ({event['state']})",
-                style="dim italic",
+                f"the clock: {system.name} {said} ({event['subject']} {event['state']})",
+                style="italic magenta" if event["subject"] == "escalation" else "dim italic",
             )
+
+
+_SAID: Final = {
+    "reminder": "is reminded",
+    "overdue": "hears that a deadline has passed",
+    "escalation.opened": "is asked to see to what is late",
+}
 
 
 def _parties(runs: Iterable[Run]) -> set[str]:

@@ -21,13 +21,14 @@ import uvloop
 
 from app.client import Credentials, ExchangeClient, TokenRefusedError
 from app.demo import queries
+from app.demo.bodies import duty_contacts
 from app.demo.checks import Checks
 from app.demo.plan import SPAN, STARTS, TRIALS, plan
 from app.demo.play import HandWorker, Player
 from app.demo.samples import Document, Sample, load_agencies, load_samples
 from app.demo.screen import Screen
 from app.demo.serving import listen, log_to, served
-from app.demo.settling import client_of, settle_in
+from app.demo.settling import DESK, client_of, settle_in
 from app.demo.summary import summarise
 from app.demo.systems import DemoError, System
 from app.demo.zones import zone_of
@@ -125,7 +126,8 @@ class Demonstration:
         credentials = await settle_in(
             where,
             agencies,
-            sorted({act[end] for act in acts for end in ("from", "to") if end in act}),
+            sorted({DESK} | {act[end] for act in acts for end in ("from", "to", "via") if end in act}),
+            {(act["to"], act["via"]) for act in acts if "via" in act},
             folder=settings.data_dir / "clients",
             issuer=settings.public_url,
             at=self._first_day - timedelta(days=1),
@@ -184,7 +186,8 @@ class Demonstration:
                     code: System(by_code[code], ExchangeClient(found, clock=self._clock, http=http))
                     for code, found in credentials.items()
                 }
-                for system in systems.values():
+                for number, system in enumerate(systems.values(), start=1):
+                    await system.put(f"/v1/agencies/{system.code}/duty-contacts", duty_contacts(number))
                     system.points = (await system.get(f"/v1/agencies/{system.code}/service-points"))["items"]
                     await system.news()
                     system.events.clear()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 from app.demo.plan import OPEN
 from app.demo.samples import Document, Person, Sample
@@ -22,11 +24,28 @@ class Passed:
     state: str
     sender: str
     receiver: str
+    stale: bool = False
+    """Whether something else may have changed its version."""
+
+    @property
+    def group(self) -> str | None:
+        """The offers it is one of; the first acceptance recalls the others."""
+        return self.act.get("group")
+
+    @property
+    def via(self) -> str | None:
+        """The office that acts for the receiver."""
+        return self.act.get("via")
 
     @property
     def path(self) -> str:
         """Where it stands."""
         return f"/v1/{self.kind}s/{self.id}"
+
+    @property
+    def waits_at_once(self) -> bool:
+        """Whether it is immediate and not answered."""
+        return self.act.get("urgency", "immediate") == "immediate" and self.state in ("sent", "offered", "received")
 
     @property
     def open(self) -> bool:
@@ -47,6 +66,11 @@ class Run:
     reference: str = ""
     consents: dict[str, str] = field(default_factory=dict)
     passed: dict[int, Passed] = field(default_factory=dict)
+    groups: defaultdict[str, str] = field(default_factory=lambda: defaultdict(lambda: str(uuid4())))
+    """The id of each group of offers."""
+    proposal: str | None = None
+    """A correction that was proposed and not yet made."""
+    state: str = "open"
 
     def parties(self) -> set[str]:
         """Return who has a part in it now."""

@@ -49,7 +49,6 @@ class Sample:
     day_zero: date
     acts: tuple[Document, ...]
     people: tuple[Person, ...]
-    links: tuple[Document, ...] = ()
 
     @property
     def number(self) -> str:
@@ -60,7 +59,11 @@ class Sample:
         """Return the case as if its day 0 had been `first_day`."""
         by = first_day - self.day_zero
         moved = tuple(Person(_moved(person.record, by), person.instead) for person in self.people)
-        return Sample(self.id, self.title, first_day, self.acts, moved, self.links)
+        return Sample(self.id, self.title, first_day, self.acts, moved)
+
+    def place_of(self, name: str) -> int:
+        """Return which of the acts is called so; events speak of it by its name."""
+        return next(place for place, act in enumerate(self.acts) if act.get("name") == name)
 
 
 def load_agencies() -> list[Document]:
@@ -69,12 +72,16 @@ def load_agencies() -> list[Document]:
 
 
 def load_samples() -> list[Sample]:
-    """Return the cases by number, the rest of the group of case 03 as one sample of several people."""
-    found = []
+    """Return the cases by number; the further people of a group or a family as one sample, each with a case of their own."""
+    found: list[Sample] = []
+    groups: list[Document] = []
     for name in sorted(each.name for each in files(__package__).joinpath("cases").iterdir()):
-        if not re.fullmatch(r"case-\d\d[a-z]?-.+\.json", name) or name == "case-03-group.json":
+        if not re.fullmatch(r"case-\d\d[a-z]?-.+\.json", name):
             continue
         case = _read(name)
+        if "template" in case:
+            groups.append(case)
+            continue
         found.append(
             Sample(
                 id=case["id"],
@@ -82,21 +89,21 @@ def load_samples() -> list[Sample]:
                 day_zero=date.fromisoformat(case["day_zero"]),
                 acts=tuple(case["acts"]),
                 people=(Person(case["record"]),),
-                links=tuple(case.get("links", ())),
             )
         )
-    group = _read("case-03-group.json")
-    template = next(sample for sample in found if sample.id == group["template"])
-    people = tuple(_member(template.people[0].record, member) for member in group["members"])
-    others = Sample(
-        id=f"{template.id}-others",
-        title=f"The other {len(people)} of the group of 18",
-        day_zero=template.day_zero,
-        acts=tuple(_numbered_apart(act) for act in template.acts),
-        people=people,
-        links=template.links,
-    )
-    found.insert(found.index(template) + 1, others)
+    for group in groups:
+        template = next(sample for sample in found if sample.id == group["template"])
+        acts = group.get("acts") or [
+            act for act in template.acts if act["act"] != "event"
+        ]  # what happened to one of a group need not have happened to all
+        others = Sample(
+            id=f"{template.id}-others",
+            title=group["title"],
+            day_zero=template.day_zero,
+            acts=tuple(_numbered_apart(act) for act in acts),
+            people=tuple(_member(template.people[0].record, member) for member in group["members"]),
+        )
+        found.insert(found.index(template) + 1, others)
     return found
 
 
@@ -124,7 +131,8 @@ def _member(template: Document, member: Mapping[str, str]) -> Person:
     identity["names"] = [{"full": member["name"], "kind": "registered"}]
     identity["birth"] = {"date": member["born"]}
     identity["sex"] = member["sex"]
-    identity["documents"] = [{"kind": member["paper"], "country": "ID", "held_by": "person"}]
+    held_by = member.get("held_by", "person")
+    identity["documents"] = [{"kind": member["paper"], "country": "ID", "held_by": held_by}]
     if member["sex"] != "female":
         return Person(record)
     for service in record["needs"]["services"]:

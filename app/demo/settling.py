@@ -15,10 +15,11 @@ from app.client import Credentials
 from app.demo import queries
 from app.demo.systems import DemoError
 from app.foundation.database import Addresses, Connection, connection
-from auth import admin
+from auth import admin, agreements
 from auth.scopes import Scope
 
 ACTOR: Final = "demo"
+DESK: Final = "kemensos"
 _HOUSES: Final = frozenset(
     {"trauma_centre", "sentra", "sentra_terpadu", "uptd_ppa", "international_organisation", "civil_society"}
 )
@@ -34,12 +35,16 @@ async def settle_in(
     where: Addresses,
     agencies: Sequence[Mapping[str, Any]],
     acting: Iterable[str],
+    acting_for: Iterable[tuple[str, str]],
     *,
     folder: Path,
     issuer: str,
     at: datetime,
 ) -> dict[str, Credentials]:
-    """Add what is missing, as of `at`, and return the credentials of every agency that acts."""
+    """Add what is missing, as of `at`, and return the credentials of every agency that acts.
+
+    `acting_for`: an agency, and the one that records for it.
+    """
     if where.owner is not None:
         async with connection(where.owner) as owner:
             await queries.remember_proofs_from(owner, at)
@@ -48,6 +53,11 @@ async def settle_in(
         for agency in agencies:
             if agency["code"] not in known:
                 await _add_agency(conn, agency, at)
+        if DESK not in known:
+            await admin.set_desk(conn, DESK, now=at, actor=ACTOR)
+        for party, by in sorted(acting_for):
+            if party not in known:
+                await agreements.add_acts_for(conn, agency=party, by=by, reference="PKS-CONTOH/01", now=at, actor=ACTOR)
         registered = {client.client_id: client for client in await admin.list_clients(conn)}
         return {
             code: await _client(conn, code, registered.get(client_of(code)), folder=folder, issuer=issuer, at=at)
@@ -57,7 +67,7 @@ async def settle_in(
 
 async def _add_agency(conn: Connection, agency: Mapping[str, Any], at: datetime) -> None:
     code, region = agency["code"], agency["region"]
-    known = {name: value for name, value in agency.items() if name not in ("code", "region")}
+    known = {name: value for name, value in agency.items() if name not in ("code", "region", "houses")}
     await admin.add_agency(conn, code=code, region=region, now=at, actor=ACTOR, **known)
     await admin.add_service_point(
         conn,
@@ -69,11 +79,12 @@ async def _add_agency(conn: Connection, agency: Mapping[str, Any], at: datetime)
         now=at,
         actor=ACTOR,
     )
-    if agency["kind"] in _HOUSES and agency["residential"] != "no":
+    houses = agency.get("houses", 1) if agency["kind"] in _HOUSES and agency["residential"] != "no" else 0
+    for number in range(1, houses + 1):
         await admin.add_service_point(
             conn,
             agency=code,
-            name="Rumah aman",
+            name="Rumah aman" if number == 1 else f"Rumah aman {number}",
             confidential=True,
             region=region,
             services=["shelter"],

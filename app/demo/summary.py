@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import Final
 
 from app.demo.checks import Checks
 from app.demo.plan import OPEN
@@ -27,9 +28,17 @@ def summarise(screen: Screen, player: Player, checks: Checks, systems: Mapping[s
         ("Type", "How many"),
         [(kind, str(count)) for kind, count in sorted(checks.events.items())],
     )
-    if player.acts.left_out:
-        left = ", ".join(f"{what} ({count})" for what, count in sorted(player.acts.left_out.items()) if count)
-        screen.say(f"In the samples, and not served yet: {left}.", "dim")
+    screen.table(
+        "What waits for whom",
+        ("Agency", "Waiting"),
+        [(systems[code].name, said) for code, said in sorted(checks.waiting.items())],
+    )
+    screen.say(_NOT_SERVED, "dim")
+
+
+_NOT_SERVED: Final = (
+    "Not served: incidents as a resource, sealed sections, attachments, and the requests that are kept for later."
+)
 
 
 def _case(runs: list[Run], systems: Mapping[str, System]) -> tuple[str, ...]:

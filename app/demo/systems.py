@@ -33,6 +33,8 @@ class System:
     """What it has read of its feed."""
     points: list[dict[str, Any]] = field(default_factory=list)
     """Its service points, confidential ones included."""
+    acts_for: str | None = None
+    """The agency it records for, where that is not its own."""
 
     @property
     def code(self) -> str:
@@ -49,18 +51,26 @@ class System:
         """The zone its clocks show."""
         return zone_of(self.agency)
 
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"Rujukan-Acts-For": self.acts_for} if self.acts_for else {}
+
     async def get(self, path: str) -> dict[str, Any]:
         """Return what stands there. Raises `DemoError` if the exchange refuses."""
-        return self._answer("GET", path, await self.client.get(path, actor=self.actor), 200)
+        return self._answer("GET", path, await self.client.get(path, actor=self.actor, headers=self._headers), 200)
 
     async def post(self, path: str, body: Any, *, version: int | None = None, made: bool = False) -> dict[str, Any]:
         """Do something and return the exchange's answer. Raises `DemoError` if it refuses."""
-        reply = await self.client.post(path, json=body, actor=self.actor, if_match=version)
+        reply = await self.client.post(path, json=body, actor=self.actor, if_match=version, headers=self._headers)
         return self._answer("POST", path, reply, 201 if made else 200)
 
-    async def attempt(self, method: str, path: str, body: Any = None) -> httpx.Response:
+    async def put(self, path: str, body: Any) -> None:
+        """Replace what stands there. Raises `DemoError` if the exchange refuses."""
+        self._answer("PUT", path, await self.client.request("PUT", path, json=body, actor=self.actor), 200)
+
+    async def attempt(self, method: str, path: str, body: Any = None, version: int | None = None) -> httpx.Response:
         """Do something that may be refused, and return the answer whatever it is."""
-        return await self.client.request(method, path, json=body, actor=self.actor)
+        return await self.client.request(method, path, json=body, actor=self.actor, if_match=version)
 
     async def news(self) -> list[dict[str, Any]]:
         """Return what the feed has since it was last read. Raises `DemoError` if a position is missing."""
@@ -77,10 +87,10 @@ class System:
                 return found
 
     def point_for(self, act: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return where the agency receives somebody: the house nobody is told of if shelter is asked for."""
+        """Return where the agency receives somebody: the house nobody is told of if shelter is asked for; `elsewhere`: its second one."""
         sheltered = any(need.startswith("shelter") for need in act["needs"])
-        fitting = [point for point in self.points if point["confidential"] == sheltered]
-        return next(iter(fitting or self.points), None)
+        fitting = [point for point in self.points if point["confidential"] == sheltered] or self.points
+        return next(iter(fitting[1:] if act.get("elsewhere") else fitting), None)
 
     def _answer(self, method: str, path: str, reply: httpx.Response, expected: int) -> dict[str, Any]:
         if reply.status_code == expected:
