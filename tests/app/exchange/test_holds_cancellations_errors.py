@@ -304,7 +304,9 @@ class TestAnAbort:
         assert "Call Tual." not in str(found)
         assert {each["access"] for each in found["disclosures"]} == {"locked"}
         asked = [("ministry", "request.opened")]  # to erase what it has read, also where it has aborted itself
-        assert sorted(await world.told()) == sorted([("lpsk", "case.lead_unchanged"), (other, "transfer.aborted"), *asked])
+        assert sorted(await world.told()) == sorted(
+            [("lpsk", "case.lead_unchanged"), (other, "transfer.aborted"), *asked]
+        )
         assert (await world.row(partner))["sender_id"] == world.ids["police"]
 
     async def test_lets_the_case_be_offered_again(self, world: World) -> None:
