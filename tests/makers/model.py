@@ -382,7 +382,11 @@ class Model:
                 for r in self.of(p.case, "referral")
                 if r.open and r.receiver not in (p.sender, p.receiver)
             }
-        if p.kind == "referral" and p.urgency == "immediate" and p.state in ("declined", "recalled", "entered_in_error"):
+        if (
+            p.kind == "referral"
+            and p.urgency == "immediate"
+            and p.state in ("declined", "recalled", "entered_in_error")
+        ):
             unanswered = act.event in ("decline", "recall", "enter_in_error")
             more = any(r.open and r.urgency == "immediate" for r in self.of(p.case, "referral"))
             if unanswered and not more and case.state != "closed":
@@ -590,4 +594,3 @@ class Model:
             if p.state == "cancel_requested" and not p.started and p.cancel_asked and now >= p.cancel_asked + 3 * grace:
                 assert p.warned is None or now < p.warned + 2 * grace, f"nobody answered, nothing was cancelled: {p}"
                 p.warned = p.warned or now
-

@@ -22,7 +22,14 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from app.client import TokenRefusedError
 from tests.conftest import KEPT
@@ -234,7 +241,10 @@ class Lives:
     def differences(self, m: Model, rows: dict[str, list[asyncpg.Record]]) -> list[Any]:
         """Compare states, versions, parties and leads with the model's."""
         name, found = self.names, []
-        passed = {(r["id"], r["state"], r["version"], r["sender_id"], r["receiver_id"]) for r in rows["referral"] + rows["transfer"]}
+        passed = {
+            (r["id"], r["state"], r["version"], r["sender_id"], r["receiver_id"])
+            for r in rows["referral"] + rows["transfer"]
+        }
         ids = self.world.ids
         found += [passed ^ {
             (UUID(p.id), p.state, p.version, ids[p.sender], ids[p.receiver]) for p in m.passed.values()
@@ -281,7 +291,9 @@ class Lives:
             return {p.sender, p.receiver, m.DESK, *m.cases[p.case].leads}
         if subject in m.cases:
             case = m.cases[subject]
-            return m.parties(case) | {m.DESK} | {w for c in m.consents.values() if c.case == case.id for w in c.had_part}
+            return (
+                m.parties(case) | {m.DESK} | {w for c in m.consents.values() if c.case == case.id for w in c.had_part}
+            )
         return None
 
     async def compare_log(self, done: dict[str, Done], requests: list[Request], *, twice: bool) -> None:
@@ -298,7 +310,8 @@ class Lives:
                     "SELECT request_id FROM log_entry WHERE id = $1", UUID(request.reply.json()["log_entry"])
                 )
                 entries = await self.world.owner.fetch(
-                    "SELECT action, outcome, agency_id FROM log_entry WHERE request_id = $1 AND action NOT LIKE 'token:%'", log
+                    "SELECT action, outcome, agency_id FROM log_entry WHERE request_id = $1 AND action NOT LIKE 'token:%'",
+                    log,
                 )
                 found = sorted((row["action"], row["outcome"]) for row in entries)
                 assert found == sorted((action, "done") for action in done[key].log), (request, found)
@@ -325,7 +338,9 @@ class Lives:
         for case in m.cases.values():
             assert sum(p.open for p in m.of(case.id, "transfer")) <= 1
         groups = Counter(
-            (r["offer_group"], r["case_id"], r["sender_id"]) for r in rows["referral"] if r["offer_group"] and r["accepted_at"]
+            (r["offer_group"], r["case_id"], r["sender_id"])
+            for r in rows["referral"]
+            if r["offer_group"] and r["accepted_at"]
         )
         assert not groups or max(groups.values()) == 1, groups
 
@@ -336,7 +351,11 @@ class Lives:
                 assert row["due_at"] is None, ("a clock runs after a death", p)
             elif p.open or p.paper == "pending":
                 assert row["due_at"] is not None and row["deadline_at"] is not None, ("no clock", p)
-                assert (row["clock"] == "escalated") == (row["id"] in escalated), ("the clock says otherwise", p, row["clock"])
+                assert (row["clock"] == "escalated") == (row["id"] in escalated), (
+                    "the clock says otherwise",
+                    p,
+                    row["clock"],
+                )
             else:
                 assert (row["due_at"], row["deadline_at"]) == (None, None), ("a clock that runs on", p)
                 assert row["id"] not in escalated or row["state"] == "expired", ("an escalation of what has ended", p)
@@ -362,8 +381,14 @@ class Lives:
                 assert p.accepted or p.state == "absorbed", ("open to who has not accepted", p)
                 assert not m.versions[str(d["version_id"])].retracted, ("a retracted version is open", p)
             if d["consent_id"] is not None:
-                assert set(d["sections"]) <= m.consents[str(d["consent_id"])].sections, ("rests on a withdrawn consent", p)
-            assert p.open or d["move_id"] or p.state in ("completed", "not_completed", "absorbed"), ("open after the end", p)
+                assert set(d["sections"]) <= m.consents[str(d["consent_id"])].sections, (
+                    "rests on a withdrawn consent",
+                    p,
+                )
+            assert p.open or d["move_id"] or p.state in ("completed", "not_completed", "absorbed"), (
+                "open after the end",
+                p,
+            )
         retracted = [UUID(key) for key, version in m.versions.items() if version.retracted]
         if retracted:
             for code in MEMBERS:
@@ -399,7 +424,9 @@ class Lives:
         worker = self.world.exchange.worker
         while await worker.watch_deadlines() or await worker.climb_escalations():
             pass
-        rows = await self.world.owner.fetch("SELECT id::text, state FROM referral UNION ALL SELECT id::text, state FROM transfer")
+        rows = await self.world.owner.fetch(
+            "SELECT id::text, state FROM referral UNION ALL SELECT id::text, state FROM transfer"
+        )
         before = {p.id: p.state for p in self.model.passed.values()}
         self.model.the_clock_did({row["id"]: row["state"] for row in rows}, self.now)
         told = Counter((self.names[r["agency_id"]], r["type"], str(r["subject_id"])) for r in await self.new_events())
@@ -410,7 +437,9 @@ class Lives:
                     assert told[who, f"{p.kind}.{p.state}", p.id] == 1, ("nobody was told", p, told)
         while await worker.sequence_events():
             pass
-        feeds = await self.world.owner.fetch("SELECT agency_id, array_agg(position ORDER BY position) AS p FROM event GROUP BY 1")
+        feeds = await self.world.owner.fetch(
+            "SELECT agency_id, array_agg(position ORDER BY position) AS p FROM event GROUP BY 1"
+        )
         for feed in feeds:
             assert feed["p"] == list(range(1, len(feed["p"]) + 1)), (self.names[feed["agency_id"]], feed["p"])
 
@@ -453,7 +482,9 @@ class Life(RuleBasedStateMachine):
         draw = data.draw
         case = nth(self.m.cases.values(), draw(small)) if self.m.cases and draw(st.integers(0, 3)) else None
         holders = [p.receiver for p in self.m.of(case.id) if p.onward] if case else []
-        who = draw(st.sampled_from([case.lead] * 5 + holders + list(MEMBERS))) if case else draw(st.sampled_from(MEMBERS))
+        who = (
+            draw(st.sampled_from([case.lead] * 5 + holders + list(MEMBERS))) if case else draw(st.sampled_from(MEMBERS))
+        )
         receiver = draw(st.sampled_from([code for code in RECEIVERS if code != who]))
         urgency, need = draw(st.sampled_from(sorted(model.RESPOND_WITHIN))), draw(st.sampled_from(NEEDS))
         onward = kind == "referral" and draw(st.booleans())
@@ -541,7 +572,9 @@ class Life(RuleBasedStateMachine):
 
     def digest(self, p: model.Passed) -> str:
         async def look() -> str:
-            found: str = await self.world.owner.fetchval("SELECT manifest_digest FROM transfer WHERE id = $1", UUID(p.id))
+            found: str = await self.world.owner.fetchval(
+                "SELECT manifest_digest FROM transfer WHERE id = $1", UUID(p.id)
+            )
             return found
 
         return asyncio.run_coroutine_threadsafe(look(), self.loop).result(60)
@@ -664,7 +697,13 @@ class Life(RuleBasedStateMachine):
         self.run(self.lives.make(Request(act, "/v1/reassignments", body)))
 
     @precondition(lambda self: self.m.reassignments)
-    @rule(which=small, who=small, person=st.sampled_from(["officer-8", "officer-8", "officer-7"]), other=small, seen=often_right)
+    @rule(
+        which=small,
+        who=small,
+        person=st.sampled_from(["officer-8", "officer-8", "officer-7"]),
+        other=small,
+        seen=often_right,
+    )
     def move_a_reassignment(self, which: int, who: int, person: str, other: int, seen: str) -> None:
         key, g = nth(self.m.reassignments.items(), which)
         likely = [event for event, row in model.REASSIGNMENT_TABLE.items() if g.state in row[0]]
@@ -673,14 +712,20 @@ class Life(RuleBasedStateMachine):
         right = "ministry" if event in ("approve", "withdraw") else g.to
         act = Act("reassign_move", self.anyone(who, right), key, event, version, facts={"person": person})
         body = {"reason": "It is not gone."} if event in ("decline", "withdraw") else {}
-        self.run(self.lives.make(Request(act, f"/v1/reassignments/{key}/{event}", body, if_match=version, actor=person)))
+        self.run(
+            self.lives.make(Request(act, f"/v1/reassignments/{key}/{event}", body, if_match=version, actor=person))
+        )
 
     @rule(hours=st.sampled_from([0.6, 2, 13, 25, 25, 80, 170, 340]))
     def time_passes(self, hours: float) -> None:
         self.run(self.lives.later(hours))
 
     @precondition(lambda self: self.m.passed)
-    @rule(data=st.data(), after=st.sampled_from([0.0, 0.004, 0.008, 0.012, 0.016, 0.024]), how=st.sampled_from(["shot", "cancelled"]))
+    @rule(
+        data=st.data(),
+        after=st.sampled_from([0.0, 0.004, 0.008, 0.012, 0.016, 0.024]),
+        how=st.sampled_from(["shot", "cancelled"]),
+    )
     def move_while_shot(self, data: st.DataObject, after: float, how: str) -> None:
         request = self.moving(data) if data.draw(st.booleans()) else self.sending(data, "referral")
         self.run(self.lives.make_while_shot(request, after, how))
