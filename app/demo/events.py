@@ -130,7 +130,7 @@ class Events(Doer):
         system = self._systems[act["from"]]
         path = f"/v1/cases/{run.case_id}/consents"
         await self._refused(system, path, bodies.consent(act, self._clock.now()), 403, "guardian-barred")
-        text = f"{system.name} would record a consent by the barred guardian: refused (403), and the lead is told"
+        text = f"{system.name} would record a consent by the barred guardian: refused (403)"
         return self._say(run, act["from"], "bold red", text)
 
     async def _follow_up(self, run: Run, act: Act, _: Step) -> Told:

@@ -20,7 +20,7 @@ _SHORT_HOP: Final = timedelta(minutes=15)
 _HOP: Final = timedelta(hours=3)
 """No jump is longer, so that every deadline is looked at about when it comes."""
 _BY_THE_CLOCK: Final = ("reminder", "overdue", "expired", "escalation.opened")
-_SHOWN_PREVIEW: Final = ("case-01-fisher-ambon", 2)
+_SHOWN_PREVIEW: Final = ("case-01-fisher-ambon", 1)
 
 
 class HandWorker(Worker):

@@ -165,7 +165,7 @@ class TestFirstRun:
             "would take the person where somebody of a linked case is: refused (409)",
             "by the barred guardian: refused (403)",
             "takes back the consent to legal, exploitation",
-            "answers about legal, exploitation: kept",
+            "answers about exploitation, legal: kept",
             "takes the record version back",
             "disputes what Dinsos Prov. Nusa Tenggara Timur recorded for it",
             "closes the case: reintegrated",
