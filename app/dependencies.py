@@ -190,7 +190,8 @@ def _party(directory: Snapshot, caller: Caller, acts_for: str | None, at: dateti
     if acts_for is None or acts_for == caller.agency.code:
         return caller.agency
     party = directory.by_code.get(acts_for)
-    if party is None or not party.active or not directory.may_act_for(caller.agency.id, party.id, at):
+    # nobody is the desk by proxy: its two people could not be told apart
+    if party is None or party.desk or not party.active or not directory.may_act_for(caller.agency.id, party.id, at):
         raise MayNotActFor
     return party
 

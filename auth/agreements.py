@@ -69,6 +69,8 @@ async def add_acts_for(
     """Let `by` record what `agency` does; both are codes. Raises `UnknownAgencyError`, `InvalidValueError`, `TakenError`."""
     if agency == by:
         raise InvalidValueError("an agency needs no agreement to act for itself")
+    if await queries.is_desk(conn, agency):
+        raise InvalidValueError("nobody acts for the ministry's desk: its two people could not be told apart")
     return await _add(
         conn, kind="acts_for", agency=agency, by=by, times={}, reference=reference, now=now, actor=actor,
         from_at=from_at, until_at=until_at,

@@ -193,6 +193,11 @@ async def set_desk(conn: Connection, code: str) -> UUID | None:
     return found
 
 
+async def is_desk(conn: Connection, code: str) -> bool:
+    """Whether the agency of this code is the ministry's desk."""
+    return bool(await conn.fetchval("SELECT desk FROM agency WHERE code = $1", code))
+
+
 async def lock_agency(conn: Connection, code: str) -> UUID | None:
     """Return the id of the agency with this code, and keep others from changing what it has agreed until commit."""
     found: UUID | None = await conn.fetchval("SELECT id FROM agency WHERE code = $1 FOR UPDATE", code)

@@ -56,6 +56,7 @@ PLACES: Final[dict[str, str]] = {
             "follow-up",
             "close",
             "reopen",
+            "correct-death",
             "dispute",
         ),
         "app.cli.officer.moves",

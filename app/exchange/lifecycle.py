@@ -68,10 +68,11 @@ class Need(StrEnum):
     OTHER_CASE = "other case"
     ERROR_REPORTED = "an error reported by the sender"
     PAPER_PENDING = "a pending paper"
+    DEATH_RECORDED = "a recorded death"
     TWO_PEOPLE = "two people"
 
 
-CONDITIONS: Final = frozenset({Need.ERROR_REPORTED, Need.PAPER_PENDING})
+CONDITIONS: Final = frozenset({Need.ERROR_REPORTED, Need.PAPER_PENDING, Need.DEATH_RECORDED})
 """Needs that the row itself must meet, not the request."""
 
 Access = Literal["opens", "closes", "locks"]

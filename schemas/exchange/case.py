@@ -59,6 +59,12 @@ class Reopen(MoveRequest):
         return self
 
 
+class CorrectDeath(MoveRequest):
+    """The person lives: the death was recorded by mistake."""
+
+    reason: Text
+
+
 class NewVictimStatus(Wire):
     """A decision about the person's status as a victim. No service ends by it."""
 

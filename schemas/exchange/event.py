@@ -68,6 +68,7 @@ EVENT_TYPES: Final[dict[str, str]] = {
     "request.answered": "A request about data was answered.",
     "case.closed": "The lead has closed the case. A referral of yours that is open goes on.",
     "case.reopened": "The case is open again.",
+    "case.death_corrected": "The person lives; the death was recorded by mistake. Go on, and look at your deadlines.",
     "case.deceased": "The person has died. No deadline of the case runs any more; close what is open.",
     "case.reassignment_proposed": "The ministry's desk takes you to be gone and proposes another lead. Tell it if you are not.",
     "case.reassignment_approved": "The ministry's desk asks your agency to lead a case whose lead is gone. Read it; agree or decline.",

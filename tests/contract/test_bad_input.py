@@ -107,7 +107,7 @@ def of_cases(now: Any) -> dict[str, Body]:
     """The bodies of what happens to a case and to its links."""
     found = {
         f"/v1/cases/{{case_id}}/{records.path_of(event)}": cases.body(event, now)
-        for event in ("follow_up", "close", "reopen")
+        for event in ("follow_up", "close", "reopen", "correct_death")
     }
     found["/v1/cases/{case_id}/close"]["text"] = "Home with her aunt."
     found["/v1/cases/{case_id}/guardian"] = {"suspect": True, "reason": "He signed the contract."}

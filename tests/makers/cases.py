@@ -64,6 +64,7 @@ def body(event: str, at: Any, **more: Any) -> dict[str, Any]:
     bodies: dict[str, dict[str, Any]] = {
         "follow_up": {"plan": "A call each month by the village worker.", "until": str(at.date())},
         "close": {"reason": "reintegrated"},
+        "correct_death": {"reason": "Another person of that name."},
         "reopen": {"reason": "She has come back.", "bases": [records.legal_basis()]},
     }
     return {**bodies[event], **more}

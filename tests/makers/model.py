@@ -582,7 +582,8 @@ class Model:
                     assert now + SLACK >= p.respond_by + grace, f"expired before its time: {p}"
                 else:
                     assert (p.state, found, p.started) == ("cancel_requested", "cancelled", False), (p, found)
-                    assert p.cancel_asked is not None and now + SLACK >= p.cancel_asked + 3 * grace, p
+                    assert p.cancel_asked is not None, p
+                    assert now + SLACK >= p.cancel_asked + 3 * grace, p
                 p.state, p.version = found, p.version + 1
                 continue
             if not p.open or dead:

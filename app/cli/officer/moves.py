@@ -473,6 +473,12 @@ def reopen(
     return {"reason": reason, "bases": bases_in(basis)}
 
 
+@move("correct_death", "correct-death")
+def correct_death(reason: Annotated[str, typer.Option(help="How the mistake came about.")]) -> Body:
+    """Take back a death that was recorded by mistake: every clock of the case runs again, every party is told."""
+    return {"reason": reason}
+
+
 # what another agency recorded
 
 

@@ -40,6 +40,7 @@ COMMANDS: Final[dict[str, str]] = {
     "follow_up": "follow-up",
     "close": "close",
     "reopen": "reopen",
+    "correct_death": "correct-death",
     "link": "link",
 }
 """By what command a move is made."""

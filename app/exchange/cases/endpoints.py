@@ -77,6 +77,14 @@ async def reopen_case(
     return await service.reopen(db, case_id, body, seen, key)
 
 
+@router.post("/{case_id}/correct-death", responses=answers(*http.ALWAYS, *http.MOVED))
+async def correct_death(
+    case_id: CaseId, body: wire.CorrectDeath, caller: CanAct, db: CaseConnection, seen: IfMatch, key: IdempotencyKey
+) -> Moved:
+    """Take back a death that was recorded by mistake, also by another party. Every clock of the case runs again, and every party is told."""
+    return await service.correct_death(db, case_id, body, seen, key)
+
+
 @router.post("/{case_id}/victim-status", responses=answers(*http.ALWAYS, *http.POSTED, NotFound, problems.NotLead))
 async def record_victim_status(
     case_id: CaseId, body: wire.NewVictimStatus, caller: CanAct, db: CaseConnection, key: IdempotencyKey

@@ -11,7 +11,7 @@ import orjson
 from app.dependencies import Acting, Key, occurred
 from app.exchange.cases import queries
 from app.exchange.cases.lifecycle import CASE
-from app.exchange.lifecycle import Party, Tell
+from app.exchange.lifecycle import Need, Party, Tell
 from app.exchange.links.service import links_of
 from app.exchange.passing import refusals
 from app.exchange.passing.queries import MovedRow, consents_named, moves_of
@@ -26,7 +26,7 @@ from schemas.codes.referral import CaseClosureReason
 from schemas.exchange import case as wire
 from schemas.exchange.common import Moved, MoveRequest
 
-TOLD_AS = {"close": "case.closed", "reopen": "case.reopened"}
+TOLD_AS = {"close": "case.closed", "reopen": "case.reopened", "correct_death": "case.death_corrected"}
 """How the parties learn of a move that tells them."""
 
 
@@ -112,6 +112,11 @@ async def move(
     except asyncpg.PostgresError as error:
         raise (refusals.problem_of(error, CASE) or error) from error
     return _moved_by_lead(answer)
+
+
+async def correct_death(db: Acting, case_id: UUID, body: wire.CorrectDeath, seen: int, key: Key) -> Moved:
+    """Take back a death that was recorded by mistake: the clocks run again."""
+    return await move(db, "correct_death", case_id=case_id, seen=seen, key=key, body=body)
 
 
 async def record_victim_status(db: Acting, case_id: UUID, body: wire.NewVictimStatus, key: Key) -> Moved:
@@ -213,7 +218,11 @@ async def read_case(db: Acting, case_id: UUID) -> dict[str, Any]:
                 }
                 for lead in leads
             ],
-            "moves": CASE.moves_open(row["state"], [Party.LEAD] if is_lead else []),
+            "moves": CASE.moves_open(
+                row["state"],
+                [Party.LEAD] if is_lead else [],
+                [Need.DEATH_RECORDED] if row["deceased_at"] is not None else [],
+            ),
         }
         | for_lead
     )

@@ -19,6 +19,11 @@ class EscalationRow(SQLModel, table=True):
         Index("escalation_one_open", "case_id", "subject_id", unique=True, postgresql_where=text(_OPEN)),
         Index("escalation_id", "id", postgresql_using="hash"),
         Index("escalation_subject", "subject_id", postgresql_where=text(_OPEN)),
+        Index(
+            "escalation_taken",
+            "taken_by_id",
+            postgresql_where=text("taken_by_id IS NOT NULL AND closed_at IS NULL"),
+        ),
         Index("escalation_next", "next_at", postgresql_where=text("next_at IS NOT NULL")),
     )
 

@@ -49,6 +49,16 @@ def met_by(row: asyncpg.Record) -> list[Need]:
     return [*met, Need.PAPER_PENDING] if row.get("paper") == "pending" else met
 
 
+def _over(row: asyncpg.Record) -> bool:
+    return row["ended_at"] is not None and row.get("paper") != "pending"
+
+
+def _silence_of_others(db: Acting, row: asyncpg.Record) -> bool:
+    """Whether the deadline counts from the last service, of which a sender of the caller's kind learns nothing, not even when it was."""
+    is_sender = row["sender_id"] == db.agency_id
+    return row["state"] == "in_progress" and is_sender and back_state_only(AgencyKind(db.agency.kind))
+
+
 def envelope(db: Acting, lifecycle: Lifecycle, row: asyncpg.Record) -> Document:
     """Return everything but the person."""
     found: Document = {
@@ -62,7 +72,7 @@ def envelope(db: Acting, lifecycle: Lifecycle, row: asyncpg.Record) -> Document:
         "purpose": row["purpose"],
         "urgency": row["urgency"],
         "respond_by": row["respond_by"],
-        "deadline": row["deadline_at"] if row["ended_at"] is None or row.get("paper") == "pending" else None,
+        "deadline": None if _over(row) or _silence_of_others(db, row) else row["deadline_at"],
         "clock": row["clock"],
         "sent_at": row["sent_at"],
         "updated_at": row["updated_at"],

@@ -48,7 +48,8 @@ CREATE FUNCTION change_case(
 DECLARE c case_file; v_transfers uuid[]; v_referrals uuid[];
 BEGIN
     SELECT * INTO c FROM case_file WHERE id = p_case AND lead_id = current_agency() FOR NO KEY UPDATE;
-    IF NOT FOUND OR c.state <> ALL (p_from) OR c.version <> p_seen THEN
+    -- without a new state: a recorded death is corrected, and there must be one
+    IF NOT FOUND OR c.state <> ALL (p_from) OR c.version <> p_seen OR (p_to IS NULL AND c.deceased_at IS NULL) THEN
         RETURN;
     END IF;
     IF p_to = 'closed' THEN
@@ -61,13 +62,13 @@ BEGIN
                 DETAIL = jsonb_build_object('transfers', v_transfers, 'referrals', v_referrals)::text;
         END IF;
     END IF;
-    UPDATE case_file SET state = p_to, version = version + 1, updated_at = p_at, closed_at = CASE p_to WHEN 'closed' THEN p_at END,
-        deceased_at = CASE WHEN c.state <> 'closed' THEN deceased_at END  -- a case is reopened for somebody who lives
+    UPDATE case_file SET state = coalesce(p_to, state), version = version + 1, updated_at = p_at, closed_at = CASE p_to WHEN 'closed' THEN p_at END,
+        deceased_at = CASE WHEN c.state <> 'closed' AND p_to IS NOT NULL THEN deceased_at END  -- a case is reopened for somebody who lives
     WHERE id = p_case RETURNING version, reference INTO new_version, case_reference;
     IF p_to = 'closed' THEN
         PERFORM end_escalations(p_case, p_at, false);
     END IF;
-    IF c.state = 'closed' AND c.deceased_at IS NOT NULL THEN  -- the clock looks again at once at what it had stopped watching
+    IF c.deceased_at IS NOT NULL AND (c.state = 'closed' OR p_to IS NULL) THEN  -- the clock looks again at once at what it had stopped watching
         UPDATE referral SET due_at = p_at WHERE case_id = p_case AND ended_at IS NULL;
         UPDATE transfer SET due_at = p_at WHERE case_id = p_case AND ended_at IS NULL;
     END IF;
@@ -104,6 +105,7 @@ BEGIN
     IF c.new_version IS NULL THEN
         PERFORM refuse_case_move(a, x.id, x.from_states, x.seen);
     END IF;
+    x.to_state := coalesce(x.to_state, c.from_state);
     INSERT INTO move (id, case_id, subject, subject_id, event, from_state, to_state, version, agency_id, recorded_by_id, actor, channel,
                       occurred_at, recorded_at, detail)
     VALUES (x.move_id, x.id, 'case', x.id, x.event, c.from_state, x.to_state, c.new_version, a.agency, x.recorded_by_id, a.actor, x.channel,
@@ -131,7 +133,7 @@ BEGIN
     END IF;
     UPDATE case_file SET deceased_at = p_at, updated_at = p_at WHERE id = p_case AND deceased_at IS NULL RETURNING state INTO v_state;
     UPDATE referral SET due_at = NULL, clock = 'ok' WHERE case_id = p_case AND ended_at IS NULL;
-    UPDATE transfer SET due_at = NULL, clock = 'ok' WHERE case_id = p_case AND ended_at IS NULL;
+    UPDATE transfer SET due_at = NULL, clock = 'ok' WHERE case_id = p_case AND (ended_at IS NULL OR paper = 'pending');
     PERFORM end_escalations(p_case, p_at, true);
     IF v_state IS NOT NULL THEN
         INSERT INTO outbox (agency_id, type, subject, subject_id, case_id, state, recorded_at)

@@ -32,6 +32,7 @@ CREATE TABLE escalation (
 CREATE UNIQUE INDEX escalation_one_open ON escalation (case_id, subject_id) WHERE closed_at IS NULL;
 CREATE INDEX escalation_id ON escalation USING hash (id);
 CREATE INDEX escalation_subject ON escalation (subject_id) WHERE closed_at IS NULL;
+CREATE INDEX escalation_taken ON escalation (taken_by_id) WHERE taken_by_id IS NOT NULL AND closed_at IS NULL;
 CREATE INDEX escalation_next ON escalation (next_at) WHERE next_at IS NOT NULL;
 
 -- Who was asked; closed_at: when it stopped waiting for this agency, because another took it or because it was closed.
@@ -104,6 +105,12 @@ CREATE FUNCTION climb_escalations(p_at timestamptz, p_immediate interval, p_urge
 RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE e escalation; v_next record; v_count integer := 0; v_desk uuid;
 BEGIN
+    -- what an agency had taken that takes part no more waits for the next one again
+    FOR e IN SELECT x.* FROM agency g JOIN escalation x ON x.taken_by_id = g.id
+             WHERE g.status <> 'active' AND x.closed_at IS NULL LIMIT p_limit FOR UPDATE OF x SKIP LOCKED LOOP
+        UPDATE escalation SET taken_by_id = NULL, taken_at = NULL, next_at = p_at WHERE case_id = e.case_id AND id = e.id;
+        UPDATE escalation_asked SET closed_at = NULL WHERE case_id = e.case_id AND escalation_id = e.id;
+    END LOOP;
     SELECT id INTO v_desk FROM agency WHERE desk;
     FOR e IN SELECT * FROM escalation WHERE next_at <= p_at ORDER BY next_at LIMIT p_limit FOR UPDATE SKIP LOCKED LOOP
         SELECT l.* INTO v_next FROM (
@@ -176,7 +183,8 @@ DECLARE e escalation;
 BEGIN
     FOR e IN UPDATE escalation SET closed_at = p_at, close_reason = 'ended', next_at = NULL
              WHERE case_id = p_case AND closed_at IS NULL AND (p_all OR NOT EXISTS (
-                 SELECT FROM referral r WHERE r.case_id = p_case AND r.id = escalation.subject_id AND r.ended_at IS NULL)) RETURNING * LOOP
+                 SELECT FROM referral r WHERE r.case_id = p_case AND r.id = escalation.subject_id AND r.ended_at IS NULL
+                 UNION ALL SELECT FROM transfer t WHERE t.case_id = p_case AND t.id = escalation.subject_id AND t.paper = 'pending')) RETURNING * LOOP
         UPDATE escalation_asked SET closed_at = p_at WHERE case_id = e.case_id AND escalation_id = e.id AND closed_at IS NULL;
         PERFORM tell_asked(e.case_id, e.id, 'escalation.closed', 'closed', p_at);
     END LOOP;
@@ -369,8 +377,8 @@ GRANT SELECT, UPDATE ON escalation, escalation_asked TO rujukan_definer;
 GRANT INSERT ON escalation_asked TO rujukan_definer;
 GRANT SELECT ON record_version TO rujukan_definer;
 GRANT INSERT ON referral, disclosure TO rujukan_definer;
-GRANT SELECT, INSERT, UPDATE (rung, next_at) ON escalation TO rujukan_worker;
-GRANT SELECT, INSERT ON escalation_asked TO rujukan_worker;
+GRANT SELECT, INSERT, UPDATE (rung, next_at, taken_by_id, taken_at) ON escalation TO rujukan_worker;
+GRANT SELECT, INSERT, UPDATE (closed_at) ON escalation_asked TO rujukan_worker;
 
 GRANT CREATE ON SCHEMA public TO rujukan_definer;
 DO $$

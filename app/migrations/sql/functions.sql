@@ -117,8 +117,8 @@ END $$;
 CREATE FUNCTION lock_case_of(p_id uuid) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     PERFORM FROM case_file c WHERE c.id = (
-        SELECT case_id FROM transfer WHERE id = p_id AND receiver_id = current_agency()
-        UNION ALL SELECT case_id FROM referral WHERE id = p_id AND receiver_id = current_agency()) FOR NO KEY UPDATE;
+        SELECT case_id FROM transfer WHERE id = p_id AND current_agency() IN (sender_id, receiver_id)
+        UNION ALL SELECT case_id FROM referral WHERE id = p_id AND current_agency() IN (sender_id, receiver_id)) FOR NO KEY UPDATE;
 END $$;
 
 -- The lead moves, in the transaction that confirms the handover. Checks again who asks and in which state.
@@ -418,13 +418,6 @@ BEGIN
                    WHERE r.id = p_referral AND r.receiver_id = current_agency() AND o.accepted_at IS NOT NULL);
 END $$;
 
--- The case's row of a referral that is one of several offers, before the referral's own: so acceptances of one group never meet.
-CREATE FUNCTION lock_offer(p_referral uuid) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-BEGIN
-    PERFORM FROM case_file c JOIN referral r ON r.case_id = c.id
-    WHERE r.id = p_referral AND r.receiver_id = current_agency() AND r.offer_group IS NOT NULL FOR NO KEY UPDATE OF c;
-END $$;
-
 -- The other offers of a group are taken back by the exchange, in the transaction of the acceptance.
 CREATE FUNCTION recall_siblings(p_referral uuid, p_at timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -475,12 +468,10 @@ BEGIN
         receiver_kind text, other_id uuid);
 
     -- the case's row first: whoever changes both takes them in this order, so that neither ever waits for the other
-    IF x.handover OR x.death THEN
+    IF x.handover OR x.death OR x.event = 'accept' OR (x.bases IS NOT NULL AND x.version_id IS NULL) THEN
         PERFORM lock_case_of(x.id);
     ELSIF x.version_id IS NOT NULL THEN
         UPDATE case_file SET records = records + 1, updated_at = a.at WHERE id = x.case_id RETURNING records INTO v_number;
-    ELSIF x.event = 'accept' AND x.subject = 'referral' THEN
-        PERFORM lock_offer(x.id);
     END IF;
     s := standing_of(x.subject, x.id);
     PERFORM check_move(a, x.subject, x.id, s, x.event, x.from_states, x.to_state, x.party, x.seen, x.said_at, x.manifest_digest);
@@ -528,7 +519,8 @@ BEGIN
                 state = v_to,
                 state_before = CASE WHEN x.event = 'request_cancel' THEN s.state WHEN x.to_state IS NULL THEN state_before END,
                 version = v_version,
-                updated_at = a.at,
+                updated_at = CASE WHEN x.not_kinds IS NOT NULL AND (SELECT kind FROM agency WHERE id = s.sender_id) = ANY (x.not_kinds)
+                             THEN updated_at ELSE a.at END,  -- who may not learn of it does not learn when it was
                 acknowledged_at = CASE WHEN receiver_id = a.agency THEN coalesce(acknowledged_at, a.at) ELSE acknowledged_at END,
                 accepted_at = CASE WHEN x.event = 'accept' THEN a.at ELSE accepted_at END,
                 started_at = CASE WHEN x.event = 'start' THEN a.at ELSE started_at END,
@@ -543,7 +535,7 @@ BEGIN
                 clock_step = CASE WHEN x.final OR v_due IS NOT NULL THEN 0 ELSE clock_step END,
                 paused_at = s.paused_at,
                 pause_used = s.pause_used,
-                last_occurred_at = CASE WHEN x.to_state IS NULL THEN last_occurred_at ELSE greatest(last_occurred_at, x.occurred_at) END,
+                last_occurred_at = CASE WHEN v_to = s.state THEN last_occurred_at ELSE greatest(last_occurred_at, x.occurred_at) END,
                 error_reported_at = s.error_reported_at,
                 version_id = coalesce(x.version_id, version_id),
                 sections = coalesce(x.sections, sections),
@@ -572,7 +564,7 @@ BEGIN
             clock_step = CASE WHEN x.final OR v_due IS NOT NULL THEN 0 ELSE clock_step END,
             paused_at = s.paused_at,
             pause_used = s.pause_used,
-            last_occurred_at = CASE WHEN x.to_state IS NULL THEN last_occurred_at ELSE greatest(last_occurred_at, x.occurred_at) END,
+            last_occurred_at = CASE WHEN v_to = s.state THEN last_occurred_at ELSE greatest(last_occurred_at, x.occurred_at) END,
             error_reported_at = s.error_reported_at,
             version_id = coalesce(x.version_id, version_id),
             sections = coalesce(x.sections, sections)
@@ -677,7 +669,7 @@ BEGIN
         RAISE EXCEPTION 'another manifest' USING ERRCODE = 'RJ027', DETAIL = jsonb_build_object('state', s.state, 'version', s.version)::text;
     END IF;
     -- a minute's grace: people write no seconds, and clocks differ
-    IF p_to IS NOT NULL AND p_said_at < s.last_occurred_at - interval '1 minute' THEN
+    IF p_to <> s.state AND p_said_at < s.last_occurred_at - interval '1 minute' THEN
         SELECT event, occurred_at INTO v_last FROM move WHERE subject_id = p_id AND occurred_at = s.last_occurred_at ORDER BY id DESC LIMIT 1;
         RAISE EXCEPTION 'something happened later already' USING ERRCODE = 'RJ030', DETAIL = jsonb_build_object(
             'state', s.state, 'version', s.version, 'event', v_last.event, 'occurred_at', s.last_occurred_at)::text;

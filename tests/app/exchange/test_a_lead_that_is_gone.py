@@ -106,7 +106,7 @@ class TestProposing:
             reply = await world.lpsk.post(
                 "/v1/reassignments", proposal(await cases.opened(world)), headers={"Rujukan-Acts-For": "ministry"}
             )
-            assert (reply.status_code, reply.json()["type"]) == (403, "/problems/desk-only")
+            assert (reply.status_code, reply.json()["type"]) == (403, "/problems/may-not-act-for")
         finally:
             await world.owner.execute("DELETE FROM agreement")
             await world.exchange.app.state.directory.refresh()

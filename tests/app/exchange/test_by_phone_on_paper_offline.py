@@ -91,7 +91,7 @@ class TestEveryMove:
     ) -> None:
         row = await world.row(passed)
         reply = await moved_at(world, passed, event, days=4)
-        if event in ("note", "amend", "report_error", "handover_paper"):
+        if event in ("note", "amend", "report_error", "handover_paper", "record_service"):
             assert reply.status_code == 200
             return
         assert (reply.status_code, reply.json()["type"]) == (409, "/problems/out-of-order"), reply.text
@@ -275,6 +275,22 @@ async def record(
     if reply.status_code == 200:
         passed.version = reply.json()["version"]
     return reply
+
+
+class TestNobody:
+    async def test_is_the_desk_by_proxy(self, world: World, agreement: UUID) -> None:
+        await world.owner.execute(
+            "UPDATE agreement SET agency_id = $2, other_id = $3 WHERE id = $1",
+            agreement,
+            world.ids["ministry"],
+            world.ids["sentra"],
+        )
+        await world.set_desk("ministry")
+        try:
+            reply = await world.sentra.get("/v1/escalations", headers={"Rujukan-Acts-For": "ministry"})
+        finally:
+            await world.set_desk(None)
+        assert (reply.status_code, reply.json()["type"]) == (403, "/problems/may-not-act-for")
 
 
 class TestWhoRecordsForAnother:

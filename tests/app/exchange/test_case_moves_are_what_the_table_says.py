@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from app.exchange.cases.lifecycle import CASE
-from app.exchange.lifecycle import Party
+from app.exchange.lifecycle import Need, Party
 from tests.makers import cases, records
 from tests.makers.cases import Case
 from tests.makers.world import Agency, World
@@ -23,7 +23,11 @@ def may(state: str, event: str, caller: str) -> bool:
 
 def moves_open(state: str, caller: str) -> list[str]:
     """Read from the rows again, by another way than the code under test."""
-    return [move.event for move in CASE.moves if state in move.from_states and move.by == caller]
+    return [
+        move.event
+        for move in CASE.moves
+        if state in move.from_states and move.by == caller and Need.DEATH_RECORDED not in move.needs
+    ]
 
 
 @pytest.fixture

@@ -233,6 +233,16 @@ class TestTaking:
         (entry,) = await world.log(action="escalation:take")
         assert (entry["agency_id"], str(entry["subject_id"])) == (world.ids["police"], escalation)
 
+    async def test_counts_no_more_once_the_taker_takes_part_no_more(self, world: World, desk: Agency) -> None:
+        sent = await late(world)
+        escalation = await escalation_of(world, sent)
+        await world.iom.post(f"/v1/escalations/{escalation}/take")
+        async with changed(world, "iom", "status", "suspended"):
+            await minutes(world, 16, 16, 16)
+            assert await asked(world, escalation) == ["receiver iom", "sender police", "desk ministry"]
+            assert await state_of(world.police, escalation) == "open"
+            assert (await desk.post(f"/v1/escalations/{escalation}/take")).status_code == 200
+
     async def test_happens_once(self, world: World) -> None:
         sent = await late(world)
         await minutes(world, 16)

@@ -352,6 +352,30 @@ class TestADeath:
         )
         assert waiting == 0, "the clock looks again at all that is open"
 
+    async def test_that_a_party_recorded_by_mistake_is_corrected_by_the_lead(self, world: World) -> None:
+        waiting = await world.send(receiver="shelter", urgency="immediate")
+        told_dead = await world.in_progress(sender="police", receiver="lpsk", case_id=waiting.case_id)
+        await world.move(told_dead, "fail", {"reason": "deceased"})
+        assert (await world.row(waiting))["due_at"] is None
+        case = await cases.case_of(world, waiting.case_id)
+        assert "correct_death" in (await case.read())["moves"]
+        await world.owner.execute("TRUNCATE outbox")
+        reply = await cases.move(world, case, "correct_death")
+        assert (reply.status_code, reply.json()["state"]) == (200, "open"), reply.text
+        assert await world.told() == [("lpsk", "case.death_corrected"), ("shelter", "case.death_corrected")]
+        assert (await world.row(waiting))["due_at"] is not None
+        assert "correct_death" not in (await case.read())["moves"]
+        again = await cases.move(world, case, "correct_death")
+        assert (again.status_code, again.json()["type"]) == (409, "/problems/move-not-allowed")
+
+    async def test_ends_the_asking_for_a_paper(self, world: World) -> None:
+        handed = await world.accepted(kind="transfer", receiver="ministry")
+        await world.move(handed, "confirm_handover", {"paper": "pending"})
+        await cases.moved(world, await cases.case_of(world, handed.case_id), "close", reason="deceased")
+        world.exchange.later(days=30)
+        await world.exchange.settle()
+        assert (await world.row(handed))["clock"] == "ok"
+
 
 STATUS = {
     "status": "identified",

@@ -254,6 +254,17 @@ class TestBackToTheSender:
         after = await read(served, served.sender)
         assert (after["state"], after["ending"]["outcomes"], after["ending"]["reason"]) == ("completed", [], None)
 
+    async def test_flows_not_even_when_a_service_was_given_to_police(self, world: World) -> None:
+        started = await world.in_progress(sender="police", receiver="shelter")
+        before = await read(started, world.police)
+        world.exchange.later(days=3)
+        since = world.exchange.clock.now().isoformat().replace("+", "%2B")
+        await world.moved(started, "record_service")
+        assert await read(started, world.police) == before
+        assert before["deadline"] is None
+        listed = (await world.police.get(f"/v1/referrals?role=sender&updated_since={since}")).json()["items"]
+        assert listed == []
+
     async def test_flows_not_why_services_ended_to_police(self, world: World) -> None:
         served = await self.served(world, "police")
         await world.move(served, "fail", {"reason": "other", "text": "The person said something in confidence."})

@@ -184,11 +184,11 @@ class TestEveryTable:
                     assert len(await service.fetch("SELECT * FROM duty_contact")) == 1
                     taken = await service.execute("DELETE FROM duty_contact WHERE agency_id <> $1", agency_id)
                     assert taken == "DELETE 0"
+                other = next(each for each in world.ids.values() if each != agency_id)
+                await service.execute("SELECT set_config('rujukan.agency', $1, false)", str(agency_id))
                 with pytest.raises(asyncpg.InsufficientPrivilegeError):
-                    async with service.transaction():
-                        other = next(each for each in world.ids.values() if each != agency_id)
-                        await service.execute("SELECT set_config('rujukan.agency', $1, true)", str(agency_id))
-                        await service.execute(entry, other)
+                    await service.execute(entry, other)
+                await service.execute("RESET rujukan.agency")
         finally:
             await world.owner.execute("DELETE FROM duty_contact")
 
