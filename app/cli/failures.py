@@ -82,6 +82,8 @@ def explain(error: Exception) -> Failure | None:
     """Return what to say about `error`, or None if it is a fault of ours."""
     if isinstance(error, Failure):
         return error
+    if isinstance(error, BrokenPipeError):
+        return None  # whoever read our output has seen enough, as in `rujukan … | head`: Click ends it without a word
     if isinstance(error, _ASKED_WRONGLY):
         return Failure(str(error), _DO.get(type(error), ""))
     if isinstance(error, UnsafeSettings):

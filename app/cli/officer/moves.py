@@ -473,7 +473,7 @@ def reopen(
     return {"reason": reason, "bases": bases_in(basis)}
 
 
-@move("correct_death", "correct-death")
+@move("correct-death", "correct_death")
 def correct_death(reason: Annotated[str, typer.Option(help="How the mistake came about.")]) -> Body:
     """Take back a death that was recorded by mistake: every clock of the case runs again, every party is told."""
     return {"reason": reason}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,6 +43,12 @@ class TestRoot:
         ended = bare.run(name, "--help")
         assert ended.code == 0
         assert f"Usage: rujukan {name}" in ended.out
+
+    def test_ends_without_a_word_when_its_reader_has_seen_enough(self, bare: Machine) -> None:
+        """As in `rujukan settings | head -1`: the pipe is no unreachable database."""
+        piped = f"{sys.executable} -m app.cli settings --markdown | true"
+        done = subprocess.run(["sh", "-c", piped], capture_output=True, text=True, env=bare.env, timeout=60)
+        assert "database" not in done.stderr
 
     def test_says_its_version(self, bare: Machine) -> None:
         assert bare.run("--version").out.startswith("rujukan ")
