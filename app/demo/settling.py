@@ -24,6 +24,8 @@ _HOUSES: Final = frozenset(
     {"trauma_centre", "sentra", "sentra_terpadu", "uptd_ppa", "international_organisation", "civil_society"}
 )
 """Kinds of agency that may run a house whose address is not told."""
+_SEVERAL_HOUSES: Final = {"rptc-tanjung-pinang": 2}
+"""The others have one. Two people who must not meet can both be taken in here (case 03)."""
 
 
 def client_of(code: str) -> str:
@@ -67,7 +69,7 @@ async def settle_in(
 
 async def _add_agency(conn: Connection, agency: Mapping[str, Any], at: datetime) -> None:
     code, region = agency["code"], agency["region"]
-    known = {name: value for name, value in agency.items() if name not in ("code", "region", "houses")}
+    known = {name: value for name, value in agency.items() if name not in ("code", "region")}
     await admin.add_agency(conn, code=code, region=region, now=at, actor=ACTOR, **known)
     await admin.add_service_point(
         conn,
@@ -79,7 +81,9 @@ async def _add_agency(conn: Connection, agency: Mapping[str, Any], at: datetime)
         now=at,
         actor=ACTOR,
     )
-    houses = agency.get("houses", 1) if agency["kind"] in _HOUSES and agency["residential"] != "no" else 0
+    houses = (
+        _SEVERAL_HOUSES.get(agency["code"], 1) if agency["kind"] in _HOUSES and agency["residential"] != "no" else 0
+    )
     for number in range(1, houses + 1):
         await admin.add_service_point(
             conn,
