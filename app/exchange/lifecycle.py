@@ -141,6 +141,10 @@ class Lifecycle:
     def _by_event(self) -> dict[str, Move]:
         return {move.event: move for move in self.moves}
 
+    @cached_property
+    def _open(self) -> dict[tuple[str, tuple[Party, ...], tuple[Need, ...]], tuple[str, ...]]:
+        return {}
+
     def __getitem__(self, event: str) -> Move:
         return self._by_event[event]
 
@@ -150,15 +154,19 @@ class Lifecycle:
 
     def moves_open(self, state: str, parties: Iterable[Party], met: Iterable[Need] = ()) -> list[str]:
         """Return the events that `parties` may cause in `state`; `met`: which conditions the row meets."""
-        wanted = set(parties)
-        if wanted & {Party.SENDER, Party.RECEIVER}:
-            wanted.add(Party.EITHER)
-        unmet = CONDITIONS - set(met)
-        return [
-            move.event
-            for move in self.moves
-            if state in move.from_states and move.by in wanted and unmet.isdisjoint(move.needs)
-        ]
+        asked = (state, tuple(parties), tuple(met))
+        found = self._open.get(asked)
+        if found is None:  # a page asks this of every row
+            wanted = set(asked[1])
+            if wanted & {Party.SENDER, Party.RECEIVER}:
+                wanted.add(Party.EITHER)
+            unmet = CONDITIONS - set(asked[2])
+            found = self._open[asked] = tuple(
+                move.event
+                for move in self.moves
+                if state in move.from_states and move.by in wanted and unmet.isdisjoint(move.needs)
+            )
+        return list(found)
 
     def told(self, move: Move) -> str:
         """Return the type of the event that tells of a move: the new state, or the move's name where the state stays."""

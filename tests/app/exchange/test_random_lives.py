@@ -652,6 +652,66 @@ class Life(RuleBasedStateMachine):
         path = f"/v1/{p.kind}s/{p.id}/{records.path_of(event)}"
         self.run(self.lives.make(Request(act, path, body, if_match=p.version)))
 
+    # what chance alone would seldom bring about
+
+    def sent_plainly(self, case: model.Case, kind: str, receiver: str, **options: Any) -> model.Passed | None:
+        """What the lead sends, as it should be; None where the rules refuse it."""
+        facts: dict[str, Any] = {
+            "kind": kind,
+            "receiver": receiver,
+            "urgency": "standard",
+            "need": NEEDS[0],
+            "onward": False,
+        }
+        more: dict[str, Any] = {"case": None, "case_id": case.id, "urgency": "standard"}
+        more |= {"record": records.record(needs=(NEEDS[0],)), "bases": [records.legal_basis()]}
+        if "group" in options:
+            facts["group"] = more["offer_group"] = options["group"]
+        if options.get("consent"):
+            facts["new_consent"] = True
+            more["consent"] = records.consent(self.lives.now, agencies=[receiver])
+            more["bases"] = [{"kind": "consent", "sections": ["identity", "safety", "needs"]}]
+        maker, known = records.referral if kind == "referral" else records.transfer, set(self.m.passed)
+        act = Act("send", case.lead, case.id, "send", facts=facts)
+        self.run(self.lives.make(Request(act, f"/v1/{kind}s", maker(receiver, **more))))
+        return next((p for key, p in self.m.passed.items() if key not in known), None)
+
+    def others(self, case: model.Case) -> list[str]:
+        return [code for code in RECEIVERS if code != case.lead]
+
+    @precondition(lambda self: self.m.cases)
+    @rule(which=small, first=small)
+    def ask_three_at_once(self, which: int, first: int) -> None:
+        case, group = nth(self.m.cases.values(), which), str(uuid4())
+        asked = [self.sent_plainly(case, "referral", code, group=group) for code in self.others(case)[:3]]
+        sent = [p for p in asked if p is not None]
+        if sent:
+            self.straight(nth(sent, first), "accept")
+
+    @precondition(lambda self: self.m.cases)
+    @rule(which=small, to=small, partner=small)
+    def change_the_lead(self, which: int, to: int, partner: int) -> None:
+        case = nth(self.m.cases.values(), which)
+        self.sent_plainly(case, "referral", nth(self.others(case), partner))
+        offered = self.sent_plainly(case, "transfer", nth(self.others(case), to))
+        if offered is not None:
+            self.straight(offered, "accept")
+            if offered.state == "accepted":
+                self.straight(offered, "confirm_handover", paper="not_used")
+
+    @precondition(lambda self: self.m.cases)
+    @rule(which=small, to=small)
+    def agree_and_take_back(self, which: int, to: int) -> None:
+        case = nth(self.m.cases.values(), which)
+        sent = self.sent_plainly(case, "referral", nth(self.others(case), to), consent=True)
+        if sent is not None:
+            self.straight(sent, "accept")
+            body = {"requested_by": "person", "requested_at": self.lives.now.isoformat()}
+            path = f"/v1/cases/{case.id}/consents/{sent.rests_on}/withdraw"
+            self.run(
+                self.lives.make(Request(Act("withdraw", case.lead, sent.rests_on, "withdraw", facts={}), path, body))
+            )
+
     @precondition(lambda self: self.m.cases)
     @rule(data=st.data())
     def move_a_case(self, data: st.DataObject) -> None:
