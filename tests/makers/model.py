@@ -177,7 +177,11 @@ class Consent:
     author: str
     sections: set[str]
     had_part: set[str]
-    """Everybody who ever sent or got something that rests on it."""
+    """Everybody who ever sent or got something that rests on it: likely to have something to say."""
+
+
+CLOSED_BY = ("declined", "recalled", "cancelled", "expired", "aborted")
+"""The ends that close what was disclosed: who has refused a person has no say in the person's consent."""
 
 
 @dataclass
@@ -550,7 +554,8 @@ class Model:
     def _withdraw(self, act: Act, made: dict[str, Any]) -> Done:
         consent = self.consents[act.on]
         case = self.cases[consent.case]
-        if act.who != consent.author and act.who not in case.leads and act.who not in consent.had_part:
+        standing = [p for p in self.passed.values() if p.rests_on == act.on and p.state not in CLOSED_BY]
+        if act.who not in {consent.author, *case.leads, *(each for p in standing for each in (p.sender, p.receiver))}:
             raise Refused(404)
         cut = consent.sections & (act.facts.get("sections") or consent.sections)
         if not cut:

@@ -23,6 +23,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
+from hypothesis.errors import FlakyStrategyDefinition
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
@@ -853,7 +854,13 @@ async def test_every_life_is_as_the_rules_say(ready: World) -> None:
         phases=[Phase.generate] if os.environ.get("SHRINK") == "0" else [Phase.generate, Phase.shrink],
     )
     try:
-        await asyncio.to_thread(run_state_machine_as_test, Life, settings=chosen)
+        for tries_left in (2, 1, 0):
+            try:
+                await asyncio.to_thread(run_state_machine_as_test, Life, settings=chosen)
+                break
+            except FlakyStrategyDefinition:  # of two lives that began alike the shot hit in one and missed in the other
+                if not tries_left:
+                    raise
     finally:
         await Life.app.close()
         sys.stdout.write(f"\n{dict(sorted(Lives.counted.items()))}\n")  # shown by pytest -s
