@@ -30,7 +30,13 @@ def api(
     method: Annotated[str, typer.Argument(help="GET, POST, …")],
     path: Annotated[str, typer.Argument(help="Path and query, such as /v1/me.")],
     client: Annotated[
-        str, typer.Option("--as", help="Client id (its file is in the data folder), or a credentials file.")
+        str,
+        typer.Option(
+            "--as",
+            envvar="RUJUKAN_CLIENT",
+            show_envvar=True,
+            help="Client id (its file is in the data folder), or a credentials file.",
+        ),
     ],
     data: Annotated[
         str | None, typer.Option("--data", "-d", help="JSON body; @FILE reads it from a file, @- from standard input.")

@@ -66,6 +66,10 @@ class TestApi:
         assert ended.code == 0, ended.err
         assert ended.json["agency"]["code"] == "iom-indonesia"
 
+    def test_takes_the_client_from_the_environment_as_every_command_does(self, served: Machine) -> None:
+        ended = served.run("api", "GET", "/v1/me", RUJUKAN_CLIENT="iom-system")
+        assert (ended.code, ended.json["client_id"]) == (0, "iom-system"), ended.err
+
     def test_takes_a_file_and_a_whole_address(self, served: Machine) -> None:
         file = served.folder / "clients" / "iom-system.json"
         ended = served.run("api", "get", f"{served.url}/v1/me", "--as", str(file), "--agency", "iom-indonesia")

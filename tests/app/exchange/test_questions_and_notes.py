@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -351,6 +352,28 @@ class TestANoteAfterAcceptance:
         ended = await world.moved(await world.in_progress(), "complete")
         for who in (world.police, world.iom):
             assert (await world.move(ended, "note", answer(), by=who)).status_code == 409
+
+
+class TestANoteOnAConsent:
+    async def test_waits_for_a_withdrawal_under_way_and_is_then_refused(self, world: World) -> None:
+        """Else what was written would stay open on a consent that is withdrawn."""
+        lawful = await world.accepted(receiver="iom")
+        consent = records.consent(world.exchange.clock.now())
+        given = await world.police.post(f"/v1/cases/{lawful.case_id}/consents", consent)
+        basis = {"kind": "consent", "consent_id": given.json()["id"], "sections": ["safety"]}
+        body = {"text": "He is afraid of the harbour.", "section": "safety", "basis": basis}
+        async with world.owner.transaction():
+            await world.owner.execute("SELECT FROM case_file WHERE id = $1 FOR UPDATE", UUID(lawful.case_id))
+            writing = asyncio.create_task(world.move(lawful, "note", body, by=world.police))
+            await asyncio.sleep(0.3)
+            assert not writing.done()
+            await world.owner.execute(
+                "UPDATE consent SET withdrawn_at = $2 WHERE id = $1",
+                UUID(given.json()["id"]),
+                world.exchange.clock.now(),
+            )
+        reply = await writing
+        assert (reply.status_code, reply.json()["type"]) == (403, "/problems/disclosure-refused")
 
 
 class TestTheWayBack:
