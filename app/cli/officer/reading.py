@@ -217,7 +217,7 @@ def _show_passed(session: Session, found: Found, document: Document) -> None:
         sheet.heading("What comes with the case", f"digest {document['manifest_digest']}")
         sheet.document(Manifest, {name: value for name, value in document["manifest"].items() if name != "salt"})
     for name, model in _PARTS.items():
-        if document.get(name) is not None:
+        if any((document.get(name) or {}).values()):
             sheet.heading(title_of(name))
             sheet.document(model, {part: value for part, value in document[name].items() if part != "salt"})
     if document.get("services"):

@@ -14,7 +14,8 @@ from app.exchange.cases.queries import case_by_id
 from app.exchange.consents import queries
 from app.exchange.passing import refusals
 from app.exchange.passing.reading import agency_ref
-from app.exchange.passing.service import consent_detail, consent_for_storage, moved
+from app.exchange.passing.service import moved
+from app.exchange.passing.storing import consent_detail, consent_for_storage
 from app.exchange.records.sealing import in_order
 from app.foundation import json
 from app.foundation.ids import uuid7

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
 import asyncpg
-import rfc8785
 
 from app.dependencies import Acting, Key, occurred
 from app.exchange.lifecycle import PREVIOUS, Deadline, Lifecycle, Need, Party, Tell, first_reminder
 from app.exchange.passing import problems, queries, refusals
 from app.exchange.passing.reading import in_force
+from app.exchange.passing.storing import (
+    bases_for_storage,
+    consent_detail,
+    consent_for_storage,
+    guardian_suspected,
+    in_manifest,
+    said_with_it,
+)
 from app.exchange.records.sealing import SealedRecord, in_order, seal
 from app.foundation import json
 from app.foundation.ids import new_reference, uuid7
@@ -25,13 +30,12 @@ from app.policy.decide import covers, decide
 from app.policy.table import BACK_STATE_ONLY
 from auth.directory import AgencyEntry
 from schemas.codes.agencies import AgencyKind
-from schemas.codes.answers import Answer
 from schemas.codes.referral import Purpose, Urgency
-from schemas.exchange.basis import Basis, ConsentBasis, CourtOrderBasis, LegalBasis
+from schemas.exchange.basis import Basis, ConsentBasis
 from schemas.exchange.case import NewConsent
 from schemas.exchange.common import Moved, MoveRequest
 from schemas.exchange.referral import Amend, Decline, Dispute, NewReferral, NewTransfer, Note, ProvideInfo
-from schemas.record.record import SECTIONS, Record, included
+from schemas.record.record import SECTIONS, included
 
 REFERENCE_PREFIX = {"case": "K", "referral": "R", "transfer": "T"}
 
@@ -407,38 +411,6 @@ def _dues_of(
     return dues
 
 
-def guardian_suspected(record: Record | None) -> bool:
-    """Whether a record says that the guardian is suspected: from then on nobody hears the guardian in this case."""
-    family = record.family if record else None
-    return family is not None and family.guardian is not None and family.guardian.suspected is Answer.YES
-
-
-def said_with_it(body: NewReferral | NewTransfer) -> dict[str, Any]:
-    """Return what is said when sending besides the record: an agreement on the telephone, and of a case what comes with it."""
-    said: dict[str, Any] = {}
-    if body.prior_agreement is not None:
-        said["prior_agreement"] = body.prior_agreement.model_dump(mode="json")
-    if isinstance(body, NewTransfer) and (body.tasks or body.protective_measures):
-        said |= {
-            "tasks": list(body.tasks),
-            "protective_measures": list(body.protective_measures),
-            "salt": secrets.token_hex(32),
-        }
-    return said
-
-
-def in_manifest(said: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the manifest says of the words that come with a case: how many, and their salted digest (RFC 8785, SHA-256)."""
-    if "salt" not in said:
-        return {}
-    words = {name: said[name] for name in ("protective_measures", "salt", "tasks")}
-    return {
-        "tasks": len(said["tasks"]),
-        "protective_measures": len(said["protective_measures"]),
-        "words": hashlib.sha256(rfc8785.dumps(words)).hexdigest(),
-    }
-
-
 def declined(db: Acting, body: Decline) -> dict[str, Any] | Problem:
     """Return what a refusal says; a problem for a suggestion that is no agency."""
     for place, code in enumerate(body.suggested_receivers):
@@ -513,58 +485,3 @@ async def unless_repeated(db: Acting, lifecycle: Lifecycle, key: Key, refused: P
     if earlier is None:
         raise refused
     return moved(earlier, open_to(lifecycle, earlier, by))
-
-
-def bases_for_storage(
-    db: Acting, bases: Sequence[Basis], consent_id: UUID | None
-) -> tuple[list[dict[str, Any]], list[bytes | None]]:
-    """Return the bases as rows, and their written reasons encrypted, in the same order."""
-    rows: list[dict[str, Any]] = []
-    reasons: list[bytes | None] = []
-    for place, basis in enumerate(bases, start=1):
-        basis_id = uuid7(db.at)
-        rows.append(
-            {
-                "place": place,
-                "id": basis_id,
-                "basis": basis.kind,
-                "consent_id": (basis.consent_id or consent_id) if isinstance(basis, ConsentBasis) else None,
-                "legal_basis": basis.legal_basis if isinstance(basis, LegalBasis) else None,
-                "article": basis.article if isinstance(basis, LegalBasis) else None,
-                "sections": list(basis.sections),
-                "until_at": basis.until,
-                "onward": basis.onward,
-            }
-        )
-        if isinstance(basis, ConsentBasis):
-            reasons.append(None)
-            continue
-        said: dict[str, Any] = {"reason": basis.reason}
-        if isinstance(basis, CourtOrderBasis):
-            said |= {"authority": basis.authority, "number": basis.number, "date": basis.date}
-        reasons.append(db.keyring.seal_one(basis_id, json.dumps(said)))
-    return rows, reasons
-
-
-def consent_for_storage(consent: NewConsent, consent_id: UUID) -> dict[str, Any]:
-    """Return the coded part of a consent."""
-    return {
-        "id": consent_id,
-        "giver": consent.giver,
-        "method": consent.method,
-        "language": consent.language,
-        "given_at": consent.given_at,
-        "until_at": consent.until,
-        "sections": list(consent.sections),
-        "agencies": list(consent.agencies),
-        "agency_kinds": list(consent.agency_kinds),
-        "purposes": list(consent.purposes),
-    }
-
-
-def consent_detail(db: Acting, consent: NewConsent, consent_id: UUID) -> bytes | None:
-    """Return the rest of a consent, encrypted."""
-    rest = consent.model_dump(
-        mode="json", include={"interpreter", "notice", "witness", "evidence", "own_view"}, exclude_none=True
-    )
-    return db.keyring.seal_one(consent_id, json.dumps(rest)) if rest else None

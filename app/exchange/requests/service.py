@@ -12,7 +12,8 @@ from app.dependencies import Acting, Key, occurred
 from app.exchange.passing import problems, refusals
 from app.exchange.passing.queries import earlier_answer
 from app.exchange.passing.reading import agency_ref
-from app.exchange.passing.service import bases_for_storage, moved
+from app.exchange.passing.service import moved
+from app.exchange.passing.storing import bases_for_storage
 from app.exchange.records.sealing import in_order
 from app.exchange.requests import queries
 from app.foundation import json
