@@ -196,12 +196,12 @@ def test_every_scope_is_in_the_integrators_page() -> None:
 def test_every_direct_dependency_has_its_line() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = {
-        group: sorted(re.match(r"[\w-]+", line)[0].lower() for line in lines)
+        group: sorted(re.match(r"[\w.-]+", line)[0].lower() for line in lines)
         for group, lines in {"run": project["dependencies"], **project["optional-dependencies"]}.items()
     }
     found: dict[str, list[str]] = {}
     for title, body in re.findall(r"^## (\w+)[^\n]*\n(.*?)(?=^## |\Z)", DEPENDENCIES.read_text(), re.DOTALL | re.M):
-        names = sorted(re.findall(r"^\| `([\w-]+)` \|", body, re.MULTILINE))
+        names = sorted(re.findall(r"^\| `([\w.-]+)` \|", body, re.MULTILINE))
         if names:
             found[title.lower()] = names
     assert found == wanted

@@ -67,8 +67,27 @@ class ScreeningTool(CodeEnum):
     PHQ_9 = "phq_9"
     GAD_7 = "gad_7"
     PCL_5 = "pcl_5"
+    PC_PTSD_5 = "pc_ptsd_5"
     HTQ = "htq"
+    ITQ = "itq"
+    HSCL_25 = "hscl_25"
+    K_10 = "k_10"
+    DASS_21 = "dass_21"
+    WHO_5 = "who_5"
+    CRIES_8 = "cries_8"
+    SDQ = "sdq"
+    AUDIT = "audit"
+    C_SSRS = "c_ssrs"
     OTHER = "other"
+
+
+class ScreeningOutcome(CodeEnum):
+    """How a score stands to the tool's cut-off; a reason to look closer, and nothing more."""
+
+    BELOW_CUT_OFF = "below_cut_off"
+    AT_OR_ABOVE_CUT_OFF = "at_or_above_cut_off"
+    NOT_SCORED = "not_scored"
+    STOPPED = "stopped"
 
 
 class DistressSign(CodeEnum):

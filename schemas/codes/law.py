@@ -102,11 +102,28 @@ class MigrationStatus(CodeEnum):
     NONPROCEDURAL = "nonprocedural"
     ASYLUM_SEEKER = "asylum_seeker"
     REFUGEE = "refugee"
+    COMPLEMENTARY_PROTECTION = "complementary_protection"
     STATELESS_PROTECTED = "stateless_protected"
     STRANDED = "stranded"
     DEPORTED = "deported"
     RETURNED = "returned"
     DISPLACED = "displaced"
+    UNKNOWN = "unknown"
+    NOT_ASKED = "not_asked"
+    DECLINED = "declined"
+
+
+class MigrationReason(CodeEnum):
+    """Why the person went, or goes, elsewhere."""
+
+    WORK = "work"
+    FAMILY = "family"
+    STUDY = "study"
+    VISIT = "visit"
+    DISASTER_OR_CLIMATE = "disaster_or_climate"
+    CONFLICT_OR_PERSECUTION = "conflict_or_persecution"
+    MADE_TO_GO = "made_to_go"
+    OTHER = "other"
     UNKNOWN = "unknown"
     NOT_ASKED = "not_asked"
     DECLINED = "declined"

@@ -10,7 +10,13 @@ class ConcernRole(CodeEnum):
     AGENT = "agent"
     TRANSPORTER = "transporter"
     TRAVEL_COMPANION = "travel_companion"
+    TRANSFERRER = "transferrer"
+    SELLER = "seller"
+    BUYER = "buyer"
+    RECEIVER = "receiver"
     HARBOURER = "harbourer"
+    CONTROLLER = "controller"
+    ABDUCTOR = "abductor"
     EMPLOYER = "employer"
     CAPTAIN = "captain"
     GUARD = "guard"
@@ -73,3 +79,39 @@ class SafetyFlag(CodeEnum):
     OFFICIAL_SUSPECTED = "official_suspected"
     DEBT_COLLECTORS = "debt_collectors"
     WITNESS_AT_RISK = "witness_at_risk"
+
+
+class RiskFactorLevel(CodeEnum):
+    """Where a risk factor lies: the three levels of HTCDS's assessment sections."""
+
+    INDIVIDUAL = "individual"
+    HOUSEHOLD = "household"
+    COMMUNITY = "community"
+
+
+class RiskFactor(CodeEnum):
+    """What makes the person easier to exploit, now or again. HTCDS `vic_Vulnerabilities`, deprecated there."""
+
+    ORIGIN = "origin"
+    SEXUAL_ORIENTATION = "sexual_orientation"
+    AGE = "age"
+    POVERTY = "poverty"
+    DEBT = "debt"
+    INCOME = "income"
+    HOMELESSNESS = "homelessness"
+    ADDICTION = "addiction"
+    DISABILITY_OR_ILLNESS = "disability_or_illness"
+    MENTAL_HEALTH = "mental_health"
+    LITTLE_SCHOOLING = "little_schooling"
+    MIGRATION = "migration"
+    WORK_ENVIRONMENT = "work_environment"
+    HOUSEHOLD_VIOLENCE = "household_violence"
+    PHYSICAL_ABUSE = "physical_abuse"
+    ONLINE_ABUSE = "online_abuse"
+    UNEQUAL_TREATMENT = "unequal_treatment"
+    DISCRIMINATION = "discrimination"
+    SOCIAL_GROUP = "social_group"
+    LAW_ENFORCEMENT_ACCESS = "law_enforcement_access"
+    LOCAL_GOVERNANCE = "local_governance"
+    EDUCATION_ACCESS = "education_access"
+    OTHER = "other"

@@ -81,30 +81,53 @@ class DeliveryMode(CodeEnum):
 
 
 class Need(CodeEnum):
-    """Something the person needs and an agency can be asked for."""
+    """What the person lacks and an agency can be asked for."""
 
+    SHELTER = "shelter"
     SHELTER_MEN = "shelter_men"
     SHELTER_WOMEN = "shelter_women"
     SHELTER_FAMILY = "shelter_family"
     SHELTER_CHILD = "shelter_child"
+    HOUSING = "housing"
+    FOOD = "food"
+    BASIC_NEEDS = "basic_needs"
     MEDICAL = "medical"
     PSYCHIATRIC = "psychiatric"
     PSYCHOSOCIAL = "psychosocial"
+    SPIRITUAL = "spiritual"
+    IDENTIFICATION = "identification"
     LEGAL_AID = "legal_aid"
     RESTITUTION = "restitution"
     POLICE_PROTECTION = "police_protection"
+    RIGHTS_TRAINING = "rights_training"
     INTERPRETATION = "interpretation"
     DOCUMENTS = "documents"
+    REPATRIATION = "repatriation"
     RETURN_ESCORT = "return_escort"
     FAMILY_TRACING = "family_tracing"
     FAMILY_MEDIATION = "family_mediation"
     SUBSTITUTE_FAMILY = "substitute_family"
-    BASIC_NEEDS = "basic_needs"
+    CHILDCARE = "childcare"
+    SCHOOLING = "schooling"
+    SOCIAL_REHABILITATION = "social_rehabilitation"
+    SOCIAL_WELFARE = "social_welfare"
     VOCATIONAL_TRAINING = "vocational_training"
     ENTREPRENEURSHIP = "entrepreneurship"
+    JOB_PLACEMENT = "job_placement"
+    FINANCIAL_HELP = "financial_help"
+    DEBT_ADVICE = "debt_advice"
     HEALTH_INSURANCE = "health_insurance"
-    SCHOOLING = "schooling"
     ACCESSIBILITY = "accessibility"
+    OTHER = "other"
+
+
+class RehabilitationFocus(CodeEnum):
+    """What rehabilitation works on. HTCDS `spl_Type` parts it so."""
+
+    LABOUR_EXPLOITATION = "labour_exploitation"
+    SEXUAL_EXPLOITATION = "sexual_exploitation"
+    BOTH = "both"
+    OTHER = "other"
 
 
 class ServiceEventStatus(CodeEnum):

@@ -40,6 +40,32 @@ class Sector(CodeEnum):
     DECLINED = "declined"
 
 
+class IsicSection(CodeEnum):
+    """A section of ISIC Rev. 4 (United Nations), whose letters KBLI 2020 shares. HTCDS `vic_ForcedLabourIndustry`."""
+
+    AGRICULTURE_FORESTRY_FISHING = "agriculture_forestry_fishing"
+    MINING_QUARRYING = "mining_quarrying"
+    MANUFACTURING = "manufacturing"
+    ELECTRICITY_GAS = "electricity_gas"
+    WATER_WASTE = "water_waste"
+    CONSTRUCTION = "construction"
+    TRADE_REPAIR = "trade_repair"
+    TRANSPORT_STORAGE = "transport_storage"
+    ACCOMMODATION_FOOD = "accommodation_food"
+    INFORMATION_COMMUNICATION = "information_communication"
+    FINANCE_INSURANCE = "finance_insurance"
+    REAL_ESTATE = "real_estate"
+    PROFESSIONAL_SCIENTIFIC = "professional_scientific"
+    ADMINISTRATIVE_SUPPORT = "administrative_support"
+    PUBLIC_ADMINISTRATION = "public_administration"
+    EDUCATION = "education"
+    HEALTH_SOCIAL_WORK = "health_social_work"
+    ARTS_RECREATION = "arts_recreation"
+    OTHER_SERVICES = "other_services"
+    HOUSEHOLDS = "households"
+    EXTRATERRITORIAL = "extraterritorial"
+
+
 class ScreeningPoint(CodeEnum):
     """A point asked about in screening; no score and no instrument."""
 

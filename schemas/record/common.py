@@ -7,6 +7,7 @@ from pydantic import Field, Strict, StringConstraints
 from schemas.base import Count, Day, Wire
 from schemas.codes.answers import ToldBy
 from schemas.codes.places import PlaceKind
+from schemas.codes.services import StaffRole
 from schemas.text import CountryCode, CurrencyCode, Line, Name, Number, RegionCode, Text
 
 ThreeDigits = Annotated[str, StringConstraints(strip_whitespace=True, max_length=3, pattern=r"^[0-9]{1,3}$")]
@@ -21,6 +22,8 @@ class SectionBase(Wire):
 
     told_by: ToldBy | None = None
     """Whose words these are."""
+    told_to: StaffRole | None = None
+    """The role of whoever heard or observed them."""
     told_on: Day | None = None
     """When they were told or observed."""
 
@@ -50,11 +53,16 @@ class Vessel(Wire):
     """The number painted on it or in its papers."""
     imo: ImoNumber | None = None
     """Its IMO number, which stays when name and flag change."""
+    call_sign: Number | None = None
     gear: Line | None = None
     """What it fishes with, or what it carries."""
-    company: Line | None = None
-    """Owner, operator or manning agent."""
+    home_port: Line | None = None
+    last_port: Line | None = None
+    """The port it last called at, as told."""
+    owner: Line | None = None
+    """Owner or operator."""
     crew: Count | None = None
+    """How many people work on it."""
 
 
 class Place(Wire):

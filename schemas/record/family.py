@@ -7,11 +7,11 @@ from pydantic import Field
 from schemas.base import Count, Day, Wire
 from schemas.codes.answers import Answer, Missing
 from schemas.codes.person import ChildSituation, GuardianStanding, MaritalStatus, Relationship, Sex
-from schemas.codes.services import Need
+from schemas.codes.services import Need, StaffRole
 from schemas.record.common import Place, SectionBase
 from schemas.record.contact import Channel
 from schemas.record.identity import Birth
-from schemas.text import CountryCode, Line, Name, Number, Text
+from schemas.text import AgencyCode, CountryCode, Line, Name, Number, Text
 
 
 class Relative(Wire):
@@ -27,7 +27,7 @@ class Relative(Wire):
     """Whether they and the person must not be separated."""
     own_case: Number | None = None
     """The reference of their own case: members of a family have cases of their own, linked."""
-    needs: Annotated[tuple[Need, ...], Field(max_length=22)] = ()
+    needs: Annotated[tuple[Need, ...], Field(max_length=len(Need))] = ()
     at_risk: Answer | None = None
     """Whether they are in danger themselves."""
     place: Place | None = None
@@ -57,6 +57,18 @@ class Assent(Wire):
     own_words: Text | None = None
 
 
+class BestInterests(Wire):
+    """What was found to be in a child's best interests."""
+
+    finding: Text
+    on: Day | None = None
+    by: AgencyCode | None = None
+    """The agency that found so."""
+    by_role: StaffRole | None = None
+    child_heard: Answer | None = None
+    """Whether the child was heard."""
+
+
 class FamilySection(SectionBase):
     """Family, dependants and guardian."""
 
@@ -66,6 +78,7 @@ class FamilySection(SectionBase):
     """HTCDS `prs_NumberOfChildren`; who comes along is said in `accompanying`."""
     number_of_children_missing: Missing | None = None
     """Why the number is not given."""
+    household_size: Count | None = None
     accompanying: Annotated[tuple[Relative, ...], Field(max_length=20)] = ()
     """Who is with the person now."""
     left_behind: Annotated[tuple[Relative, ...], Field(max_length=20)] = ()
@@ -75,6 +88,5 @@ class FamilySection(SectionBase):
     child_situation: ChildSituation | None = None
     guardian: Guardian | None = None
     assent: Assent | None = None
-    best_interests: Text | None = None
-    """What was found to be in the child's best interests, and by whom."""
+    best_interests: BestInterests | None = None
     note: Text | None = None

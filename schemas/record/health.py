@@ -58,7 +58,7 @@ class WashingtonGroup(Wire):
 class HealthSection(SectionBase):
     """Urgent care, medicines, infection, functioning, travel."""
 
-    urgent: Annotated[tuple[UrgentCare, ...], Field(max_length=14)] = ()
+    urgent: Annotated[tuple[UrgentCare, ...], Field(max_length=len(UrgentCare))] = ()
     """What needs care tonight."""
     urgent_note: Text | None = None
     infectious: InfectionPrecaution | None = None

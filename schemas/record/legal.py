@@ -49,8 +49,12 @@ class LegalSection(SectionBase):
 
     wants_to_report: Answer | None = None
     police_reports: Annotated[tuple[PoliceReport, ...], Field(max_length=10)] = ()
-    roles: Annotated[tuple[LegalRole, ...], Field(max_length=11)] = ()
+    roles: Annotated[tuple[LegalRole, ...], Field(max_length=len(LegalRole))] = ()
     stage: ProceedingsStage | None = None
+    court_case: Number | None = None
+    """The number of the case at the prosecution or the court."""
+    statement_taken: Answer | None = None
+    """Whether the person's statement was taken down (BAP), so that nobody asks them to tell it all again."""
     custody: Custody | None = None
     under_suspicion: Answer | None = None
     """Whether an authority holds something against the person, also for what they were forced to do."""

@@ -6,10 +6,11 @@ from pydantic import Field
 
 from schemas.base import Day, Wire
 from schemas.codes.answers import Answer
-from schemas.codes.law import DepartureWay, MigrationStatus, ReturnWish
+from schemas.codes.law import DepartureWay, MigrationReason, MigrationStatus, ReturnWish
+from schemas.codes.services import Escort
 from schemas.record.common import Place, SectionBase
 from schemas.record.identity import Document
-from schemas.text import CountryCode, Line, PartialDate, Text
+from schemas.text import AgencyCode, CountryCode, Line, PartialDate, Text
 
 
 class Return(Wire):
@@ -18,6 +19,8 @@ class Return(Wire):
     wish: ReturnWish
     destination: Place | None = None
     not_before: Day | None = None
+    planned_on: PartialDate | None = None
+    escort: Escort | None = None
     family_traced: Answer | None = None
     family_willing: Answer | None = None
     risk_assessed: Answer | None = None
@@ -30,10 +33,25 @@ class Return(Wire):
     note: Text | None = None
 
 
+class Reintegration(Wire):
+    """What is prepared for the time after the return."""
+
+    place: Place | None = None
+    with_whom: Line | None = None
+    """With whom the person is going to live."""
+    family_prepared: Answer | None = None
+    community_prepared: Answer | None = None
+    livelihood: Text | None = None
+    plan: Text | None = None
+    follow_up_by: AgencyCode | None = None
+    follow_up_until: PartialDate | None = None
+
+
 class MigrationSection(SectionBase):
     """Status, papers, way and return."""
 
     status: MigrationStatus | None = None
+    reasons: Annotated[tuple[MigrationReason, ...], Field(max_length=len(MigrationReason))] = ()
     departure: DepartureWay | None = None
     left_on: PartialDate | None = None
     entered_on: PartialDate | None = None
@@ -46,4 +64,5 @@ class MigrationSection(SectionBase):
     documents: Annotated[tuple[Document, ...], Field(max_length=20)] = ()
     """Visas, permits and travel papers."""
     return_home: Return | None = None
+    reintegration: Reintegration | None = None
     note: Text | None = None

@@ -13,6 +13,7 @@ from schemas.codes.services import (
     Escort,
     Need,
     NeedPriority,
+    RehabilitationFocus,
     RoomPreference,
     StaffGender,
 )
@@ -25,10 +26,10 @@ class Preferences(Wire):
 
     staff_gender: StaffGender | None = None
     room: RoomPreference | None = None
-    accessible: Annotated[tuple[AccessibilityNeed, ...], Field(max_length=11)] = ()
+    accessible: Annotated[tuple[AccessibilityNeed, ...], Field(max_length=len(AccessibilityNeed))] = ()
     with_dependants: Answer | None = None
     """Whether dependants come along."""
-    diet: Annotated[tuple[Diet, ...], Field(max_length=9)] = ()
+    diet: Annotated[tuple[Diet, ...], Field(max_length=len(Diet))] = ()
     near: Line | None = None
     """Where it should be near to, or far from."""
     faith_practice: Line | None = None
@@ -43,12 +44,16 @@ class NeededService(Wire):
     priority: NeedPriority | None = None
     preferences: Preferences | None = None
     """Where they differ from those for everything."""
-    aim: Line | None = None
+    focus: RehabilitationFocus | None = None
+    """Of `social_rehabilitation`; not in the preview."""
+    aim: Text | None = None
     """HTCDS `spl_Objectives`."""
     plan: Text | None = None
     """HTCDS `spl_ActionPlan`."""
     until: PartialDate | None = None
     """HTCDS `spl_PlannedEndDate`."""
+    ended: PartialDate | None = None
+    """Of what has been given before. HTCDS `spl_ActualEndDate`."""
     already_given: Text | None = None
     """What has been given before, and by whom."""
     note: Text | None = None
@@ -67,7 +72,7 @@ class Interpreter(Wire):
 class NeedsSection(SectionBase):
     """The services asked for, with preferences and the arrival."""
 
-    services: Annotated[tuple[NeededService, ...], Field(min_length=1, max_length=22)]
+    services: Annotated[tuple[NeededService, ...], Field(min_length=1, max_length=len(Need))]
     preferences: Preferences | None = None
     interpreter: Interpreter | None = None
     arrives_from: Moment | None = None

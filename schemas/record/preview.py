@@ -60,9 +60,9 @@ class PreviewPreferences(Wire):
 
     staff_gender: StaffGender | None = None
     room: RoomPreference | None = None
-    accessible: Annotated[tuple[AccessibilityNeed, ...], Field(max_length=11)] = ()
+    accessible: Annotated[tuple[AccessibilityNeed, ...], Field(max_length=len(AccessibilityNeed))] = ()
     with_dependants: Answer | None = None
-    diet: Annotated[tuple[Diet, ...], Field(max_length=9)] = ()
+    diet: Annotated[tuple[Diet, ...], Field(max_length=len(Diet))] = ()
 
 
 class PreviewNeed(Wire):
@@ -101,7 +101,7 @@ class PreviewCare(Wire):
 class Preview(Wire):
     """What a receiver sees before accepting. The exchange adds reference, sender's kind, urgency and respond-by."""
 
-    needs: Annotated[tuple[PreviewNeed, ...], Field(max_length=22)] = ()
+    needs: Annotated[tuple[PreviewNeed, ...], Field(max_length=len(Need))] = ()
     preferences: PreviewPreferences | None = None
     age_band: AgeBand | None = None
     age_disputed: Answer | None = None

@@ -6,10 +6,10 @@ from pydantic import Field, Strict
 
 from schemas.base import Day, Wire
 from schemas.codes.answers import Answer
-from schemas.codes.health import DistressSign, ScreeningTool, SelfHarmWatch
+from schemas.codes.health import DistressSign, ScreeningOutcome, ScreeningTool, SelfHarmWatch
 from schemas.codes.services import StaffRole
 from schemas.record.common import SectionBase
-from schemas.text import LanguageTag, Line, Text
+from schemas.text import AgencyCode, LanguageTag, Line, Text
 
 Score = Annotated[float, Strict(), Field(ge=0, le=1000)]
 
@@ -23,8 +23,13 @@ class ScreeningResult(Wire):
     version: Line | None = None
     on: Day | None = None
     score: Score | None = None
+    cut_off: Score | None = None
+    """The score from which on the tool says to look closer, as it was applied."""
+    outcome: ScreeningOutcome | None = None
     language: LanguageTag | None = None
     by_role: StaffRole | None = None
+    by: AgencyCode | None = None
+    """The agency that asked."""
 
 
 class SelfHarm(Wire):
@@ -41,7 +46,7 @@ class PsychosocialSection(SectionBase):
     """Screening results, signs, watch, and what helps."""
 
     screenings: Annotated[tuple[ScreeningResult, ...], Field(max_length=20)] = ()
-    signs: Annotated[tuple[DistressSign, ...], Field(max_length=13)] = ()
+    signs: Annotated[tuple[DistressSign, ...], Field(max_length=len(DistressSign))] = ()
     self_harm: SelfHarm | None = None
     in_counselling: Answer | None = None
     what_helps: Text | None = None

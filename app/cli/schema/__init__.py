@@ -1,0 +1,7 @@
+"""`rujukan schema …`: the record's documents and code lists, and files of other standards in and out."""
+
+from __future__ import annotations
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="The shared schema: documents, code lists, files of other standards.")
