@@ -11,10 +11,10 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.foundation.database import UNREACHABLE
+from app.foundation.published import cacheable
 from auth import queries
 from auth.errors import ClientRefusedError, ProofRefusedError
 from auth.keys import JWKS_MAX_AGE
-from auth.metadata import cacheable
 from auth.server import TOKEN_PATH, Headers, Server, TokenRequest, log_detail, render
 
 log = logging.getLogger("rujukan.auth")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any, Final
 
-import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from app.foundation.published import cacheable
 from app.foundation.settings import Settings
 from auth.grants.client_credentials import ClientCredentials
 from auth.jose import ALGORITHMS
@@ -19,7 +16,6 @@ from auth.server import TOKEN_PATH
 
 router = APIRouter(include_in_schema=False)
 JWKS_PATH: Final = "/oauth2/jwks"
-MAX_AGE: Final = timedelta(minutes=5)
 
 
 def authorization_server(settings: Settings) -> dict[str, Any]:
@@ -61,16 +57,3 @@ async def authorization_server_metadata(request: Request) -> Response:
 async def protected_resource_metadata(request: Request) -> Response:
     """Publish the protected resource's metadata (RFC 9728 §3)."""
     return cacheable(request, protected_resource(request.app.state.settings))
-
-
-def cacheable(
-    request: Request, document: Mapping[str, Any], *, media_type: str = "application/json", max_age: timedelta = MAX_AGE
-) -> Response:
-    """Render a public document with an `ETag`, or 304 if the caller has it (RFC 9110 §13.1.2)."""
-    body = orjson.dumps(document)
-    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {"Cache-Control": f"public, max-age={int(max_age.total_seconds())}", "ETag": tag}
-    known = [given.strip().removeprefix("W/") for given in request.headers.get("if-none-match", "").split(",")]
-    if tag in known or "*" in known:
-        return Response(status_code=304, headers=headers)
-    return Response(body, headers=headers, media_type=media_type)
