@@ -4,7 +4,7 @@ from typing import Final
 
 from schemas.codes.agencies import Accepts, AgencyGroup, AgencyKind
 from schemas.codes.answers import Answer, Missing, ToldBy
-from schemas.codes.base import CodeEnum
+from schemas.codes.base import CodeEnum, RequestBody
 from schemas.codes.disclosure import (
     ConsentGiver,
     ConsentMethod,
@@ -24,7 +24,7 @@ from schemas.codes.health import (
     SelfHarmWatch,
     UrgentCare,
 )
-from schemas.codes.labels import CodeEntry, CodeList, Lang, code_list, label, list_names
+from schemas.codes.labels import CodeEntry, CodeList, CodeMapping, Lang, code_list, label, list_names
 from schemas.codes.law import (
     Custody,
     DepartureWay,
@@ -65,6 +65,7 @@ from schemas.codes.referral import (
     Purpose,
     Urgency,
 )
+from schemas.codes.relations import RELATIONS, purposes_for, services_for
 from schemas.codes.safety import (
     ConcernRole,
     RiskFactor,
@@ -203,6 +204,7 @@ ENUMS: Final[dict[str, type[CodeEnum]]] = {
 
 __all__ = [
     "ENUMS",
+    "RELATIONS",
     "Accepts",
     "AccessibilityNeed",
     "AddressKind",
@@ -219,6 +221,7 @@ __all__ = [
     "CodeEntry",
     "CodeEnum",
     "CodeList",
+    "CodeMapping",
     "ConcernRole",
     "ConsentGiver",
     "ConsentMethod",
@@ -272,6 +275,7 @@ __all__ = [
     "RecruitmentMethod",
     "RehabilitationFocus",
     "Relationship",
+    "RequestBody",
     "RestitutionStatus",
     "ReturnWish",
     "RiskFactor",
@@ -301,4 +305,6 @@ __all__ = [
     "code_list",
     "label",
     "list_names",
+    "purposes_for",
+    "services_for",
 ]

@@ -1,10 +1,26 @@
-"""What every code list has in common."""
+"""What every code list has in common, and the difference between a request and an answer."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
-from pydantic import GetJsonSchemaHandler
-from pydantic_core import CoreSchema
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ModelWrapValidatorHandler, model_validator
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from schemas.base import Wire
+
+_asking: ContextVar[bool] = ContextVar("asking", default=False)
+
+
+@contextmanager
+def _as_a_request() -> Iterator[None]:
+    token = _asking.set(True)
+    try:
+        yield
+    finally:
+        _asking.reset(token)
 
 
 class CodeEnum(StrEnum):
@@ -12,11 +28,43 @@ class CodeEnum(StrEnum):
 
     A request with a code we do not know is an error for a person to resolve. A client that reads our answers must
     expect codes added later, so there the schema gives the codes as known values and does not bind it to them.
+    A retired code stays a member: what was sent with it before is still read. A request with it is refused.
     """
+
+    @classmethod
+    def retired(cls) -> frozenset[str]:
+        """The codes that no request may use any more; a list that has some says so by overriding this."""
+        return frozenset()
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
+        """The enumeration; where codes are retired, with a look at whether this is a request."""
+        made = handler(source)
+        return core_schema.no_info_after_validator_function(cls._in_use, made) if cls.retired() else made
+
+    @classmethod
+    def _in_use(cls, code: Self) -> Self:
+        if code in cls.retired() and _asking.get():
+            raise PydanticCustomError("retired_code", "The code is retired; its list says what replaces it")
+        return code
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """An enumeration for what is sent to us, an open string with `x-known-values` for what we send."""
         if handler.mode == "serialization":
             return {"type": "string", "x-known-values": [member.value for member in cls]}
-        return handler(schema)
+        made = handler(schema)
+        if retired := cls.retired():
+            closed = handler.resolve_ref_schema(made)
+            closed["enum"] = [code for code in closed["enum"] if code not in retired]
+        return made
+
+
+class RequestBody(Wire):
+    """The body of a request: in it, and nowhere else, a retired code is refused."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _is_a_request(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        with _as_a_request():
+            return handler(data)

@@ -4,7 +4,7 @@ from schemas.codes.base import CodeEnum
 
 
 class Purpose(CodeEnum):
-    """What a disclosure is for. HTCDS `cas_ReasonForOutgoingReferral` is coarser."""
+    """Why data may be disclosed: the key of the policy table. HTCDS `cas_ReasonForOutgoingReferral` is coarser."""
 
     EMERGENCY_PROTECTION = "emergency_protection"
     IDENTIFICATION = "identification"

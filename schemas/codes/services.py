@@ -28,7 +28,7 @@ class ServiceStage(CodeEnum):
 
 
 class Service(CodeEnum):
-    """A kind of service given. HTCDS `spl_Type`."""
+    """What an agency gives, in the terms of the laws; the person lacks a `Need`. HTCDS `spl_Type`."""
 
     IDENTIFICATION = "identification"
     HEALTH_REHABILITATION = "health_rehabilitation"
@@ -38,7 +38,12 @@ class Service(CodeEnum):
     LEGAL_AID = "legal_aid"
     LAW_ENFORCEMENT = "law_enforcement"
     RESTITUTION = "restitution"
+    PROTECTION = "protection"
     SHELTER = "shelter"
+    CHILDCARE = "childcare"
+    EDUCATION = "education"
+    DOCUMENTS = "documents"
+    SOCIAL_ASSISTANCE = "social_assistance"
     ECONOMIC_EMPOWERMENT = "economic_empowerment"
     INTERPRETATION = "interpretation"
 
@@ -81,7 +86,7 @@ class DeliveryMode(CodeEnum):
 
 
 class Need(CodeEnum):
-    """What the person lacks and an agency can be asked for."""
+    """What the person lacks and an agency is asked for; it gives a `Service`. `relations` says which answers which."""
 
     SHELTER = "shelter"
     SHELTER_MEN = "shelter_men"

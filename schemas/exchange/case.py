@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from schemas.base import Day, Flag, Moment, Wire
 from schemas.codes.agencies import AgencyKind
+from schemas.codes.base import RequestBody
 from schemas.codes.disclosure import ConsentGiver, ConsentMethod, InterpreterRole, Section
 from schemas.codes.referral import CaseClosureReason, MoveChannel, Purpose
 from schemas.codes.services import EntryChannel
@@ -65,7 +66,7 @@ class CorrectDeath(MoveRequest):
     reason: Text
 
 
-class NewVictimStatus(Wire):
+class NewVictimStatus(RequestBody):
     """A decision about the person's status as a victim. No service ends by it."""
 
     status: IdentificationStatus
@@ -83,7 +84,7 @@ class MarkGuardian(MoveRequest):
     reason: Text
 
 
-class NewConsent(Wire):
+class NewConsent(RequestBody):
     """What a person (or who may decide for them) agreed to. HTCDS has one checkbox, `con_Consent`."""
 
     giver: ConsentGiver

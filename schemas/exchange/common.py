@@ -7,12 +7,13 @@ from pydantic import Field
 
 from schemas.base import Moment, Wire
 from schemas.codes.agencies import AgencyKind
+from schemas.codes.base import RequestBody
 from schemas.codes.disclosure import Section
 from schemas.codes.referral import MoveChannel
 from schemas.text import AgencyCode, Name
 
 
-class MoveRequest(Wire):
+class MoveRequest(RequestBody):
     """What every move says: when and how it really happened."""
 
     occurred_at: Moment | None = None

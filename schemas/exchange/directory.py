@@ -7,6 +7,7 @@ from pydantic import Field
 
 from schemas.base import Moment, Wire
 from schemas.codes.agencies import AgencyKind
+from schemas.codes.base import RequestBody
 from schemas.text import Email, Line, Phone
 
 
@@ -62,7 +63,7 @@ class DutyContact(Wire):
     """When somebody answers, in words."""
 
 
-class DutyContacts(Wire):
+class DutyContacts(RequestBody):
     """The duty contacts of one agency, the first to be called first."""
 
     items: Annotated[list[DutyContact], Field(max_length=10)]

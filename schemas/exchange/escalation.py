@@ -4,6 +4,7 @@ from typing import Literal
 from uuid import UUID
 
 from schemas.base import Moment, Wire
+from schemas.codes.base import RequestBody
 from schemas.codes.referral import Purpose, Urgency
 from schemas.exchange.common import AgencyRef
 from schemas.exchange.directory import DutyContact
@@ -83,11 +84,11 @@ class Escalation(EscalationEnvelope):
     """What the caller may do now: `take`, `reroute`."""
 
 
-class Take(Wire):
+class Take(RequestBody):
     """We see to it."""
 
 
-class Reroute(Wire):
+class Reroute(RequestBody):
     """Another agency is asked for what nobody answered."""
 
     receiver: AgencyCode

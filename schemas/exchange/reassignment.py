@@ -5,6 +5,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from schemas.base import Day, Moment, Wire
+from schemas.codes.base import RequestBody
 from schemas.exchange.common import AgencyRef
 from schemas.text import AgencyCode, Number, Text
 
@@ -16,7 +17,7 @@ class ReassignmentPaper(Wire):
     date: Day
 
 
-class NewReassignment(Wire):
+class NewReassignment(RequestBody):
     """A proposal of the ministry's desk."""
 
     case: Number
@@ -28,21 +29,21 @@ class NewReassignment(Wire):
     paper: ReassignmentPaper
 
 
-class ApproveReassignment(Wire):
+class ApproveReassignment(RequestBody):
     """The second person agrees."""
 
 
-class AgreeToReassignment(Wire):
+class AgreeToReassignment(RequestBody):
     """We lead the case from now on."""
 
 
-class DeclineReassignment(Wire):
+class DeclineReassignment(RequestBody):
     """We cannot lead it."""
 
     reason: Text
 
 
-class WithdrawReassignment(Wire):
+class WithdrawReassignment(RequestBody):
     """It is not needed any more, or was wrong."""
 
     reason: Text
