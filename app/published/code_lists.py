@@ -83,9 +83,9 @@ async def list_code_lists(request: Request) -> Response:
 
 @router.get("/{name}", response_model=PublishedCodeList, responses={**_AS_CSV, **answers(NotFound)})
 async def read_code_list(request: Request, name: ListName, format: Format = None) -> Response:
-    """Read a code list, with labels and definitions in Indonesian and English and what each code is in other standards.
+    """Read a code list.
 
-    As JSON, or as CSV with `Accept: text/csv` or `?format=csv`. Needs no token.
+    Each code has labels and definitions in Indonesian and English, its status, and what it is in other standards. As JSON, or as CSV with `Accept: text/csv` or `?format=csv`. Needs no token.
     """
     refuse_bad_request(request)
     if name not in list_names():

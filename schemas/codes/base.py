@@ -39,8 +39,12 @@ class CodeEnum(StrEnum):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
         """The enumeration; where codes are retired, with a look at whether this is a request."""
-        made = handler(source)
-        return core_schema.no_info_after_validator_function(cls._in_use, made) if cls.retired() else made
+        made: Any = handler(source)
+        if not cls.retired():
+            return made  # type: ignore[no-any-return]
+        # The name goes to the whole, so that it stays one schema that others refer to.
+        name = made.pop("ref", None)
+        return core_schema.no_info_after_validator_function(cls._in_use, made, ref=name)
 
     @classmethod
     def _in_use(cls, code: Self) -> Self:

@@ -43,7 +43,7 @@ RELATIONS: Final[dict[Need, Answered]] = {
     Need.PSYCHOSOCIAL:          _by("social_rehabilitation health_rehabilitation", under="psychosocial_care social_rehabilitation"),
     Need.SPIRITUAL:             _by("social_rehabilitation", under="social_rehabilitation psychosocial_care"),
     Need.IDENTIFICATION:        _by("identification", under="identification"),
-    Need.LEGAL_AID:             _by("legal_aid", under="legal_assistance"),
+    Need.LEGAL_AID:             _by("legal_aid", under="legal_assistance investigation"),
     Need.RESTITUTION:           _by("restitution legal_aid", under="legal_assistance witness_protection investigation"),
     # Police protect who is threatened before, during and after proceedings (UU 21/2007 art 47), LPSK by its own law.
     Need.POLICE_PROTECTION:     _by("protection law_enforcement", under="witness_protection emergency_protection investigation"),

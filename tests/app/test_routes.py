@@ -25,6 +25,7 @@ from app.foundation.settings import Settings
 from app.main import create_app
 from auth import guard
 from auth.scopes import Scope
+from schemas.codes.base import RequestBody
 from tests.makers import records
 
 PUBLIC = {
@@ -148,6 +149,11 @@ class TestEveryGuardedRoute:
     def test_writes_by_another_scope_than_it_reads_by(self, route):
         ending = ".read" if "GET" in route.methods else ".write"
         assert all(scope.endswith(ending) for scope in scopes(route))
+
+    @every_route
+    def test_refuses_retired_codes_in_what_it_is_sent(self, route):
+        body = getattr(route.original_route, "body_field", None)
+        assert body is None or issubclass(body.field_info.annotation, RequestBody)
 
     @every_route
     def test_reads_strict_json(self, route):

@@ -83,10 +83,11 @@ def workbook(names: list[str]) -> bytes:
         sheet.append([f"{about.title_id} / {about.title_en}"])
         sheet.append(columns)
         for row in rows_of([name]):
-            sheet.append([row[column] for column in columns])
+            sheet.append([row[column] or None for column in columns])
         for cells in sheet.iter_rows():
             for cell in cells:
-                cell.data_type = "s"
+                if cell.value is not None:
+                    cell.data_type = "s"
                 cell.alignment = Alignment(wrap_text=True, vertical="top")
         for cell in (*sheet[1], *sheet[2]):
             cell.font = Font(bold=True)
