@@ -85,7 +85,8 @@ async def list_code_lists(request: Request) -> Response:
 async def read_code_list(request: Request, name: ListName, format: Format = None) -> Response:
     """Read a code list.
 
-    Each code has labels and definitions in Indonesian and English, its status, and what it is in other standards. As JSON, or as CSV with `Accept: text/csv` or `?format=csv`. Needs no token.
+    Each code has labels and definitions in Indonesian and English, its status, and what it is in other standards. As JSON, or as
+    CSV with `Accept: text/csv` or `?format=csv`. Needs no token.
     """
     refuse_bad_request(request)
     if name not in list_names():
