@@ -25,6 +25,7 @@ def bundle(referral: Referral, *, url: str, at: datetime) -> Bundle:
     source = Source(
         url=url.rstrip("/"),
         case_id=referral.case_id,
+        record_version=referral.record_version,
         confidentiality="R" if referral.record is None else "V",
         partial=referral.record is None or bool(referral.withheld),
     )
@@ -40,7 +41,8 @@ def bundle(referral: Referral, *, url: str, at: datetime) -> Bundle:
             "type": "collection",
             "timestamp": at.isoformat(),
             "entry": [
-                {"fullUrl": f"urn:uuid:{resource.id}", "resource": resource} for resource in _resources(source, referral)
+                {"fullUrl": f"urn:uuid:{resource.id}", "resource": resource}
+                for resource in _resources(source, referral)
             ],
         }
     )

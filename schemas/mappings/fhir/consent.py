@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from fhir.resources.R4B.consent import Consent
 
-from schemas.exchange.referral import Disclosure, Referral
+from schemas.exchange.basis import Disclosure
+from schemas.exchange.referral import Referral
 from schemas.mappings.fhir.parts import Json, Source, compact, period, reference
 from schemas.mappings.fhir.systems import HL7
 
@@ -13,12 +14,12 @@ _OPEN = ("preview", "full")
 
 def consents(source: Source, referral: Referral) -> Iterable[Consent]:
     """Yield what the person consented to for this referral: which sections, for whom, for what, until when."""
-    for place, each in enumerate(referral.disclosures):
+    for each in referral.disclosures:
         if each.basis == "consent":
-            yield _consent(source, referral, each, place)
+            yield _consent(source, referral, each)
 
 
-def _consent(source: Source, referral: Referral, disclosure: Disclosure, place: int) -> Consent:
+def _consent(source: Source, referral: Referral, disclosure: Disclosure) -> Consent:
     sender = reference(source.agency_id(referral.sender.code))
     actions = ["access", "use", *(["disclose"] if disclosure.onward else [])]
     provision: Json = {
@@ -38,7 +39,7 @@ def _consent(source: Source, referral: Referral, disclosure: Disclosure, place: 
         provision["provision"] = [{"type": "deny", "action": _actions("disclose")}]
     return Consent.model_validate(
         {
-            "id": source.id("referral", referral.id, "consent", disclosure.consent_id or place),
+            "id": source.id("referral", referral.id, "consent", disclosure.sections[0]),
             "meta": source.meta(),
             "status": "active" if disclosure.access in _OPEN else "inactive",
             "scope": {"coding": [{"system": f"{HL7}/consentscope", "code": "patient-privacy"}]},

@@ -9,8 +9,8 @@ from fhir.resources.R4B.medicationstatement import MedicationStatement
 from schemas.codes.answers import Answer
 from schemas.mappings.fhir.parts import Json, Source, compact, fhir_date, notes, text
 from schemas.mappings.fhir.systems import HL7, ICD_10
-from schemas.record.health import HealthSection, Medicine
 from schemas.record.health import Condition as Illness
+from schemas.record.health import HealthSection, Medicine
 
 
 def conditions(source: Source, health: HealthSection) -> Iterable[Condition]:
@@ -65,4 +65,4 @@ def allergies(source: Source, health: HealthSection) -> Iterable[AllergyIntolera
 
 
 def _head(source: Source, kind: str, place: int) -> Json:
-    return {"id": source.id("patient", source.case_id, kind, place), "meta": source.meta("health")}
+    return {"id": source.fact_id(kind, place), "meta": source.meta("health")}

@@ -12,7 +12,7 @@ from fhir.resources.R4B.flag import Flag
 from fhir.resources.R4B.observation import Observation
 
 from schemas.mappings.fhir.parts import Json, Source, coded, compact, listed, notes, quantity, text
-from schemas.mappings.fhir.systems import HL7, LOINC, MISSING, PREGNANCY, SCREENING_SCORE
+from schemas.mappings.fhir.systems import HL7, LANGUAGES, LOINC, MISSING, PREGNANCY, SCREENING_SCORE
 from schemas.record import Preview, Record
 from schemas.record.common import SectionBase
 from schemas.record.health import HealthSection
@@ -37,7 +37,7 @@ class _Section:
         category = "survey" if field.startswith(("screenings", "functioning")) else "social-history"
         return Observation.model_validate(
             {
-                "id": source.id("patient", source.case_id, path, place),
+                "id": source.fact_id(path, place),
                 "meta": self._meta,
                 "status": "final",
                 "category": [{"coding": [{"system": f"{HL7}/observation-category", "code": category}]}],
@@ -110,7 +110,7 @@ def from_preview(source: Source, preview: Preview) -> Iterable[Observation]:
 
 def _languages(said: _Section, tags: Sequence[str]) -> Iterable[Observation]:
     for place, tag in enumerate(tags):
-        spoken = {"valueCodeableConcept": {"coding": [{"system": "urn:ietf:bcp:47", "code": tag}]}}
+        spoken = {"valueCodeableConcept": {"coding": [{"system": LANGUAGES, "code": tag}]}}
         yield said.say("interpreter.languages", spoken, place=place)
 
 
@@ -213,11 +213,11 @@ def _needs(source: Source, needs: NeedsSection) -> Iterable[Observation]:
 def flags(source: Source, record: Record | None, preview: Preview | None) -> Iterable[Flag]:
     """Yield what everyone who deals with the person has to know. Whom not to contact is not named, only that there is somebody."""
     if record is None:
-        for code in preview.safety_flags if preview else ():
+        for code in dict.fromkeys(preview.safety_flags) if preview else ():
             yield _flag(source, "safety", (), code, source.concept("safety_flag", code))
         return
     if record.safety:
-        for code in record.safety.flags:
+        for code in dict.fromkeys(record.safety.flags):
             yield _flag(source, "safety", ("safety",), code, source.concept("safety_flag", code))
         if record.safety.must_know:
             told = source.field("safety.must_know") | {"text": text(record.safety.must_know)}
@@ -232,7 +232,7 @@ def flags(source: Source, record: Record | None, preview: Preview | None) -> Ite
 def _flag(source: Source, category: str, sections: Sequence[str], key: str, code: Json) -> Flag:
     return Flag.model_validate(
         {
-            "id": source.id("patient", source.case_id, "flag", key),
+            "id": source.fact_id("flag", key),
             "meta": source.meta(*sections),
             "status": "active",
             "category": [{"coding": [{"system": f"{HL7}/flag-category", "code": category}]}],

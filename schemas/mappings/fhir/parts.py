@@ -23,6 +23,7 @@ class Source:
 
     url: str
     case_id: UUID
+    record_version: UUID
     confidentiality: str
     """`V` where it holds the record, `R` where it holds the preview or nothing about the person."""
     partial: bool
@@ -31,6 +32,10 @@ class Source:
     def id(self, *parts: object) -> str:
         """Return the id of a resource: the same whenever it is read."""
         return str(uuid5(NAMESPACE_URL, "/".join(str(part) for part in (self.url, "fhir", *parts))))
+
+    def fact_id(self, *parts: object) -> str:
+        """Return the id of what a version of the record says: it never comes to mean another fact."""
+        return self.id("record", self.record_version, *parts)
 
     @property
     def patient(self) -> Json:

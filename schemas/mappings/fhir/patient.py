@@ -50,8 +50,7 @@ def patient(source: Source, record: Record | None, preview: Preview | None) -> P
         found = {"meta": source.meta()}
     own = {"type": {"text": "case_id"}, "system": f"{source.url}/v1/cases", "value": str(source.case_id)}
     return Patient.model_validate(
-        found
-        | {"id": source.id("patient", source.case_id), "identifier": [own, *found.get("identifier", [])]}
+        found | {"id": source.id("patient", source.case_id), "identifier": [own, *found.get("identifier", [])]}
     )
 
 
@@ -257,7 +256,7 @@ def related_persons(source: Source, family: FamilySection) -> Iterable[RelatedPe
 def _relative(source: Source, relative: Relative, place: int) -> RelatedPerson:
     return RelatedPerson.model_validate(
         {
-            "id": source.id("patient", source.case_id, "accompanying", place),
+            "id": source.fact_id("accompanying", place),
             "meta": source.meta("family"),
             "patient": source.patient,
             **compact(
@@ -274,7 +273,7 @@ def _guardian(source: Source, guardian: Guardian) -> RelatedPerson:
     standing = source.concept("guardian_standing", guardian.standing)
     return RelatedPerson.model_validate(
         {
-            "id": source.id("patient", source.case_id, "guardian"),
+            "id": source.fact_id("guardian"),
             "meta": source.meta("family"),
             "patient": source.patient,
             **compact(
@@ -283,15 +282,11 @@ def _guardian(source: Source, guardian: Guardian) -> RelatedPerson:
                     standing,
                 ],
                 name=[{"text": text(guardian.name)}] if guardian.name else None,
-                telecom=listed(
-                    contact_point(channel) for channel in guardian.channels if channel.belongs_to is None
-                ),
+                telecom=listed(contact_point(channel) for channel in guardian.channels if channel.belongs_to is None),
             ),
         }
     )
 
 
 def _relationship(source: Source, codes: Sequence[str]) -> list[Json]:
-    return [
-        source.concept("relationship", code, also=hl7("v3-RoleCode", RELATIONSHIP.get(code))) for code in codes
-    ]
+    return [source.concept("relationship", code, also=hl7("v3-RoleCode", RELATIONSHIP.get(code))) for code in codes]

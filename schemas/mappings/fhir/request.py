@@ -6,7 +6,8 @@ from datetime import datetime
 from fhir.resources.R4B.servicerequest import ServiceRequest
 from fhir.resources.R4B.task import Task
 
-from schemas.exchange.referral import Disclosure, Ending, Referral
+from schemas.exchange.basis import Disclosure
+from schemas.exchange.referral import Ending, Referral
 from schemas.mappings.fhir.parts import Json, Source, compact, known, notes, period, reference, text
 from schemas.mappings.fhir.systems import MISSING, NEED_PRIORITY, PRIORITY, REQUEST_STATUS, SNOMED, TASK_STATUS
 from schemas.record.needs import NeededService, NeedsSection, Preferences
@@ -81,9 +82,7 @@ def _need(source: Source, referral: Referral, need: NeededService | PreviewNeed)
     }
 
 
-def _details(
-    source: Source, preferences: Preferences | PreviewPreferences | None, escort: str | None
-) -> list[Json]:
+def _details(source: Source, preferences: Preferences | PreviewPreferences | None, escort: str | None) -> list[Json]:
     """Return how it should be given, as far as it was answered and is a code."""
     found: list[tuple[str, str]] = [("escort", escort)] if escort and escort not in MISSING else []
     if preferences:
