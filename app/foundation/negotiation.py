@@ -58,9 +58,8 @@ class _Range:
             return 0 if not self.parameters else None
         if self.name == f"{offer.name.partition('/')[0]}/*":
             return 1 if not self.parameters else None
-        if self.name == offer.name and all(
-            offer.parameters.get(name) == value for name, value in self.parameters.items()
-        ):
+        has = {name.lower(): value for name, value in offer.parameters.items()}
+        if self.name == offer.name and self.parameters.items() <= has.items():
             return 2 + len(self.parameters)
         return None
 

@@ -17,7 +17,8 @@ from schemas.record import Preview, Record
 from schemas.record.common import SectionBase
 from schemas.record.health import HealthSection
 from schemas.record.identity import Birth, IdentitySection
-from schemas.record.needs import NeedsSection
+from schemas.record.needs import Interpreter, NeedsSection
+from schemas.record.preview import PreviewInterpreter
 from schemas.record.psychosocial import PsychosocialSection, ScreeningResult
 
 
@@ -103,13 +104,16 @@ def from_preview(source: Source, preview: Preview) -> Iterable[Observation]:
     if preview.preferences:
         yield from said.codes("preferences.with_dependants", "answer", [preview.preferences.with_dependants])
     if asked := preview.interpreter:
-        yield from said.codes("interpreter.gender", "staff_gender", [asked.gender])
-        yield from said.codes("interpreter.not_from_own_community", "answer", [asked.not_from_own_community])
-        yield from _languages(said, asked.languages)
+        yield from _interpreter(said, asked)
 
 
-def _languages(said: _Section, tags: Sequence[str]) -> Iterable[Observation]:
-    for place, tag in enumerate(tags):
+def _interpreter(said: _Section, asked: Interpreter | PreviewInterpreter) -> Iterable[Observation]:
+    """Who has to interpret. Whether anybody has to is said of the Patient, where it was answered."""
+    if asked.needed in MISSING:
+        yield from said.codes("interpreter.needed", "answer", [asked.needed])
+    yield from said.codes("interpreter.gender", "staff_gender", [asked.gender])
+    yield from said.codes("interpreter.not_from_own_community", "answer", [asked.not_from_own_community])
+    for place, tag in enumerate(asked.languages):
         spoken = {"valueCodeableConcept": {"coding": [{"system": LANGUAGES, "code": tag}]}}
         yield said.say("interpreter.languages", spoken, place=place)
 
@@ -205,9 +209,7 @@ def _needs(source: Source, needs: NeedsSection) -> Iterable[Observation]:
     if needs.preferences:
         yield from said.codes("preferences.with_dependants", "answer", [needs.preferences.with_dependants])
     if asked := needs.interpreter:
-        yield from said.codes("interpreter.gender", "staff_gender", [asked.gender])
-        yield from said.codes("interpreter.not_from_own_community", "answer", [asked.not_from_own_community])
-        yield from _languages(said, asked.languages)
+        yield from _interpreter(said, asked)
 
 
 def flags(source: Source, record: Record | None, preview: Preview | None) -> Iterable[Flag]:

@@ -13,7 +13,7 @@ from schemas.mappings.fhir.systems import DATA_ABSENT, HL7, MISSING, UCUM
 
 Json = dict[str, Any]
 
-_DATE = re.compile(r"[0-9]{4}(?:-[0-9]{2}(?:-[0-9]{2})?)?")
+_DATE = re.compile(r"[0-9]{4}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12][0-9]|3[01]))?)?")
 _SPACE = re.compile(r"[^\S \r\n\t]")
 
 

@@ -150,10 +150,10 @@ def _citizenship(code: str) -> Json:
 
 
 def _interpreter(needed: Answer) -> list[Json]:
-    found: Json = {"url": f"{EXTENSION}/patient-interpreterRequired"}
+    """An extension has no place for a missing answer, which is an Observation instead."""
     if needed in MISSING:
-        return [found | {"_valueBoolean": {"extension": [absent(needed)]}}]
-    return [found | {"valueBoolean": needed is Answer.YES}]
+        return []
+    return [{"url": f"{EXTENSION}/patient-interpreterRequired", "valueBoolean": needed is Answer.YES}]
 
 
 def _gender(sex: str) -> Json:

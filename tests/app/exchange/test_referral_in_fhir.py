@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -63,8 +64,6 @@ class TestWhoReads:
         assert person["address"][0]["country"] == "ID"
 
     async def test_of_a_basis_that_has_ended_nothing_is_left(self, world: World) -> None:
-        from datetime import timedelta
-
         until = (world.exchange.clock.now() + timedelta(days=3)).isoformat()
         rest = [name for name in records.FULL_SECTIONS if name not in ("health", "psychosocial")]
         bases = [records.legal_basis(*rest), records.legal_basis("health", "psychosocial", until=until)]

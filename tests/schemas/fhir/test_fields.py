@@ -58,7 +58,8 @@ def test_the_table_of_states_is_that_of_the_code():
 # A record in which everything is said: of each field the first of these that it takes.
 VALUES: tuple[Any, ...] = (
     "Kata", "Kata lain", "2001-02-03", "2001-05-06", "2026-01-02T03:04:05Z", "2026-02-03T04:05:06Z", "81.07.03.2001", "33.28.01.2001",
-    "ID", "MM", "IDR", "USD", "jv", "su", "kemensos", "lpsk", "Latn", "Khmr", "A15.0", "B20", "001", "002", "97112", "97113", "9074729", "0311", "0312",
+    "ID", "MM",
+    "IDR", "USD", "jv", "su", "kemensos", "lpsk", "Latn", "Khmr", "A15.0", "B20", "001", "002", "97112", "97113", "9074729", "0311", "0312",
     "a" * 64, "b" * 64, 3, 4, 9.5, 8.5, {"kemensos": {"ours": "Kata"}}, {"kemensos": {"ours": "Kata lain"}},
 )  # fmt: skip
 FIRST: Json = {
