@@ -46,7 +46,7 @@ IN_FHIR: Final[dict[int | str, dict[str, Any]]] = {
 """What OpenAPI says of the answer besides its JSON."""
 
 
-def _wanted(request: Request) -> MediaType:
+async def _wanted(request: Request) -> MediaType:
     return accepted(request, (JSON, FHIR))
 
 

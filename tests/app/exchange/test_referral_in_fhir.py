@@ -102,6 +102,47 @@ class TestWhoReads:
         assert json.loads(fhir["detail"])["sections"] == list(records.FULL_SECTIONS)
 
 
+class TestEveryState:
+    @pytest.mark.parametrize(
+        ("events", "status"),
+        [
+            (("acknowledge",), "received"),
+            (("request_info", "provide_info"), "received"),
+            (("accept", "start", "record_service"), "in-progress"),
+            (("accept", "start", "hold"), "on-hold"),
+            (("accept", "request_cancel"), "accepted"),
+            (("accept", "start", "complete"), "completed"),
+            (("accept", "fail"), "failed"),
+            (("recall",), "cancelled"),
+            (("enter_in_error",), "entered-in-error"),
+        ],
+        ids=lambda value: value[-1] if isinstance(value, tuple) else value,
+    )
+    async def test_is_a_task(self, world: World, events: tuple[str, ...], status: str) -> None:
+        sent = await world.moved(await world.send(), *events)
+        for who in (world.iom, world.police):
+            (task,) = resources(await get(sent, who), "Task")
+            assert task["status"] == status
+
+    async def test_after_a_withdrawal_only_what_protects_is_left(self, world: World) -> None:
+        now = world.exchange.clock.now()
+        sections = ("identity", "safety", "health", "needs")
+        record = records.record(health={"medicines": [{"name": "Rifampicin 450"}], "note": "Batuk lama."})
+        accepted = await world.in_progress(
+            record=record,
+            consent=records.consent(now, sections=sections),
+            bases=[{"kind": "consent", "sections": list(sections)}],
+        )
+        (given,) = resources(await get(accepted), "Consent")
+        assert given["status"] == "active"
+        assert (await world.withdraw(accepted)).status_code == 200
+        found = await get(accepted)
+        assert [each["status"] for each in resources(found, "Consent")] == ["inactive"]
+        assert [each["code"]["text"] for each in resources(found, "Flag")] == ["He was followed from the harbour."]
+        assert "Rifampicin" in found.text
+        assert [word for word in (records.NAME, "Batuk lama") if word in found.text] == []
+
+
 class TestAccept:
     @pytest.mark.parametrize("accept", ["*/*", "application/json", "application/json, application/fhir+json;q=0.5"])
     async def test_json_is_the_default(self, world: World, accept: str) -> None:
