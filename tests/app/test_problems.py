@@ -145,6 +145,11 @@ async def no_version(world: World) -> httpx.Response:
     return await _without(world, "If-Match", "POST", f"/v1/referrals/{uuid.uuid4()}/start")
 
 
+@provokes("not-acceptable")
+async def no_such_form(world: World) -> httpx.Response:
+    return await world.iom.get(f"/v1/referrals/{uuid.uuid4()}", headers={"Accept": "text/html"})
+
+
 @provokes("unauthenticated")
 async def no_token(world: World) -> httpx.Response:
     return await world.exchange.http.get("/v1/me")

@@ -13,7 +13,9 @@ from app.exchange.passing import service as passing
 from app.exchange.passing.reading import page, read
 from app.exchange.referrals import service
 from app.exchange.referrals.lifecycle import REFERRAL
+from app.exchange.referrals.representations import IN_FHIR, Wanted, represent
 from app.foundation.http import StrictRoute
+from app.foundation.negotiation import NotAcceptable
 from app.foundation.paging import InvalidCursor
 from app.foundation.problems import NotFound, answers
 from auth.caller import Caller
@@ -85,11 +87,17 @@ async def list_referrals(
     return http.json_response(found)
 
 
-@router.get("/{referral_id}", response_model=wire.Referral, responses=answers(*http.ALWAYS, NotFound))
-async def read_referral(referral_id: ReferralId, caller: CanRead, db: CaseConnection) -> Response:
-    """Read a referral: the preview before it is accepted, the whole record afterwards. Reading is logged and changes no state."""
-    found = await read(db, REFERRAL, referral_id)
-    return http.json_response(found, version=found["version"])
+@router.get(
+    "/{referral_id}",
+    response_model=wire.Referral,
+    responses=IN_FHIR | answers(*http.ALWAYS, NotFound, NotAcceptable),
+)
+async def read_referral(referral_id: ReferralId, caller: CanRead, db: CaseConnection, wanted: Wanted) -> Response:
+    """Read a referral: the preview before it is accepted, the whole record afterwards. Reading is logged and changes no state.
+
+    `Accept: application/fhir+json` gets the same as a FHIR R4 Bundle, as far as FHIR has a place for it.
+    """
+    return await represent(db, await read(db, REFERRAL, referral_id), wanted)
 
 
 @router.post(
