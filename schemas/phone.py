@@ -7,14 +7,16 @@ from phonenumbers import NumberParseException, is_possible_number_with_reason, p
 from phonenumbers.phonenumberutil import ValidationResult
 from pydantic_core import PydanticCustomError
 
+from schemas.spaces import OUTER_SPACE
+
 # Decimal digits of the scripts that are typed on phones here: ASCII, Arabic (both), Devanagari, Bengali, Thai, Lao,
 # Myanmar, Khmer, full width.
 _DIGITS = (
     r"0-9\u0660-\u0669\u06f0-\u06f9\u0966-\u096f\u09e6-\u09ef\u0e50-\u0e59\u0ed0-\u0ed9\u1040-\u1049\u17e0-\u17e9"
     r"\uff10-\uff19"
 )
-_FILLERS = r" \u00a0()./\uff08\uff09\u2010-\u2015\u2212\uff0d\-"
-PHONE_PATTERN: Final = rf"^[{_FILLERS}]*[+\uff0b]?[{_FILLERS}{_DIGITS}]{{7,39}}$"
+_FILLERS = rf"{OUTER_SPACE}()./\uff08\uff09\u2010-\u2015\u2212\uff0d\-"
+PHONE_PATTERN: Final = rf"^[{_FILLERS}]*[+\uff0b]?(?:[{_FILLERS}]*[{_DIGITS}]){{7,20}}[{_FILLERS}]*$"
 """The characters of a number as it is typed. Whether such a number can exist is arithmetic."""
 
 _TYPED = re.compile(PHONE_PATTERN)
@@ -38,7 +40,9 @@ def is_e164(value: str) -> bool:
 def phone_number(typed: str) -> str:
     """The number in E.164; a national number is understood only in the form of an Indonesian mobile (08…, 628…)."""
     if not _TYPED.match(typed):
-        raise PydanticCustomError("phone_form", "A phone number is written with digits: +, country code, number")
+        raise PydanticCustomError(
+            "phone_form", "A phone number is written +, country code, number: 7 to 15 digits in all"
+        )
     if _FLOAT.search(typed):
         raise PydanticCustomError(
             "phone_from_spreadsheet", "This number ends in .0: a spreadsheet has changed it; write it as text"

@@ -18,6 +18,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from schemas import iso
 from schemas.calendar import PARTIAL_DATE_PATTERN
 from schemas.phone import PHONE_PATTERN, phone_number
+from schemas.spaces import ALL_SPACE
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,8 @@ class Refused:
 _NEVER = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069"
 # A single line has no tab and no separator of lines or paragraphs either.
 _NO_LINES = r"\t\n\r\u2028\u2029"
-# Spaces of every width, also of none: alone they are no text.
-_SPACES = r"\t\n\r \xa0\xad\u1680\u180e\u2000-\u200f\u2028\u2029\u202f\u205f-\u2064\u3000\ufeff"
-_LINES = rf"^[^{_NEVER}]*[^{_NEVER}{_SPACES}][^{_NEVER}]*$"
-_LINE = rf"^[^{_NEVER}{_NO_LINES}]*[^{_NEVER}{_SPACES}][^{_NEVER}{_NO_LINES}]*$"
+_LINES = rf"^[^{_NEVER}]*[^{_NEVER}{ALL_SPACE}][^{_NEVER}]*$"
+_LINE = rf"^[^{_NEVER}{_NO_LINES}]*[^{_NEVER}{ALL_SPACE}][^{_NEVER}{_NO_LINES}]*$"
 
 
 def _composed(most: int) -> Callable[[str], str]:
@@ -181,16 +180,15 @@ LanguageTag = Annotated[
 ]
 """A language, spoken or signed, by BCP 47 tag."""
 
-Phone = Annotated[
-    str, StringConstraints(min_length=7, max_length=40, pattern=PHONE_PATTERN), AfterValidator(phone_number)
-]
+Phone = Annotated[str, StringConstraints(max_length=64, pattern=PHONE_PATTERN), AfterValidator(phone_number)]
 """A phone number, kept in E.164."""
 
-EMAIL_PATTERN: Final = rf'^[^\s@<>"{_NEVER}]{{1,64}}@[^\s@.<>"{_NEVER}]+(?:\.[^\s@.<>"{_NEVER}]+)+$'
+_IN_EMAIL = rf'{ALL_SPACE}@<>"{_NEVER}'
+EMAIL: Final = rf"[^{_IN_EMAIL}]{{1,64}}@[^.{_IN_EMAIL}]+(?:\.[^.{_IN_EMAIL}]+)+"
 
 Email = Annotated[
     str,
-    StringConstraints(max_length=254, pattern=EMAIL_PATTERN),
+    StringConstraints(max_length=254, pattern=f"^{EMAIL}$"),
     AfterValidator(_composed(254)),
 ]
 """An e-mail address, by its outer form only."""

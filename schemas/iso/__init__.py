@@ -7,7 +7,12 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Final
 
-COUNTRIES: Final = frozenset(
+
+def _codes(written: str) -> frozenset[str]:
+    return frozenset(written.split())
+
+
+COUNTRIES: Final = _codes(
     """
     AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ
     CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO
@@ -16,21 +21,21 @@ COUNTRIES: Final = frozenset(
     MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW
     PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM
     TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW
-    """.split()
+    """
 )
 """ISO 3166-1 alpha-2."""
 
 KOSOVO: Final = "XK"
 """Of the codes ISO leaves to its users, the one that is in common use for a place people come from."""
 
-FORMER_COUNTRIES: Final = frozenset(
+FORMER_COUNTRIES: Final = _codes(
     """
     AN BU CS CT DD DY FQ FX HV JT MI NH NQ NT PC PU PZ RH SU TP VD WK YD YU ZR
-    """.split()
+    """
 )
 """ISO 3166-3: alpha-2 codes that were withdrawn and not given to another country since. They stand in old papers."""
 
-CURRENCIES: Final = frozenset(
+CURRENCIES: Final = _codes(
     """
     AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF
     CHW CLF CLP CNY COP COU CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD
@@ -39,11 +44,11 @@ CURRENCIES: Final = frozenset(
     PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD
     TWD TZS UAH UGX USD USN UYI UYU UYW UZS VED VES VND VUV WST XAD XAF XAG XAU XBA XBB XBC XBD XCD XCG XDR XOF XPD
     XPF XPT XSU XTS XUA XXX YER ZAR ZMW ZWG
-    """.split()
+    """
 )
 """ISO 4217."""
 
-SCRIPTS: Final = frozenset(
+SCRIPTS: Final = _codes(
     """
     Adlm Afak Aghb Ahom Arab Aran Armi Armn Avst Bali Bamu Bass Batk Beng Berf Bhks Blis Bopo Brah Brai Bugi Buhd
     Cakm Cans Cari Cham Cher Chis Chrs Cirt Copt Cpmn Cprt Cyrl Cyrs Deva Diak Dogr Dsrt Dupl Egyd Egyh Egyp Elba
@@ -56,7 +61,7 @@ SCRIPTS: Final = frozenset(
     Sogo Sora Soyo Sund Sunu Sylo Syrc Syre Syrj Syrn Tagb Takr Tale Talu Taml Tang Tavt Tayo Telu Teng Tfng Tglg
     Thaa Thai Tibt Tirh Tnsa Todr Tols Toto Tutg Ugar Vaii Visp Vith Wara Wcho Wole Xpeo Xsux Yezi Yiii Zanb Zinh
     Zmth Zsye Zsym Zxxx Zyyy Zzzz
-    """.split()
+    """
 )
 """ISO 15924."""
 
