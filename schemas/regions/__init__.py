@@ -17,7 +17,7 @@ EDITION: Final = "Kepmendagri 300.2.2-2138/2025"
 
 @lru_cache(maxsize=1)
 def _names() -> dict[str, str]:
-    return {code: name for code, name, *_ in _rows("regions.csv")}
+    return {code: name for code, name in _rows("regions.csv")}
 
 
 @lru_cache(maxsize=1)
@@ -25,11 +25,10 @@ def _zones() -> dict[str, str]:
     return {code: zone for code, _, zone in _rows("provinces.csv")}
 
 
-def _rows(name: str) -> Iterator[tuple[str, ...]]:
-    with files("schemas.regions").joinpath(name).open(encoding="utf-8", newline="") as lines:
-        rows = csv.reader(lines)
-        next(rows)  # the names of the columns
-        yield from map(tuple, rows)
+def _rows(name: str) -> Iterator[list[str]]:
+    rows = csv.reader(files("schemas.regions").joinpath(name).read_text(encoding="utf-8").splitlines())
+    next(rows)  # the names of the columns
+    yield from rows
 
 
 def is_known(code: str) -> bool:
