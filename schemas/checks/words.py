@@ -6,7 +6,6 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from schemas.codes.labels import Lang
-from schemas.codes.warnings import WarningCode
 
 
 class Words(NamedTuple):
@@ -26,8 +25,3 @@ def words_of(code: str, lang: Lang = "id") -> Words:
     """What to show for a warning; the code itself where it is of a later version, since answers are open."""
     row = _rows().get(code)
     return Words(row[lang], row[f"definition_{lang}"]) if row else Words(code, "")
-
-
-def all_codes() -> tuple[WarningCode, ...]:
-    """Every code, as the list has them."""
-    return tuple(WarningCode(code) for code in _rows())

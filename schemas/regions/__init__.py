@@ -17,7 +17,7 @@ EDITION: Final = "Kepmendagri 300.2.2-2138/2025"
 
 @lru_cache(maxsize=1)
 def _names() -> dict[str, str]:
-    return {code: name for code, name in _rows("regions.csv")}
+    return {row[0]: row[1] for row in _rows("regions.csv")}
 
 
 @lru_cache(maxsize=1)
