@@ -1,6 +1,6 @@
 """A warning, as it crosses the wire."""
 
-from typing import Final
+from typing import Final, Self
 
 from schemas.base import Wire
 from schemas.codes.warnings import WarningCode
@@ -18,3 +18,9 @@ class RecordWarning(Wire):
     """Where it stands, as a JSON Pointer (RFC 6901) into the document that was sent."""
     related: tuple[str, ...]
     """Pointers to what it does not fit, where there is such."""
+
+    def under(self, parent: str) -> Self:
+        """The same warning, where the record is a member of a larger document."""
+        return type(self)(
+            code=self.code, pointer=parent + self.pointer, related=tuple(parent + each for each in self.related)
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -15,12 +15,13 @@ from app.exchange.corrections import queries
 from app.exchange.passing import refusals
 from app.exchange.passing.queries import MovedRow
 from app.exchange.passing.reading import agency_ref, allowed_for, in_force, sections_in_hand
-from app.exchange.passing.service import moved
+from app.exchange.passing.service import moved, warnings_in
 from app.exchange.records.sealing import in_order, open_sections, read_version, seal_sections
 from app.foundation import json
 from app.foundation.ids import uuid7
 from app.foundation.problems import NotFound, Problem
 from auth.scopes import Scope
+from schemas.checks import RecordWarning
 from schemas.exchange.common import Moved
 from schemas.exchange.correction import CorrectRecord, ProposeCorrection, RetractVersion
 from schemas.record.record import SECTIONS, included
@@ -28,9 +29,9 @@ from schemas.record.record import SECTIONS, included
 Document = dict[str, Any]
 
 
-async def _done(act: Awaitable[MovedRow]) -> Moved:
+async def _done(act: Awaitable[MovedRow], warnings: Sequence[RecordWarning] = ()) -> Moved:
     try:
-        return moved(await act, [])
+        return moved(await act, [], warnings)
     except asyncpg.PostgresError as error:
         raise (refusals.problem_of(error) or error) from error
 
@@ -54,7 +55,8 @@ async def correct_record(db: Acting, case_id: UUID, body: CorrectRecord, key: Ke
         "recorded_by_id": db.recorder_id,
     }
     detail = db.keyring.seal_one(correction_id, json.dumps({"reason": body.reason}))
-    return await _done(queries.correct_record(db, key, correction, wrapped_key=wrapped_key, parts=parts, detail=detail))
+    act = queries.correct_record(db, key, correction, wrapped_key=wrapped_key, parts=parts, detail=detail)
+    return await _done(act, warnings_in(body.record, db.at))
 
 
 async def propose_correction(db: Acting, case_id: UUID, body: ProposeCorrection, key: Key) -> Moved:
