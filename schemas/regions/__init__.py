@@ -58,7 +58,7 @@ def time_zone_of(code: str) -> str | None:
 
 
 _KINDS = re.compile(
-    r"^(?:provinsi|prov|daerah khusus ibukota|dki|daerah khusus|daerah istimewa|diy?|kabupaten|kab|kota|kotamadya"
+    r"^(?:provinsi|prov|daerah khusus ibukota|dki|d k i|d i|daerah khusus|daerah istimewa|diy?|kabupaten|kab|kota|kotamadya"
     r"|kota administrasi|kota adm|kabupaten administrasi|kab adm|administrasi|adm|kecamatan|kec|distrik|kapanewon"
     r"|kemantren|province|regency|city|district)\b"
 )
