@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from typing import Any
 from uuid import UUID
 
@@ -15,23 +15,22 @@ from app.exchange.corrections import queries
 from app.exchange.passing import refusals
 from app.exchange.passing.queries import MovedRow
 from app.exchange.passing.reading import agency_ref, allowed_for, in_force, sections_in_hand
-from app.exchange.passing.service import moved, warnings_in
+from app.exchange.passing.service import moved
 from app.exchange.records.sealing import in_order, open_sections, read_version, seal_sections
 from app.foundation import json
 from app.foundation.ids import uuid7
 from app.foundation.problems import NotFound, Problem
 from auth.scopes import Scope
-from schemas.checks import RecordWarning
 from schemas.exchange.common import Moved
 from schemas.exchange.correction import CorrectRecord, ProposeCorrection, RetractVersion
-from schemas.record.record import SECTIONS, included
+from schemas.record.record import SECTIONS, Record, included
 
 Document = dict[str, Any]
 
 
-async def _done(act: Awaitable[MovedRow], warnings: Sequence[RecordWarning] = ()) -> Moved:
+async def _done(act: Awaitable[MovedRow], record: Record | None = None) -> Moved:
     try:
-        return moved(await act, [], warnings)
+        return moved(await act, [], record)
     except asyncpg.PostgresError as error:
         raise (refusals.problem_of(error) or error) from error
 
@@ -56,7 +55,7 @@ async def correct_record(db: Acting, case_id: UUID, body: CorrectRecord, key: Ke
     }
     detail = db.keyring.seal_one(correction_id, json.dumps({"reason": body.reason}))
     act = queries.correct_record(db, key, correction, wrapped_key=wrapped_key, parts=parts, detail=detail)
-    return await _done(act, warnings_in(body.record, db.at))
+    return await _done(act, body.record)
 
 
 async def propose_correction(db: Acting, case_id: UUID, body: ProposeCorrection, key: Key) -> Moved:

@@ -29,7 +29,7 @@ from app.foundation.settings import Settings
 from app.policy.decide import covers, decide
 from app.policy.table import BACK_STATE_ONLY
 from auth.directory import AgencyEntry
-from schemas.checks import RecordWarning, warnings_of
+from schemas.checks import warnings_of
 from schemas.codes.agencies import AgencyKind
 from schemas.codes.referral import Purpose, Urgency
 from schemas.exchange.basis import Basis, ConsentBasis
@@ -49,8 +49,12 @@ def within(
     return (own or {}).get(name) or cast(timedelta, getattr(settings, name))
 
 
-def moved(row: queries.MovedRow, moves: list[str], warnings: Sequence[RecordWarning] = ()) -> Moved:
-    """Return the answer to a POST."""
+def moved(row: queries.MovedRow, moves: list[str], record: Record | None = None) -> Moved:
+    """Return the answer to a POST that brought this record, or none.
+
+    Warnings are kept nowhere: a request that is repeated brings the same record, and is looked at as of its first day.
+    """
+    warnings = warnings_of(record, on=row.recorded_at.date()) if record else ()
     return Moved(
         id=row.id,
         case_id=row.case_id,
@@ -60,13 +64,8 @@ def moved(row: queries.MovedRow, moves: list[str], warnings: Sequence[RecordWarn
         recorded_at=row.recorded_at,
         log_entry=row.log_id,
         moves=moves,
-        warnings=list(warnings),
+        warnings=[warning.under("/record") for warning in warnings],
     )
-
-
-def warnings_in(record: Record | None, at: datetime) -> list[RecordWarning]:
-    """Return what in a request's record somebody should look at again; made anew when the request is repeated, since it is kept nowhere."""
-    return [warning.under("/record") for warning in warnings_of(record, on=at.date())] if record else []
 
 
 def open_to(lifecycle: Lifecycle, row: queries.MovedRow, by: Party) -> list[str]:
@@ -143,7 +142,7 @@ async def send(db: Acting, lifecycle: Lifecycle, body: NewReferral | NewTransfer
         )
     except asyncpg.PostgresError as error:
         raise (refusals.problem_of(error, lifecycle, sections=tuple(sections)) or error) from error
-    return moved(row, lifecycle.moves_open(row.state, [Party.SENDER]), warnings_in(body.record, db.at))
+    return moved(row, lifecycle.moves_open(row.state, [Party.SENDER]), body.record)
 
 
 async def move(
@@ -363,7 +362,7 @@ async def _apply(
         )
     except asyncpg.PostgresError as error:
         raise (refusals.problem_of(error, lifecycle, sections=sealed.sections if sealed else ()) or error) from error
-    return moved(answer, open_to(lifecycle, answer, by), warnings_in(record, db.at))
+    return moved(answer, open_to(lifecycle, answer, by), record)
 
 
 _PARTNERS_TOLD = {
@@ -495,4 +494,4 @@ async def unless_repeated(
         raise (refusals.problem_of(error) or error) from error
     if earlier is None:
         raise refused
-    return moved(earlier, open_to(lifecycle, earlier, by), warnings_in(record, db.at))
+    return moved(earlier, open_to(lifecycle, earlier, by), record)
