@@ -9,15 +9,26 @@ from pydantic_core import PydanticCustomError
 
 from schemas.spaces import OUTER_SPACE
 
-# Decimal digits of the scripts that are typed on phones here: ASCII, Arabic (both), Devanagari, Bengali, Thai, Lao,
-# Myanmar, Khmer, full width.
-_DIGITS = (
-    r"0-9\u0660-\u0669\u06f0-\u06f9\u0966-\u096f\u09e6-\u09ef\u0e50-\u0e59\u0ed0-\u0ed9\u1040-\u1049\u17e0-\u17e9"
-    r"\uff10-\uff19"
-)
+# The noughts of the scripts that are typed on phones here: ASCII, Arabic (both), Devanagari, Bengali, Thai, Lao, Myanmar,
+# Khmer, full width. The other nine digits follow each.
+_NOUGHTS: Final = (0x30, 0x660, 0x6F0, 0x966, 0x9E6, 0xE50, 0xED0, 0x1040, 0x17E0, 0xFF10)
+_DIGITS: Final = "".join(rf"\u{nought:04x}-\u{nought + 9:04x}" for nought in _NOUGHTS)
 _FILLERS = rf"{OUTER_SPACE}()./\uff08\uff09\u2010-\u2015\u2212\uff0d\-"
 PHONE_PATTERN: Final = rf"^[{_FILLERS}]*[+\uff0b]?(?:[{_FILLERS}]*[{_DIGITS}]){{7,20}}[{_FILLERS}]*$"
-"""The characters of a number as it is typed. Whether such a number can exist is arithmetic."""
+"""The characters of a number as it is typed."""
+
+
+def _typed(digits: str) -> str:
+    """These digits in any script, with what people type before each."""
+    each = ("".join(rf"\u{nought + int(digit):04x}" for nought in _NOUGHTS) for digit in digits)
+    return "".join(f"[{_FILLERS}]*[{one}]" for one in each)
+
+
+PHONE_SCHEMA_PATTERN: Final = (
+    rf"^(?!.*[0-9]\.0[{OUTER_SPACE}]*$)(?:[{_FILLERS}]*[+\uff0b]|(?={_typed('08')}|{_typed('628')}))"
+    rf"(?:[{_FILLERS}]*[{_DIGITS}]){{7,20}}[{_FILLERS}]*$"
+)
+"""Of JSON Schema: what `phone_number` takes, as far as a pattern can say. That a country has such numbers it cannot."""
 
 _TYPED = re.compile(PHONE_PATTERN)
 _FILLER = re.compile(f"[{_FILLERS}]")

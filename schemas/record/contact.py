@@ -10,7 +10,7 @@ from schemas.base import Wire
 from schemas.codes.answers import Answer, Missing
 from schemas.codes.person import Relationship
 from schemas.codes.places import ChannelKind
-from schemas.phone import PHONE_PATTERN, is_e164, looks_typed, phone_number
+from schemas.phone import PHONE_SCHEMA_PATTERN, is_e164, looks_typed, phone_number
 from schemas.record.common import SectionBase
 from schemas.spaces import OUTER_SPACE
 from schemas.text import EMAIL, Line, Name, Text
@@ -34,7 +34,7 @@ class Channel(Wire):
     model_config = ConfigDict(
         json_schema_extra={
             "allOf": [
-                _when(sorted(PHONES), PHONE_PATTERN),
+                _when(sorted(PHONES), PHONE_SCHEMA_PATTERN),
                 _when([ChannelKind.EMAIL], f"^[{OUTER_SPACE}]*{EMAIL}[{OUTER_SPACE}]*$"),
             ]
         }
