@@ -210,6 +210,7 @@ PartialDate = Annotated[
 """
 
 _QUALIFIERS: Final = "?~%"
+_OPEN: Final = f"X{_QUALIFIERS}"
 
 
 def is_qualified(value: str) -> bool:
@@ -224,12 +225,16 @@ def is_day(value: str) -> bool:
 
 def earliest(value: str) -> date:
     """The first day a partial date can mean."""
+    if len(value) == 10 and value[9] not in _OPEN:
+        return date.fromisoformat(value)
     year, month, day = _parts(value)
     return date(int(year.replace("X", "0")), int(month or 1), int(day or 1))
 
 
 def latest(value: str) -> date:
     """The last day a partial date can mean."""
+    if len(value) == 10 and value[9] not in _OPEN:
+        return date.fromisoformat(value)
     year, month, day = _parts(value)
     years, months = int(year.replace("X", "9")), int(month or 12)
     return date(years, months, int(day or monthrange(years, months)[1]))

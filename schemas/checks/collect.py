@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum, auto
 from functools import cache
-from typing import Any, Final, TypeVar, get_args, get_type_hints
+from typing import Any, Final, NamedTuple, TypeVar, get_args, get_type_hints
 
 from pydantic import BaseModel
 
@@ -37,8 +37,7 @@ _KINDS: Final[tuple[tuple[Any, _Kind], ...]] = (
 )
 
 
-@dataclass(slots=True, frozen=True)
-class Dated:
+class Dated(NamedTuple):
     """A date of the record, as the span of days it can mean."""
 
     pointer: str
@@ -58,7 +57,7 @@ class Parts:
     languages: list[tuple[str, str]] = field(default_factory=list)
     names: list[tuple[str, str]] = field(default_factory=list)
     texts: list[tuple[str, str]] = field(default_factory=list)
-    """All that people wrote, names too."""
+    """What people wrote, names too, as far as it has other characters than ASCII's, or `#`."""
     missing: list[tuple[str, BaseModel, str]] = field(default_factory=list)
     """Reasons given for a missing fact: pointer of the model, model, the reason's name."""
 
@@ -83,26 +82,25 @@ def _walk(model: BaseModel, at: str, parts: Parts) -> None:
     values = model.__dict__
     for name, kind in _plan(kind_of_model):
         value = values[name]
-        if value is None or value == ():
+        if not value:
             continue
-        pointer = f"{at}/{name}"
         if kind is _Kind.MISSING:
             parts.missing.append((at, model, name))
         elif isinstance(value, tuple):
             for place, one in enumerate(value):
-                _take(one, kind, f"{pointer}/{place}", kind_of_model, name, parts)
-        else:
-            _take(value, kind, pointer, kind_of_model, name, parts)
+                _take(one, kind, f"{at}/{name}/{place}", kind_of_model, name, parts)
+        elif kind is not _Kind.TEXT or _is_odd(value):
+            _take(value, kind, f"{at}/{name}", kind_of_model, name, parts)
 
 
 def _take(value: Any, kind: _Kind, pointer: str, model: type[BaseModel], name: str, parts: Parts) -> None:
     if kind is _Kind.MODEL:
         _walk(value, pointer, parts)
-    elif kind is _Kind.TEXT:
-        parts.texts.append((pointer, value))
-    elif kind is _Kind.NAME:
-        parts.names.append((pointer, value))
-        parts.texts.append((pointer, value))
+    elif kind is _Kind.TEXT or kind is _Kind.NAME:
+        if _is_odd(value):
+            parts.texts.append((pointer, value))
+            if kind is _Kind.NAME:
+                parts.names.append((pointer, value))
     elif kind is _Kind.PARTIAL:
         parts.dates.append(Dated(pointer, model, name, earliest(value), latest(value)))
     elif kind is _Kind.DAY:
@@ -111,6 +109,11 @@ def _take(value: Any, kind: _Kind, pointer: str, model: type[BaseModel], name: s
         parts.countries.append((pointer, value))
     else:
         parts.languages.append((pointer, value))
+
+
+def _is_odd(text: str) -> bool:
+    """Whether a text can hold what is looked for in texts: nearly none can, and the walk is most of the work."""
+    return "#" in text or not text.isascii()
 
 
 @cache

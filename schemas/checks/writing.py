@@ -24,10 +24,10 @@ _DAMAGE: Final = re.compile(
 def writing(record: Record, parts: Parts, on: date) -> Iterator[RecordWarning]:
     """Check names, texts, countries and languages for what nobody means to write."""
     for pointer, value in parts.names:
-        if not value.isascii() and any(_is_mixed(word) for word in value.split()):
+        if any(_is_mixed(word) for word in value.split()):
             yield RecordWarning(code=WarningCode.MIXED_SCRIPTS, pointer=pointer, related=())
     for pointer, value in parts.texts:
-        if ("#" in value or not value.isascii()) and _DAMAGE.search(value):
+        if _DAMAGE.search(value):
             yield RecordWarning(code=WarningCode.TEXT_DAMAGED, pointer=pointer, related=())
     for pointer, value in parts.countries:
         if value in iso.FORMER_COUNTRIES:
