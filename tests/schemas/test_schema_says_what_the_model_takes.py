@@ -4,7 +4,7 @@ import re
 
 import jsonschema
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
@@ -54,6 +54,7 @@ def test_a_type(name):
         st.text("0123456789X-?~% ", max_size=12),
     )
 
+    @settings(max_examples=40)
     @given(st.tuples(_spaces, inside, _spaces).map("".join))
     @example("")
     @example(" \u200b\u00a0")

@@ -406,7 +406,7 @@ def at(document, pointer):
     return document
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(records)
 def test_of_any_record(drawn):
     record = Record.model_validate(deepcopy(drawn))
