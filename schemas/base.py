@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -17,10 +17,10 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_MOMENT = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
-)
+from schemas.calendar import DAY_PATTERN, MOMENT_PATTERN
+
+_DAY = re.compile(DAY_PATTERN)
+_MOMENT = re.compile(MOMENT_PATTERN)
 
 
 class Wire(BaseModel):
@@ -50,7 +50,7 @@ def _written_day(value: object) -> object:
             return value
     elif isinstance(value, date) and not isinstance(value, datetime):
         return value
-    raise PydanticCustomError("day_form", "A date is written YYYY-MM-DD")
+    raise PydanticCustomError("day_form", "A date is written YYYY-MM-DD and stands on the calendar, from 1900 to 2199")
 
 
 def _written_moment(value: object) -> object:
@@ -62,15 +62,21 @@ def _written_moment(value: object) -> object:
 def _in_utc(value: datetime) -> datetime:
     try:
         return value.astimezone(UTC)
-    except OverflowError:
-        raise PydanticCustomError("moment_range", "The time is outside the years 1 to 9999") from None
+    except OverflowError:  # of a datetime; what is written stays far from the ends of time
+        raise PydanticCustomError("moment_form", "A time is written by RFC 3339, with Z or an offset") from None
 
 
-Day = Annotated[date, BeforeValidator(_written_day, json_schema_input_type=date)]
+def _written(pattern: str, form: str) -> Any:
+    return Annotated[str, Field(pattern=f"^{pattern}$", json_schema_extra={"format": form})]
+
+
+Day = Annotated[date, BeforeValidator(_written_day, json_schema_input_type=_written(DAY_PATTERN, "date"))]
 """A whole calendar date, ISO 8601."""
 
 Moment = Annotated[
-    AwareDatetime, BeforeValidator(_written_moment, json_schema_input_type=datetime), AfterValidator(_in_utc)
+    AwareDatetime,
+    BeforeValidator(_written_moment, json_schema_input_type=_written(MOMENT_PATTERN, "date-time")),
+    AfterValidator(_in_utc),
 ]
 """A point in time, RFC 3339; kept and given in UTC."""
 

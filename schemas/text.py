@@ -1,29 +1,53 @@
 """Strings as they may cross the wire: any script, nothing invisible that could mislead, bounded.
 
-The bounds and patterns run inside pydantic-core; Python is called only to bring what is not ASCII to NFC, and where
-a form needs arithmetic (a calendar date) or a canonical spelling (a phone number). No message repeats the value.
+The bounds and patterns run inside pydantic-core and stand in the JSON Schema, so both take the same documents. Python is
+called only to take the space around what people write, bring it to NFC, and where a form has a canonical spelling (a
+phone number, a language tag). Codes, dates and digests are taken as they are or not at all. No message repeats the value.
 """
 
-import re
+from calendar import monthrange
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from unicodedata import normalize
 
-from pydantic import AfterValidator, StringConstraints
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, GetCoreSchemaHandler, StringConstraints
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from schemas import iso
+from schemas.calendar import PARTIAL_DATE_PATTERN
+from schemas.phone import PHONE_PATTERN, phone_number
+from schemas.spaces import ALL_SPACE
+
+
+@dataclass(frozen=True)
+class Refused:
+    """What is said of whatever the type it stands on refuses, in place of "does not match the pattern"."""
+
+    code: str
+    message: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Wrap the type; the JSON Schema stays that of the type."""
+        return core_schema.custom_error_schema(
+            handler(source), custom_error_type=self.code, custom_error_message=self.message
+        )
+
 
 # C0 and C1 controls; overrides and isolates that make text read otherwise than it is stored (U+202A-202E, U+2066-2069).
 _NEVER = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069"
-_LINES = rf"^[^{_NEVER}]*$"
 # A single line has no tab and no separator of lines or paragraphs either.
-_LINE = rf"^[^{_NEVER}\t\n\r\u2028\u2029]*$"
+_NO_LINES = r"\t\n\r\u2028\u2029"
+_LINES = rf"^[^{_NEVER}]*[^{_NEVER}{ALL_SPACE}][^{_NEVER}]*$"
+_LINE = rf"^[^{_NEVER}{_NO_LINES}]*[^{_NEVER}{ALL_SPACE}][^{_NEVER}{_NO_LINES}]*$"
 
 
 def _composed(most: int) -> Callable[[str], str]:
-    """NFC for what is not ASCII, measured again because a few characters grow."""
+    """Without the space around it; NFC for what is not ASCII, measured again because a few characters grow."""
 
     def to_nfc(value: str) -> str:
+        value = value.strip()
         if not value.isascii():
             value = normalize("NFC", value)
             if len(value) > most:
@@ -54,75 +78,79 @@ NARRATIVE_MAX: Final = 50_000
 
 Name = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_MAX, pattern=_LINE),
+    StringConstraints(min_length=1, max_length=NAME_MAX, pattern=_LINE),
     AfterValidator(_composed(NAME_MAX)),
 ]
 """A name of a person, place or thing, in any script."""
 
 Line = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=LINE_MAX, pattern=_LINE),
+    StringConstraints(min_length=1, max_length=LINE_MAX, pattern=_LINE),
     AfterValidator(_composed(LINE_MAX)),
 ]
 """A single line of text."""
 
 Text = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=TEXT_MAX, pattern=_LINES),
+    StringConstraints(min_length=1, max_length=TEXT_MAX, pattern=_LINES),
     AfterValidator(_paragraphs(TEXT_MAX)),
 ]
 """A few paragraphs."""
 
 Narrative = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=NARRATIVE_MAX, pattern=_LINES),
+    StringConstraints(min_length=1, max_length=NARRATIVE_MAX, pattern=_LINES),
     AfterValidator(_paragraphs(NARRATIVE_MAX)),
 ]
 """An account as long as it needs to be."""
 
 Number = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=64, pattern=_LINE),
+    StringConstraints(min_length=1, max_length=64, pattern=_LINE),
     AfterValidator(_composed(64)),
 ]
 """The number on a paper or in another system, as written there: letters, strokes and dots belong to it."""
 
-Code = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64, pattern=r"^[a-z0-9]+(?:_[a-z0-9]+)*$")
-]
+Code = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z0-9]+(?:_[a-z0-9]+)*$")]
 """A code of one of the lists, where the list is named elsewhere."""
 
-LegalBasisCode = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=2, max_length=64, pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$")
-]
+LegalBasisCode = Annotated[str, StringConstraints(min_length=2, max_length=64, pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$")]
 """A law or regulation, by the code of the list `legal_basis`. Laws change, so this is no closed enumeration."""
 
 AgencyCode = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=3, max_length=64, pattern=r"^[a-z0-9][a-z0-9-]{1,62}[a-z0-9]$"),
+    StringConstraints(min_length=3, max_length=64, pattern=r"^[a-z0-9][a-z0-9-]{1,62}[a-z0-9]$"),
 ]
 """An agency, by its code in the directory."""
 
 RegionCode = Annotated[
     str,
-    StringConstraints(
-        strip_whitespace=True, max_length=13, pattern=r"^[1-9][0-9](?:\.[0-9]{2}(?:\.[0-9]{2}(?:\.[0-9]{4})?)?)?$"
-    ),
+    StringConstraints(max_length=13, pattern=r"^[1-9][0-9](?:\.[0-9]{2}(?:\.[0-9]{2}(?:\.[0-9]{4})?)?)?$"),
 ]
 """An Indonesian region by Kemendagri code: province, regency or city, district, village (PP.KK.CC.DDDD)."""
 
-CountryCode = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2, pattern=r"^[A-Z]{2}$")]
-"""A country by ISO 3166-1 alpha-2."""
+CountryCode = Annotated[
+    str,
+    StringConstraints(max_length=2, pattern=iso.one_of(iso.COUNTRIES | {iso.KOSOVO} | iso.FORMER_COUNTRIES)),
+    Refused("country_unknown", "There is no country with this ISO 3166-1 alpha-2 code (two capital letters)"),
+]
+"""A country by ISO 3166-1 alpha-2, XK, or one that no longer exists (ISO 3166-3), since old papers name it."""
 
-CurrencyCode = Annotated[str, StringConstraints(strip_whitespace=True, max_length=3, pattern=r"^[A-Z]{3}$")]
+CurrencyCode = Annotated[
+    str,
+    StringConstraints(max_length=3, pattern=iso.one_of(iso.CURRENCIES)),
+    Refused("currency_unknown", "There is no currency with this ISO 4217 code (three capital letters)"),
+]
 """A currency by ISO 4217."""
 
-ScriptCode = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4, pattern=r"^[A-Z][a-z]{3}$")]
+ScriptCode = Annotated[
+    str,
+    StringConstraints(max_length=4, pattern=iso.one_of(iso.SCRIPTS)),
+    Refused("script_unknown", "There is no script with this ISO 15924 code (as Latn)"),
+]
 """A script by ISO 15924."""
 
-Sha256 = Annotated[
-    str, StringConstraints(strip_whitespace=True, to_lower=True, max_length=64, pattern=r"^[0-9a-fA-F]{64}$")
-]
+Sha256 = Annotated[str, StringConstraints(to_lower=True, max_length=64, pattern=r"^[0-9a-fA-F]{64}$")]
 """A SHA-256 digest in hexadecimal."""
 
 
@@ -142,7 +170,6 @@ def _canonical_tag(value: str) -> str:
 LanguageTag = Annotated[
     str,
     StringConstraints(
-        strip_whitespace=True,
         max_length=35,
         pattern=(
             r"^[A-Za-z]{2,3}(?:-[A-Za-z]{3}){0,3}(?:-[A-Za-z]{4})?(?:-(?:[A-Za-z]{2}|[0-9]{3}))?"
@@ -153,74 +180,68 @@ LanguageTag = Annotated[
 ]
 """A language, spoken or signed, by BCP 47 tag."""
 
-_FILLERS = re.compile(r"[ ().\-\u2010-\u2015]")
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
-
-
-def phone_number(value: str) -> str:
-    """The number in E.164; a national number is understood only in the form of an Indonesian mobile (08…, 628…)."""
-    digits = _FILLERS.sub("", value)
-    if digits.startswith("08"):
-        digits = f"+62{digits[1:]}"
-    elif digits.startswith("628"):
-        digits = f"+{digits}"
-    # Any other leading zero stays refused: 03… is a landline in Surabaya and in Selangor, and the wrong one answers.
-    if not _E164.fullmatch(digits):
-        raise PydanticCustomError(
-            "phone_form", "A phone number is written +, country code, number; or 08… in Indonesia"
-        )
-    return digits
-
-
-Phone = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=7, max_length=40, pattern=_LINE),
-    AfterValidator(phone_number),
-]
+Phone = Annotated[str, StringConstraints(max_length=64, pattern=PHONE_PATTERN), AfterValidator(phone_number)]
 """A phone number, kept in E.164."""
 
-EMAIL_PATTERN: Final = rf'^[^\s@<>"{_NEVER}]{{1,64}}@[^\s@.<>"{_NEVER}]+(?:\.[^\s@.<>"{_NEVER}]+)+$'
+_IN_EMAIL = rf'{ALL_SPACE}@<>"{_NEVER}'
+EMAIL: Final = rf"[^{_IN_EMAIL}]{{1,64}}@[^.{_IN_EMAIL}]+(?:\.[^.{_IN_EMAIL}]+)+"
 
 Email = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, max_length=254, pattern=EMAIL_PATTERN),
+    StringConstraints(max_length=254, pattern=f"^{EMAIL}$"),
     AfterValidator(_composed(254)),
 ]
 """An e-mail address, by its outer form only."""
 
 
-def _on_the_calendar(value: str) -> str:
-    if len(value) == 10:
-        try:
-            date.fromisoformat(value)
-        except ValueError:
-            raise PydanticCustomError("partial_date", "There is no such day in that month") from None
-    return value
-
-
 PartialDate = Annotated[
     str,
-    StringConstraints(
-        strip_whitespace=True,
-        max_length=10,
-        pattern=r"^(?:19[0-9]{2}|20[0-9]{2}|2100)(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12][0-9]|3[01]))?)?$",
+    StringConstraints(max_length=11, pattern=PARTIAL_DATE_PATTERN),
+    Refused(
+        "partial_date_form",
+        "A date is written YYYY-MM-DD, YYYY-MM or YYYY and stands on the calendar; X for digits not known, "
+        "? uncertain, ~ approximate, % both at the end",
     ),
-    AfterValidator(_on_the_calendar),
 ]
-"""A date known to the day, the month or the year (EDTF level 0), of the years 1900 to 2100."""
+"""A date as exact as it is known, of the years 1900 to 2100: EDTF level 0, and of level 1 what casework needs.
+
+`1998`, `1998-04`, `1998-04-12`; `199X`, `19XX`, `1998-XX`, `1998-04-XX` for digits not known; at the end `?` uncertain,
+`~` approximate, `%` both.
+"""
+
+_QUALIFIERS: Final = "?~%"
+_OPEN: Final = f"X{_QUALIFIERS}"
+
+
+def is_qualified(value: str) -> bool:
+    """Whether a partial date is marked as uncertain or approximate. Its bounds stay; nobody says by how much."""
+    return value[-1] in _QUALIFIERS
+
+
+def is_day(value: str) -> bool:
+    """Whether a partial date is one whole day."""
+    return len(value) >= 10 and "X" not in value
 
 
 def earliest(value: str) -> date:
     """The first day a partial date can mean."""
-    parts = [int(part) for part in value.split("-")]
-    return date(parts[0], parts[1] if len(parts) > 1 else 1, parts[2] if len(parts) > 2 else 1)
+    if len(value) == 10 and value[9] not in _OPEN:
+        return date.fromisoformat(value)
+    year, month, day = _parts(value)
+    return date(int(year.replace("X", "0")), int(month or 1), int(day or 1))
 
 
 def latest(value: str) -> date:
     """The last day a partial date can mean."""
-    parts = [int(part) for part in value.split("-")]
-    if len(parts) == 3:
-        return date(*parts)
-    if len(parts) == 1 or parts[1] == 12:
-        return date(parts[0], 12, 31)
-    return date.fromordinal(date(parts[0], parts[1] + 1, 1).toordinal() - 1)
+    if len(value) == 10 and value[9] not in _OPEN:
+        return date.fromisoformat(value)
+    year, month, day = _parts(value)
+    years, months = int(year.replace("X", "9")), int(month or 12)
+    return date(years, months, int(day or monthrange(years, months)[1]))
+
+
+def _parts(value: str) -> tuple[str, str, str]:
+    """Year, month and day, empty where they are not known."""
+    value = value.rstrip(_QUALIFIERS)
+    month, day = value[5:7], value[8:10]
+    return value[:4], "" if month == "XX" else month, "" if day == "XX" else day

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from schemas.base import Moment, Wire
+from schemas.checks.warning import RecordWarning
 from schemas.codes.agencies import AgencyKind
 from schemas.codes.base import RequestBody
 from schemas.codes.disclosure import Section
@@ -46,6 +47,8 @@ class Moved(Wire):
     """The entry of the exchange's log that describes this act."""
     moves: list[str]
     """What the caller may do next."""
+    warnings: list[RecordWarning]
+    """What in the record that was sent somebody should look at again: it was taken as it is. Empty of every act without one."""
 
 
 class MoveRecord(Wire):

@@ -10,11 +10,9 @@ from schemas.codes.places import PlaceKind
 from schemas.codes.services import StaffRole
 from schemas.text import CountryCode, CurrencyCode, Line, Name, Number, RegionCode, Text
 
-ThreeDigits = Annotated[str, StringConstraints(strip_whitespace=True, max_length=3, pattern=r"^[0-9]{1,3}$")]
-Postcode = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=16, pattern=r"^[A-Za-z0-9][A-Za-z0-9 -]*$")
-]
-ImoNumber = Annotated[str, StringConstraints(strip_whitespace=True, max_length=7, pattern=r"^[0-9]{7}$")]
+ThreeDigits = Annotated[str, StringConstraints(max_length=3, pattern=r"^[0-9]{1,3}$")]
+Postcode = Annotated[str, StringConstraints(min_length=1, max_length=16, pattern=r"^[A-Za-z0-9][A-Za-z0-9 -]*$")]
+ImoNumber = Annotated[str, StringConstraints(max_length=7, pattern=r"^[0-9]{7}$")]
 
 
 class SectionBase(Wire):

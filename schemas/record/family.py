@@ -79,10 +79,16 @@ class FamilySection(SectionBase):
     number_of_children_missing: Missing | None = None
     """Why the number is not given."""
     household_size: Count | None = None
+    household_size_missing: Missing | None = None
+    """Why the size is not given."""
     accompanying: Annotated[tuple[Relative, ...], Field(max_length=20)] = ()
     """Who is with the person now."""
+    accompanying_missing: Missing | None = None
+    """Why nobody is named; that nobody is there has no code, and needs none."""
     left_behind: Annotated[tuple[Relative, ...], Field(max_length=20)] = ()
     """Who depends on the person elsewhere, or is looked for."""
+    left_behind_missing: Missing | None = None
+    """Why nobody is named."""
     may_be_told: Answer | None = None
     """Whether the person agrees that the family learns of it."""
     child_situation: ChildSituation | None = None

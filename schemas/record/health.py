@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, Strict
 
 from schemas.base import Day, Wire
-from schemas.codes.answers import Answer
+from schemas.codes.answers import Answer, Missing
 from schemas.codes.health import FitToTravel, Functioning, InfectionPrecaution, UrgentCare
 from schemas.codes.services import StaffRole
 from schemas.record.common import SectionBase
@@ -65,7 +65,11 @@ class HealthSection(SectionBase):
     takes_medicines: Answer | None = None
     medicines: Annotated[tuple[Medicine, ...], Field(max_length=30)] = ()
     allergies: Annotated[tuple[Line, ...], Field(max_length=20)] = ()
+    allergies_missing: Missing | None = None
+    """Why no allergy is given."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=30)] = ()
+    conditions_missing: Missing | None = None
+    """Why no condition is given."""
     pregnancy: Pregnancy | None = None
     functioning: WashingtonGroup | None = None
     assistive_devices: Annotated[tuple[Line, ...], Field(max_length=10)] = ()

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Self
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from schemas.base import Age, Day, Wire
@@ -19,7 +19,7 @@ from schemas.codes.person import (
     Statelessness,
 )
 from schemas.record.common import SectionBase
-from schemas.record.nik import family_card_number, nik_number
+from schemas.record.nik import FAMILY_CARD_PATTERN, NIK_PATTERN, family_card_number, nik_number
 from schemas.text import CountryCode, LanguageTag, Line, Name, Number, PartialDate, ScriptCode
 
 
@@ -45,7 +45,7 @@ class Birth(Wire):
     """When the person was born: a date as exact as it is known, or an age somebody estimated. HTCDS `prs_Birthdate`."""
 
     date: PartialDate | None = None
-    """To the day, the month or the year. No day or month is ever invented."""
+    """As exact as it is known, by EDTF. No day or month is ever invented."""
     estimated_age: Age | None = None
     as_of: Day | None = None
     """The day the estimate was made."""
@@ -67,6 +67,21 @@ class Birth(Wire):
 
 class Document(Wire):
     """A personal paper, also one the person has lost or somebody else keeps."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "allOf": [
+                {
+                    "if": {"properties": {"kind": {"const": kind.value}}, "required": ["kind"]},
+                    "then": {"properties": {"number": {"pattern": pattern}}},
+                }
+                for kind, pattern in (
+                    (DocumentKind.NIK, NIK_PATTERN),
+                    (DocumentKind.FAMILY_CARD, FAMILY_CARD_PATTERN),
+                )
+            ]
+        }
+    )
 
     kind: DocumentKind
     number: Number | None = None
@@ -121,11 +136,15 @@ class IdentitySection(SectionBase):
     statelessness: Statelessness | None = None
     languages: Annotated[tuple[LanguageTag, ...], Field(max_length=20)] = ()
     """The best known first. HTCDS `prs_PrimaryLanguage`, `prs_SecondaryLanguage`."""
+    languages_missing: Missing | None = None
+    """Why no language is given."""
     literacy: Literacy | None = None
     education: Education | None = None
     """HTCDS `prs_HighestLevelOfEducation`."""
     occupations: Annotated[tuple[Line, ...], Field(max_length=10)] = ()
     """What the person has worked as before."""
+    occupations_missing: Missing | None = None
+    """Why no occupation is given."""
     documents: Annotated[tuple[Document, ...], Field(max_length=30)] = ()
     documents_missing: Missing | None = None
     """Why no document is named; a person without any is said by `never_issued` or `lost`."""

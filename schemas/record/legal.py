@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from schemas.base import Wire
-from schemas.codes.answers import Answer
+from schemas.codes.answers import Answer, Missing
 from schemas.codes.law import Custody, LegalRole, LossKind, ProceedingsStage, ProtectionStatus, RestitutionStatus
 from schemas.record.common import Money, SectionBase
 from schemas.text import AgencyCode, CountryCode, Line, Number, PartialDate, Text
@@ -49,6 +49,8 @@ class LegalSection(SectionBase):
 
     wants_to_report: Answer | None = None
     police_reports: Annotated[tuple[PoliceReport, ...], Field(max_length=10)] = ()
+    police_reports_missing: Missing | None = None
+    """Why no report is given."""
     roles: Annotated[tuple[LegalRole, ...], Field(max_length=len(LegalRole))] = ()
     stage: ProceedingsStage | None = None
     court_case: Number | None = None

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from schemas.base import Day, Wire
-from schemas.codes.answers import Answer
+from schemas.codes.answers import Answer, Missing
 from schemas.codes.law import DepartureWay, MigrationReason, MigrationStatus, ReturnWish
 from schemas.codes.services import Escort
 from schemas.record.common import Place, SectionBase
@@ -63,6 +63,8 @@ class MigrationSection(SectionBase):
     """Whether immigration has agreed not to detain the person."""
     documents: Annotated[tuple[Document, ...], Field(max_length=20)] = ()
     """Visas, permits and travel papers."""
+    documents_missing: Missing | None = None
+    """Why no paper is named."""
     return_home: Return | None = None
     reintegration: Reintegration | None = None
     note: Text | None = None

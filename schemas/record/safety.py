@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from schemas.base import Day, Wire
-from schemas.codes.answers import Answer
+from schemas.codes.answers import Answer, Missing
 from schemas.codes.person import Relationship
 from schemas.codes.safety import ConcernRole, RiskFactor, RiskFactorLevel, RiskLevel, SafetyFlag, ThreatKind
 from schemas.codes.services import StaffRole
@@ -62,6 +62,8 @@ class SafetySection(SectionBase):
     risk: Risk | None = None
     flags: Annotated[tuple[SafetyFlag, ...], Field(max_length=len(SafetyFlag))] = ()
     threats: Annotated[tuple[Threat, ...], Field(max_length=20)] = ()
+    threats_missing: Missing | None = None
+    """Why no threat is given."""
     persons_of_concern: Annotated[tuple[PersonOfConcern, ...], Field(max_length=20)] = ()
     risk_factors: Annotated[tuple[RiskFactorEntry, ...], Field(max_length=40)] = ()
     """HTCDS `vic_Vulnerabilities`, deprecated there."""

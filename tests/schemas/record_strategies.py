@@ -34,7 +34,11 @@ _letters = st.text(
 )
 free_text = _letters.map(lambda value: MARK + value)
 days = st.dates(date(1900, 1, 1), date(2100, 12, 31))
-partial_dates = st.tuples(days, st.sampled_from((4, 7, 10))).map(lambda pair: pair[0].isoformat()[: pair[1]])
+_FORMS = ("{0}", "{0:.7}", "{0:.4}", "{0:.7}-XX", "{0:.4}-XX", "{0:.4}-XX-XX", "199X", "19XX", "20XX")
+partial_dates = st.tuples(days.map(date.isoformat), st.sampled_from(_FORMS), st.sampled_from(("", "?", "~", "%"))).map(
+    lambda drawn: drawn[1].format(drawn[0]) + drawn[2]
+)
+"""EDTF, as much of it as is taken."""
 moments = st.integers(0, 10**9).map(lambda seconds: (BEGINNING + timedelta(seconds=seconds)).isoformat())
 digests = st.binary(min_size=32, max_size=32).map(bytes.hex)
 
@@ -46,7 +50,9 @@ _KNOWN: list[tuple[Any, st.SearchStrategy[Any]]] = [
     (text.Number, free_text),
     (text.PartialDate, partial_dates),
     (text.RegionCode, st.sampled_from(("81", "81.07", "81.07.03", "81.07.03.2001"))),
-    (text.CountryCode, st.sampled_from(("ID", "MM", "KH"))),
+    (text.CountryCode, st.sampled_from(("ID", "MM", "KH", "XK", "YU"))),
+    (text.CurrencyCode, st.sampled_from(("IDR", "MMK"))),
+    (text.ScriptCode, st.sampled_from(("Mymr", "Arab"))),
     (text.LanguageTag, st.sampled_from(("id", "jav", "zh-Hant-TW", SECRET_TAG))),
     (text.AgencyCode, st.sampled_from(("kemensos", "dinsos-33"))),
     (text.Sha256, digests),

@@ -199,7 +199,26 @@ class TestWhatNobodyCouldRead:
 
 def test_a_channel_keeps_its_number_in_one_form():
     channel = {"kind": "mobile_phone", "value": "0811-0000-0012", "safe": "not_asked"}
-    assert record(contact={"channels": [channel]}).contact.channels[0].value == "+6281100000012"
+    taken = record(contact={"channels": [channel]}).contact.channels[0]
+    assert (taken.value, taken.typed) == ("+6281100000012", "0811-0000-0012")
+
+
+@pytest.mark.parametrize("value", ["+6281100000012", " +6281100000012 "])
+def test_a_number_that_was_not_rewritten_is_not_kept_twice(value):
+    channel = {"kind": "whatsapp", "value": value, "safe": "yes"}
+    assert record(contact={"channels": [channel]}).contact.channels[0].typed is None
+
+
+def test_what_was_typed_stays_as_the_first_client_sent_it():
+    channel = {"kind": "whatsapp", "value": "0811 0000 0012", "typed": "0811-OOOO-0012", "safe": "yes"}
+    once = record(contact={"channels": [channel]})
+    assert once.contact.channels[0].typed == "0811-OOOO-0012"
+    assert Record.model_validate_json(once.model_dump_json()) == once
+
+
+@pytest.mark.parametrize("kind", [["whatsapp"], {"whatsapp": 1}, 3, None, "pigeon"])
+def test_a_channel_of_no_kind_is_refused_and_breaks_nothing(kind):
+    assert refusal(contact={"channels": [{"kind": kind, "value": "0811 0000 0012", "safe": "yes"}]})
 
 
 class TestNik:

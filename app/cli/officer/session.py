@@ -19,7 +19,7 @@ from app.cli.api import find_credentials
 from app.cli.common import Json, acting, clock_of, load_settings, say, show_json
 from app.cli.failures import Code, Failure
 from app.cli.officer.refusals import Refused, possible
-from app.cli.officer.words import Language, language_of_the_terminal, plain, read_moment
+from app.cli.officer.words import Language, language_of_the_terminal, plain, read_moment, to_look_at
 from app.client import Credentials, ExchangeClient
 from app.foundation.clock import Clock
 from schemas.codes.referral import MoveChannel
@@ -137,12 +137,12 @@ class Session:
 
     def show_moved(self, answer: dict[str, Any]) -> None:
         """Print the answer to a move."""
-        self.show(answer, lambda: say(_moved(answer)))
+        self.show(answer, lambda: say(_moved(answer, self.lang)))
 
 
-def _moved(answer: dict[str, Any]) -> str:
+def _moved(answer: dict[str, Any], lang: Language) -> str:
     state = f"{answer['reference']} is {plain(answer['state'])} (version {answer['version']})."
-    return f"{state} {possible(answer['moves'])}"
+    return "\n".join([f"{state} {possible(answer['moves'])}", *to_look_at(answer["warnings"], lang)])
 
 
 def _written(body: Mapping[str, Any]) -> dict[str, Any]:

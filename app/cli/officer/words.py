@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import typer
 
+from schemas.checks import words_of
 from schemas.codes import ENUMS
 from schemas.codes.labels import label
 
@@ -95,6 +96,19 @@ def labelled(list_name: str, code: str, lang: Language) -> str:
 def commands_of(moves: list[str]) -> list[str]:
     """Return the commands that make these moves, each once."""
     return list(dict.fromkeys(COMMANDS.get(move, plain(move)) for move in moves))
+
+
+def to_look_at(warnings: list[dict[str, Any]], lang: Language) -> list[str]:
+    """Return what in the record somebody should look at again: what it is, where, and what to do."""
+    if not warnings:
+        return []
+    lines = ["", "It was taken as it is. Please look again at:"]
+    for warning in warnings:
+        said = words_of(warning["code"], lang.value)
+        beside = f" (beside {', '.join(warning['related'])})" if warning["related"] else ""
+        lines.append(f"  {said.label}: {warning['pointer']}{beside}")
+        lines += [f"    {said.what_to_do}"] if said.what_to_do else []
+    return lines
 
 
 LISTS: Final = {enum: name for name, enum in ENUMS.items()}

@@ -23,14 +23,14 @@ from app.foundation.problems import NotFound, Problem
 from auth.scopes import Scope
 from schemas.exchange.common import Moved
 from schemas.exchange.correction import CorrectRecord, ProposeCorrection, RetractVersion
-from schemas.record.record import SECTIONS, included
+from schemas.record.record import SECTIONS, Record, included
 
 Document = dict[str, Any]
 
 
-async def _done(act: Awaitable[MovedRow]) -> Moved:
+async def _done(act: Awaitable[MovedRow], record: Record | None = None) -> Moved:
     try:
-        return moved(await act, [])
+        return moved(await act, [], record)
     except asyncpg.PostgresError as error:
         raise (refusals.problem_of(error) or error) from error
 
@@ -54,7 +54,8 @@ async def correct_record(db: Acting, case_id: UUID, body: CorrectRecord, key: Ke
         "recorded_by_id": db.recorder_id,
     }
     detail = db.keyring.seal_one(correction_id, json.dumps({"reason": body.reason}))
-    return await _done(queries.correct_record(db, key, correction, wrapped_key=wrapped_key, parts=parts, detail=detail))
+    act = queries.correct_record(db, key, correction, wrapped_key=wrapped_key, parts=parts, detail=detail)
+    return await _done(act, body.record)
 
 
 async def propose_correction(db: Acting, case_id: UUID, body: ProposeCorrection, key: Key) -> Moved:

@@ -29,13 +29,14 @@ from app.foundation.settings import Settings
 from app.policy.decide import covers, decide
 from app.policy.table import BACK_STATE_ONLY
 from auth.directory import AgencyEntry
+from schemas.checks import warnings_of
 from schemas.codes.agencies import AgencyKind
 from schemas.codes.referral import Purpose, Urgency
 from schemas.exchange.basis import Basis, ConsentBasis
 from schemas.exchange.case import NewConsent
 from schemas.exchange.common import Moved, MoveRequest
 from schemas.exchange.referral import Amend, Decline, Dispute, NewReferral, NewTransfer, Note, ProvideInfo
-from schemas.record.record import SECTIONS, included
+from schemas.record.record import SECTIONS, Record, included
 
 REFERENCE_PREFIX = {"case": "K", "referral": "R", "transfer": "T"}
 
@@ -48,8 +49,12 @@ def within(
     return (own or {}).get(name) or cast(timedelta, getattr(settings, name))
 
 
-def moved(row: queries.MovedRow, moves: list[str]) -> Moved:
-    """Return the answer to a POST."""
+def moved(row: queries.MovedRow, moves: list[str], record: Record | None = None) -> Moved:
+    """Return the answer to a POST that brought this record, or none.
+
+    Warnings are kept nowhere: a request that is repeated brings the same record, and is looked at as of its first day.
+    """
+    warnings = warnings_of(record, on=row.recorded_at.date()) if record else ()
     return Moved(
         id=row.id,
         case_id=row.case_id,
@@ -59,6 +64,7 @@ def moved(row: queries.MovedRow, moves: list[str]) -> Moved:
         recorded_at=row.recorded_at,
         log_entry=row.log_id,
         moves=moves,
+        warnings=[warning.under("/record") for warning in warnings],
     )
 
 
@@ -88,7 +94,7 @@ async def send(db: Acting, lifecycle: Lifecycle, body: NewReferral | NewTransfer
     if isinstance(happened, Problem):
         refused = refused or happened
     if refused is not None:
-        return await unless_repeated(db, lifecycle, key, refused, by=Party.SENDER)
+        return await unless_repeated(db, lifecycle, key, refused, by=Party.SENDER, record=body.record)
 
     subject_id, case_id = uuid7(db.at), body.case_id or uuid7(db.at)
     sealed = seal(db.keyring, body.record, version_id=uuid7(db.at), case_id=case_id, at=db.at) if body.record else None
@@ -136,7 +142,7 @@ async def send(db: Acting, lifecycle: Lifecycle, body: NewReferral | NewTransfer
         )
     except asyncpg.PostgresError as error:
         raise (refusals.problem_of(error, lifecycle, sections=tuple(sections)) or error) from error
-    return moved(row, lifecycle.moves_open(row.state, [Party.SENDER]))
+    return moved(row, lifecycle.moves_open(row.state, [Party.SENDER]), body.record)
 
 
 async def move(
@@ -163,13 +169,13 @@ async def new_version(
     """Replace the record by a new version with its own bases."""
     row = await party_row(db, lifecycle, subject_id)
     if row is None:
-        return await unless_repeated(db, lifecycle, key, NotFound(), by=Party.SENDER)
+        return await unless_repeated(db, lifecycle, key, NotFound(), by=Party.SENDER, record=body.record)
     record, receiver = body.record, db.directory.agencies[row["receiver_id"]]
     assert record is not None, "an answer without a record is words"
     sections = included(record)
     purpose = Purpose(row["purpose"])
     if refused := await undisclosable(db, receiver, purpose, sections, body.bases, case_id=row["case_id"]):
-        return await unless_repeated(db, lifecycle, key, refused, by=Party.SENDER)
+        return await unless_repeated(db, lifecycle, key, refused, by=Party.SENDER, record=record)
     sealed = seal(db.keyring, record, version_id=uuid7(db.at), case_id=row["case_id"], at=db.at)
     bases, reasons = bases_for_storage(db, body.bases, None)
     facts = {
@@ -196,6 +202,7 @@ async def new_version(
         facts=facts,
         sealed=sealed,
         reasons=reasons,
+        record=record,
     )
 
 
@@ -310,12 +317,13 @@ async def _apply(
     sealed: SealedRecord | None = None,
     reasons: Sequence[bytes | None] = (),
     by: Party | None = None,
+    record: Record | None = None,
 ) -> Moved:
     row = lifecycle[event]
     by = by or row.by
     happened = occurred(body.occurred_at, db.at)
     if isinstance(happened, Problem):
-        return await unless_repeated(db, lifecycle, key, happened, by=by)
+        return await unless_repeated(db, lifecycle, key, happened, by=by, record=record)
     move_id = uuid7(db.at)
     parameters: dict[str, Any] = {
         "subject": lifecycle.name,
@@ -354,7 +362,7 @@ async def _apply(
         )
     except asyncpg.PostgresError as error:
         raise (refusals.problem_of(error, lifecycle, sections=sealed.sections if sealed else ()) or error) from error
-    return moved(answer, open_to(lifecycle, answer, by))
+    return moved(answer, open_to(lifecycle, answer, by), record)
 
 
 _PARTNERS_TOLD = {
@@ -476,7 +484,9 @@ async def undisclosable(
     )
 
 
-async def unless_repeated(db: Acting, lifecycle: Lifecycle, key: Key, refused: Problem, *, by: Party) -> Moved:
+async def unless_repeated(
+    db: Acting, lifecycle: Lifecycle, key: Key, refused: Problem, *, by: Party, record: Record | None = None
+) -> Moved:
     """Raise the refusal, unless this very request succeeded before: then it gets the original answer."""
     try:
         earlier = await queries.earlier_answer(db, key)
@@ -484,4 +494,4 @@ async def unless_repeated(db: Acting, lifecycle: Lifecycle, key: Key, refused: P
         raise (refusals.problem_of(error) or error) from error
     if earlier is None:
         raise refused
-    return moved(earlier, open_to(lifecycle, earlier, by))
+    return moved(earlier, open_to(lifecycle, earlier, by), record)

@@ -15,6 +15,13 @@ class TestRefer:
         ended = office.done("police", "refer", str(tmp_path / "referral.json"))
         assert " is sent (version 1). You may now: recall" in ended.out
 
+    def test_says_what_to_look_at_again(self, office: Office) -> None:
+        record = records.record(identity={"sex": "male", "nationalities": ["TP"]})
+        ended = office.done("police", "refer", "-", stdin=json.dumps(records.referral("shelter", record=record)))
+        assert "It was taken as it is. Please look again at:" in ended.out
+        assert "Country that no longer exists: /record/identity/nationalities/0" in ended.out
+        assert "choose the country of today" in " ".join(ended.out.split())
+
     def test_happens_once_with_one_key(self, office: Office) -> None:
         text = json.dumps(records.referral("shelter"))
         first, again = (
