@@ -3,8 +3,9 @@
 from enum import StrEnum
 from typing import Any
 
-from pydantic import GetJsonSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
+from pydantic_core.core_schema import simple_ser_schema
 
 
 class CodeEnum(StrEnum):
@@ -13,6 +14,14 @@ class CodeEnum(StrEnum):
     A request with a code we do not know is an error for a person to resolve. A client that reads our answers must
     expect codes added later, so there the schema gives the codes as known values and does not bind it to them.
     """
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Written as the string it is: asking each member for its `value` would take six times as long."""
+        schema = handler(source)
+        if schema["type"] == "enum":
+            schema["serialization"] = simple_ser_schema("str")
+        return schema
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
