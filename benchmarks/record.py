@@ -97,7 +97,9 @@ def main() -> None:
             lambda: simple.model_validate_json(raw).model_dump_json(exclude_none=True),
         ),
     }
-    table = Table(title=f"The sample record, {len(raw)} bytes: medians of {ROUNDS} rounds (aim: at most {AIM:.0f} times)")
+    table = Table(
+        title=f"The sample record, {len(raw)} bytes: medians of {ROUNDS} rounds (aim: at most {AIM:.0f} times)"
+    )
     for column in ("what", "µs", "µs without rules", "times"):
         table.add_column(column, justify="left" if column == "what" else "right")
     for what, calls in rows.items():
@@ -105,7 +107,9 @@ def main() -> None:
         ratio = statistics.median(a / b for a, b in zip(mine, other, strict=True))
         table.add_row(what, f"{statistics.median(mine):.0f}", f"{statistics.median(other):.0f}", f"{ratio:.2f}")
     console.print(table)
-    console.print(f"First import of schemas, pydantic being there: {seconds_to_import('schemas', 'pydantic') * 1e3:.0f} ms")
+    console.print(
+        f"First import of schemas, pydantic being there: {seconds_to_import('schemas', 'pydantic') * 1e3:.0f} ms"
+    )
 
 
 if __name__ == "__main__":

@@ -95,7 +95,9 @@ def _fragments(mode: Literal["validation", "serialization"]) -> dict[str, tuple[
     found: dict[str, tuple[str, Schema]] = {}
     for name, (kind, meaning) in NAMED.items():
         schema = TypeAdapter(kind).json_schema(mode=mode)
-        found.setdefault(_key(schema), (name, {"description": meaning, **schema}))
+        found.setdefault(
+            _key(schema), (name, {"title": name, **({"description": meaning} if meaning else {}), **schema})
+        )
     return found
 
 
@@ -111,23 +113,19 @@ def _named(part: Any, named: dict[str, tuple[str, Schema]], used: dict[str, Sche
         return part
     if part.get("type") in ("string", "integer", "number") and (found := named.get(_key(part))):
         name, definition = found
-        used[name] = _one_line(dict(definition), name)
+        used[name] = dict(definition)
         return {"$ref": f"#/$defs/{name}"} | {key: part[key] for key in _SAID_ELSEWHERE if key in part}
     return {key: _named(value, named, used) for key, value in part.items()}
 
 
-def _one_line(definition: Schema, name: str) -> Schema:
-    # In some dialects, Python's among them, `$` also stands before a newline at the very end.
-    if "pattern" in definition and name not in _MULTILINE:
-        definition["not"] = {"pattern": "\\n"}
-    return definition
-
-
 def _tidy(schema: Schema) -> None:
-    """Say defaults that mean "not included" nowhere, HTCDS's names apart, and texts on one line."""
+    """Say defaults that mean "not included" nowhere, HTCDS's names apart, and what `$` means everywhere."""
     for part in _objects(schema):
         if "default" in part and part["default"] in (None, []):
             del part["default"]
+        if part.get("type") == "string" and "pattern" in part and part.get("title") not in _MULTILINE:
+            # Where Python reads the pattern, `$` also stands before a newline at the very end.
+            part["not"] = {"pattern": "\\n"}
         said = part.get("description")
         if isinstance(said, str):
             part["description"] = cleandoc(said).replace("\n\n", "\0").replace("\n", " ").replace("\0", "\n\n")

@@ -28,9 +28,17 @@ class Rule:
 RULES: Final[tuple[Rule, ...]] = (
     Rule("record_too_large", "Record", "The whole is at most 256 KB of JSON in UTF-8, without what is null."),
     Rule("arrival_reversed", "NeedsSection", "`arrives_until` is not before `arrives_from`."),
-    Rule("phone_form", "Channel", "A phone number is in E.164, or an Indonesian mobile number as it is dialled there."),
-    Rule("nik_serial", "Document", "The last four digits of a NIK are not 0000."),
-    Rule("nik_date", "Document", "Digits 7 to 12 of a NIK are a date: day (40 more for women), month, year."),
+    Rule(
+        "phone_country_code",
+        "Channel",
+        "A phone number begins with + and the country code; an Indonesian mobile may begin with 08 or 628.",
+    ),
+    Rule("phone_impossible", "Channel", "A country with that code has phone numbers of that length."),
+    Rule(
+        "phone_from_spreadsheet",
+        "Channel",
+        "A phone number does not end in `.0`, as one does that a spreadsheet has taken for a number.",
+    ),
     Rule("string_too_long", "Text", "The most characters hold of the text in NFC, to which few characters grow."),
     Rule("extensions_depth", "ExtensionsSection", "An agency's object is nested at most 8 deep."),
     Rule("extensions_size", "ExtensionsSection", "All extensions together are at most 64 KB of JSON in UTF-8."),

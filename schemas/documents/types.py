@@ -1,4 +1,4 @@
-"""The types with names of their own, each with what the source says of it."""
+"""The types with names of their own, each with what the source says of it, if it says anything."""
 
 import ast
 import inspect
@@ -17,7 +17,11 @@ def _meanings(module: ModuleType) -> dict[str, str]:
         if not isinstance(statement, ast.Assign) or not isinstance(after, ast.Expr):
             continue
         target = statement.targets[0]
-        if isinstance(target, ast.Name) and isinstance(after.value, ast.Constant) and isinstance(after.value.value, str):
+        if (
+            isinstance(target, ast.Name)
+            and isinstance(after.value, ast.Constant)
+            and isinstance(after.value.value, str)
+        ):
             found[target.id] = inspect.cleandoc(after.value.value)
     return found
 
@@ -27,8 +31,8 @@ def _named() -> dict[str, tuple[Any, str]]:
     for module in (text, base, common, exploitation, psychosocial):
         meanings = _meanings(module)
         for name, kind in vars(module).items():
-            if get_origin(kind) is Annotated and name not in found and name in meanings:
-                found[name] = (kind, meanings[name])
+            if get_origin(kind) is Annotated and name not in found:
+                found[name] = (kind, meanings.get(name, ""))
     return found
 
 

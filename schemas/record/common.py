@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, Strict, StringConstraints
 
-from schemas.base import Count, Day, Wire
+from schemas.base import WHOLE, Count, Day, Wire
 from schemas.codes.answers import ToldBy
 from schemas.codes.places import PlaceKind
 from schemas.codes.services import StaffRole
@@ -29,7 +29,7 @@ class SectionBase(Wire):
 class Money(Wire):
     """A sum in whole units of its currency."""
 
-    amount: Annotated[int, Strict(), Field(ge=0, le=10**15)]
+    amount: Annotated[int, Strict(), Field(ge=0, le=10**15), WHOLE]
     currency: CurrencyCode
 
 
