@@ -36,6 +36,7 @@ from app.foundation.keyring import Keyring
 from app.foundation.settings import Settings
 from app.outbox import endpoints as events
 from app.outbox.feed import Listener
+from app.published import schemas as published_schemas
 from app.worker import Worker
 from auth import endpoints as oauth
 from auth import metadata
@@ -107,6 +108,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         escalations.router,
         inbox.router,
         events.router,
+        published_schemas.router,
         pages.router,
     ):
         app.include_router(router)

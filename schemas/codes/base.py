@@ -1,7 +1,7 @@
 """What every code list has in common."""
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
@@ -18,10 +18,7 @@ class CodeEnum(StrEnum):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
         """Written as the string it is: asking each member for its `value` would take six times as long."""
-        schema = handler(source)
-        if schema["type"] == "enum":
-            schema["serialization"] = simple_ser_schema("str")
-        return schema
+        return cast(CoreSchema, {**handler(source), "serialization": simple_ser_schema("str")})
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:

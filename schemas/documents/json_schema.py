@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from functools import lru_cache
 from inspect import cleandoc
 from typing import Any, Final, Literal
@@ -40,7 +41,7 @@ def record_schema() -> Schema:
     definitions = made["$defs"]
     for model, condition in CONDITIONS.items():
         _add(definitions[model.__name__], condition)
-    definitions.update(EXTENSIONS)
+    definitions.update(deepcopy(EXTENSIONS))
     for rule in RULES:
         place = made if rule.at == "Record" else definitions[rule.at]
         place["$comment"] = f"{place['$comment']} {rule.says}" if "$comment" in place else f"Also: {rule.says}"
@@ -79,7 +80,7 @@ def _made(model: type[BaseModel], mode: Literal["validation", "serialization"], 
     made = {"$schema": DIALECT, "$id": f"{ADDRESS}/{name}", **made, "$defs": definitions}
     named = _fragments(mode)
     used: dict[str, Schema] = {}
-    made = _named(made, named, used)
+    made = {key: _named(value, named, used) for key, value in made.items()}
     made["$defs"] = dict(sorted({**made["$defs"], **used}.items()))
     for key, definition in made["$defs"].items():
         if key in _LISTS:

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+from itertools import pairwise
 from types import ModuleType
 from typing import Annotated, Any, Final, get_origin
 
@@ -13,7 +14,7 @@ def _meanings(module: ModuleType) -> dict[str, str]:
     """The string below each assignment."""
     body = ast.parse(inspect.getsource(module)).body
     found: dict[str, str] = {}
-    for statement, after in zip(body, body[1:], strict=False):
+    for statement, after in pairwise(body):
         if not isinstance(statement, ast.Assign) or not isinstance(after, ast.Expr):
             continue
         target = statement.targets[0]

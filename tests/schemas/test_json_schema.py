@@ -2,11 +2,14 @@
 
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
+import playwright
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,6 +17,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import BaseModel, ValidationError
 
 from schemas import Record
+from schemas.codes import ENUMS
 from schemas.codes.services import Need
 from schemas.documents.json_schema import DOCUMENTS, written
 from schemas.documents.rules import RULES
@@ -26,6 +30,8 @@ from tests.schemas.record_strategies import records
 from tests.schemas.test_sample_record import SAMPLE
 
 SCHEMA = json.loads(written("record-1.0.json"))
+FOLDER = Path(__file__).parents[2] / "openapi" / "schemas"
+NODE = Path(playwright.__file__).parent / "driver" / "node"
 IN_WORDS = {rule.code for rule in RULES}
 MODELS = {name: kind for name, kind in models().items() if name != "Record"}
 
@@ -71,6 +77,39 @@ class TestTheSchema:
     def test_is_json_schema_2020_12(self, name):
         Draft202012Validator.check_schema(json.loads(written(name)))
 
+    @pytest.mark.parametrize("name", DOCUMENTS)
+    def test_is_the_committed_one(self, name):
+        assert (FOLDER / name).read_text(encoding="utf-8") == written(name), (
+            "the schema has changed: run `rujukan schema json-schema --write`, and look at what changed before you commit it"
+        )
+
+    def test_is_made_the_same_each_time(self):
+        assert [DOCUMENTS[name]() for name in DOCUMENTS] == [json.loads(written(name)) for name in DOCUMENTS]
+
+    @pytest.mark.parametrize("name", DOCUMENTS)
+    def test_refers_to_what_is_there_and_holds_what_is_used(self, name):
+        document = json.loads(written(name))
+        referred = set(re.findall(r'"\$ref": "#/\$defs/(\w+)"', json.dumps(document)))
+        assert referred == document["$defs"].keys()
+
+    def test_has_patterns_that_ecmascript_reads(self):
+        """Of ECMA 262 with the flag `u`, as JSON Schema asks for, in the engine of the browsers."""
+        patterns = sorted(set(re.findall(r'"pattern": ("(?:[^"\\]|\\.)*")', written("record-1.0.json"))))
+        tried = (
+            f"for (const each of [{','.join(patterns)}]) new RegExp(each, 'u');"
+            f"const line = new RegExp({json.dumps(SCHEMA['$defs']['Line']['pattern'])}, 'u');"
+            "console.log(['a', ' ', '\\u200b', 'a\\n', 'a\\u2028', '\\u{1d56c}', '\\u202ea'].map(x => line.test(x)).join())"
+        )
+        ran = subprocess.run([NODE, "-e", tried], capture_output=True, text=True, timeout=60)
+        assert (ran.stderr, ran.stdout.strip()) == ("", "true,false,false,false,false,true,false")
+
+    def test_names_the_code_list_of_each_enumeration(self):
+        named = {
+            definition["x-code-list"]: definition for definition in SCHEMA["$defs"].values() if "enum" in definition
+        }
+        assert all(definition["enum"] == [str(code) for code in ENUMS[name]] for name, definition in named.items())
+        assert len(named) == sum("enum" in definition for definition in SCHEMA["$defs"].values())
+
     def test_takes_the_sample(self):
         validator().validate(SAMPLE)
 
@@ -98,9 +137,9 @@ def test_a_value_in_any_place_of_a_model_gets_one_verdict(name):
         assert validator(name).is_valid(base), "is a valid document to begin with"
         assert refusals(kind, base) == set()
         for member in variant or kind.model_fields:
-            for value in ODD if member in variant or (name, member) in FIRST_USES else A_FEW:
-                if found := disagreement(kind, {**base, member: value}, name):
-                    wrong.append(f"{member}: {value!r:.60} – {found}")
+            values = ODD if member in variant or (name, member) in FIRST_USES else A_FEW
+            verdicts = [(value, disagreement(kind, {**base, member: value}, name)) for value in values]
+            wrong += [f"{member}: {value!r:.60} – {found}" for value, found in verdicts if found]
             without = {key: value for key, value in base.items() if key != member}
             if found := disagreement(kind, without, name):
                 wrong.append(f"without {member} – {found}")
