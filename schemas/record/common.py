@@ -11,8 +11,13 @@ from schemas.codes.services import StaffRole
 from schemas.text import CountryCode, CurrencyCode, Line, Name, Number, RegionCode, Text
 
 ThreeDigits = Annotated[str, StringConstraints(max_length=3, pattern=r"^[0-9]{1,3}$")]
+"""One to three digits, with the zeros before them."""
+
 Postcode = Annotated[str, StringConstraints(min_length=1, max_length=16, pattern=r"^[A-Za-z0-9][A-Za-z0-9 -]*$")]
+"""A postal code of any country: letters, digits, spaces and hyphens."""
+
 ImoNumber = Annotated[str, StringConstraints(max_length=7, pattern=r"^[0-9]{7}$")]
+"""The seven digits of an IMO number."""
 
 
 class SectionBase(Wire):

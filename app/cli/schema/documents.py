@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
 from app.cli.failures import Code, Failure
+from app.cli.schema.section_pages import pages
 from schemas.documents.json_schema import DOCUMENTS, written
 
 app = typer.Typer()
@@ -28,6 +30,24 @@ def json_schema(
     if name not in DOCUMENTS:
         raise Failure(f"there is no schema {name}", f"There are {', '.join(DOCUMENTS)}.", code=Code.usage)
     typer.echo(written(name), nl=False)
+
+
+@app.command()
+def docs(write: Write = False) -> None:
+    """Print the pages about the record, docs/schema/."""
+    made = {f"docs/schema/{name}": text for name, text in pages(_sample()).items()}
+    if write:
+        _write(made)
+        return
+    typer.echo("\n".join(made.values()), nl=False)
+
+
+def _sample() -> dict[str, Any]:
+    path = CHECKOUT / "openapi" / "examples" / "record.json"
+    if not path.exists():
+        raise Failure("this is no checkout of the source", "The pages are at docs/schema/ of one.", code=Code.failed)
+    sample: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return sample
 
 
 def _write(files: dict[str, str]) -> None:
