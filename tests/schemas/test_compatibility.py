@@ -5,6 +5,7 @@ from copy import deepcopy
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from schemas import SCHEMA_VERSION, Record
 from schemas.documents.compatibility import breaks
@@ -35,6 +36,11 @@ class TestTheReleases:
     def test_have_examples_that_are_still_taken(self, path):
         read = Record.model_validate_json(path.read_bytes())
         assert read.schema_version == path.parent.name
+
+    @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: f"{path.parent.name}/{path.name}")
+    def test_have_examples_that_fit_the_schema_of_their_version(self, path):
+        schema = json.loads((FOLDER / f"record-{path.parent.name}.json").read_text(encoding="utf-8"))
+        Draft202012Validator(schema).validate(json.loads(path.read_text(encoding="utf-8")))
 
 
 def record(**changes):

@@ -18,6 +18,7 @@ from app.policy.table import KINDS, PURPOSES
 from schemas import SCHEMA_VERSION, SECTION_MODELS, Record
 from schemas.codes import ENUMS, label
 from schemas.codes.agencies import AgencyKind
+from schemas.codes.base import CodeEnum
 from schemas.codes.disclosure import DataClass
 from schemas.codes.referral import Purpose
 from schemas.documents.json_schema import HTCDS, record_schema
@@ -29,7 +30,13 @@ from schemas.record.common import SectionBase
 
 _LISTS: Final = {enum: name for name, enum in ENUMS.items()}
 _MADE: Final = "This page is made from the code: `rujukan schema docs --write`.\n"
-_WIDTH: Final = 108
+_WIDTH: Final = 116
+_SPELT: Final = {
+    "sha256": "SHA-256",
+    "imo number": "IMO number",
+    "isic class": "ISIC class",
+    "hours aday": "hours a day",
+}
 _WORDS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 Model = type[BaseModel]
@@ -197,7 +204,7 @@ def _form(kind: Any, page: str) -> str:
         return f"list of {_form(get_args(kind)[0], page)}"
     if origin is Annotated:
         return _annotated(kind, page)
-    if isinstance(kind, type) and issubclass(kind, Enum):
+    if isinstance(kind, type) and issubclass(kind, CodeEnum):
         name = _LISTS[kind]
         return f"code [{name}](../../schemas/codes/lists/{name}.csv)"
     if isinstance(kind, type) and issubclass(kind, BaseModel):
@@ -259,7 +266,8 @@ def _title(kind: Model) -> str:
 
 
 def _words(name: str) -> str:
-    return _WORDS.sub(" ", name).lower().replace("sha256", "SHA-256").replace("imo number", "IMO number")
+    said = _WORDS.sub(" ", name).lower()
+    return _SPELT.get(said, said)
 
 
 @lru_cache(maxsize=1)
