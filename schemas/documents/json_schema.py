@@ -12,7 +12,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from schemas.codes import ENUMS
-from schemas.documents.rules import CONDITIONS, EXTENSIONS, RULES
+from schemas.documents.rules import CONDITIONS, EXTENSIONS, OF_THE_EXCHANGE, RULES
 from schemas.documents.types import NAMED
 from schemas.record import SCHEMA_VERSION, Preview, Record
 
@@ -42,10 +42,10 @@ def record_schema() -> Schema:
     for model, condition in CONDITIONS.items():
         _add(definitions[model.__name__], condition)
     definitions.update(deepcopy(EXTENSIONS))
-    for rule in RULES:
+    for rule in (*OF_THE_EXCHANGE, *RULES):
         place = made if rule.at == "Record" else definitions[rule.at]
         place["$comment"] = f"{place['$comment']} {rule.says}" if "$comment" in place else f"Also: {rule.says}"
-    made["x-rules"] = [{"code": rule.code, "at": rule.at, "says": rule.says} for rule in RULES]
+    made["x-rules"] = [{"code": rule.code, "at": rule.at, "says": rule.says} for rule in (*OF_THE_EXCHANGE, *RULES)]
     return _in_order(made)
 
 

@@ -1,7 +1,7 @@
 """What the models ask for and JSON Schema cannot say, or can say only beside the fields.
 
 `CONDITIONS` are said in JSON Schema, by model. `RULES` are said in words: a document that the JSON Schema takes may
-still be refused, and then for one of these reasons and no other. Tests hold both to the models.
+still be refused by the models, and then for one of these reasons and no other. Tests hold both to the models.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,6 @@ class Rule:
 
 
 RULES: Final[tuple[Rule, ...]] = (
-    Rule("record_too_large", "Record", "The whole is at most 256 KB of JSON in UTF-8, without what is null."),
     Rule("arrival_reversed", "NeedsSection", "`arrives_until` is not before `arrives_from`."),
     Rule(
         "phone_country_code",
@@ -44,6 +43,11 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("extensions_size", "ExtensionsSection", "All extensions together are at most 64 KB of JSON in UTF-8."),
     Rule("extensions_number", "ExtensionsSection", "A whole number is at most 2^53 - 1 (RFC 7493 §2.2), or below."),
 )
+
+OF_THE_EXCHANGE: Final[tuple[Rule, ...]] = (
+    Rule("record_too_large", "Record", "The sections are at most 256 KB of JSON in UTF-8, without what is null."),
+)
+"""Asked by the exchange when a record arrives, not by the models."""
 
 
 def _once(need: Need) -> dict[str, Any]:

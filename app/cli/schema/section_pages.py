@@ -23,7 +23,7 @@ from schemas.codes.disclosure import DataClass
 from schemas.codes.referral import Purpose
 from schemas.documents.json_schema import HTCDS, record_schema
 from schemas.documents.meanings import in_indonesian, meaning_of
-from schemas.documents.rules import RULES
+from schemas.documents.rules import OF_THE_EXCHANGE, RULES
 from schemas.documents.sensitivity import DATA_CLASSES
 from schemas.documents.types import NAMED
 from schemas.record.common import SectionBase
@@ -68,7 +68,9 @@ def _first_page() -> str:
             for name, (_, said) in _used_types()
         ),
     )
-    rules = _table(("code of the error", "rule"), ((f"`{rule.code}`", _cell(rule.says)) for rule in RULES))
+    rules = _table(
+        ("code of the error", "rule"), ((f"`{rule.code}`", _cell(rule.says)) for rule in (*OF_THE_EXCHANGE, *RULES))
+    )
     return f"""\
 # The record
 
