@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import growth, load, pgbench, stage
+from benchmarks import record as record_models
 from benchmarks.load import Result, good
 from benchmarks.peers_run import peers
 
@@ -153,5 +154,6 @@ if __name__ == "__main__":
     )
     given = parser.parse_args()
     if given.growth is None:
+        record_models.main()
         stage.run_async(main(given.rounds, given.size, not given.no_peers))
     stage.run_async(growth.main(given.growth or growth.SIZES, given.size))

@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import (
     AfterValidator,
@@ -83,8 +83,16 @@ Moment = Annotated[
 Flag = Annotated[bool, Strict()]
 """true or false, never "yes" or 1."""
 
-Count = Annotated[int, Strict(), Field(ge=0, le=10_000)]
+
+def _without_point(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE: Final = BeforeValidator(_without_point)
+"""On a strict `int`: 1.0 is 1, since JSON has one kind of number (JSON Schema 2020-12 §4.2.2); "1" and true are not."""
+
+Count = Annotated[int, Strict(), Field(ge=0, le=10_000), WHOLE]
 """A whole number of things or people."""
 
-Age = Annotated[int, Strict(), Field(ge=0, le=130)]
+Age = Annotated[int, Strict(), Field(ge=0, le=130), WHOLE]
 """Completed years of life."""

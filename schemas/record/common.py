@@ -4,15 +4,20 @@ from typing import Annotated
 
 from pydantic import Field, Strict, StringConstraints
 
-from schemas.base import Count, Day, Wire
+from schemas.base import WHOLE, Count, Day, Wire
 from schemas.codes.answers import ToldBy
 from schemas.codes.places import PlaceKind
 from schemas.codes.services import StaffRole
 from schemas.text import CountryCode, CurrencyCode, Line, Name, Number, RegionCode, Text
 
 ThreeDigits = Annotated[str, StringConstraints(max_length=3, pattern=r"^[0-9]{1,3}$")]
+"""One to three digits, with the zeros before them."""
+
 Postcode = Annotated[str, StringConstraints(min_length=1, max_length=16, pattern=r"^[A-Za-z0-9][A-Za-z0-9 -]*$")]
+"""A postal code of any country: letters, digits, spaces and hyphens."""
+
 ImoNumber = Annotated[str, StringConstraints(max_length=7, pattern=r"^[0-9]{7}$")]
+"""The seven digits of an IMO number."""
 
 
 class SectionBase(Wire):
@@ -29,7 +34,7 @@ class SectionBase(Wire):
 class Money(Wire):
     """A sum in whole units of its currency."""
 
-    amount: Annotated[int, Strict(), Field(ge=0, le=10**15)]
+    amount: Annotated[int, Strict(), Field(ge=0, le=10**15), WHOLE]
     currency: CurrencyCode
 
 

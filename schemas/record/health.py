@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, Strict
 
-from schemas.base import Day, Wire
+from schemas.base import WHOLE, Day, Wire
 from schemas.codes.answers import Answer, Missing
 from schemas.codes.health import FitToTravel, Functioning, InfectionPrecaution, UrgentCare
 from schemas.codes.services import StaffRole
@@ -40,7 +40,7 @@ class Pregnancy(Wire):
     """Whether the person is pregnant, if they were asked."""
 
     status: Answer
-    weeks: Annotated[int, Strict(), Field(ge=0, le=45)] | None = None
+    weeks: Annotated[int, Strict(), Field(ge=0, le=45), WHOLE] | None = None
     antenatal_care: Answer | None = None
 
 

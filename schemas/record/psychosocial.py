@@ -12,6 +12,7 @@ from schemas.record.common import SectionBase
 from schemas.text import AgencyCode, LanguageTag, Line, Text
 
 Score = Annotated[float, Strict(), Field(ge=0, le=1000)]
+"""A score as the questionnaire counts it."""
 
 
 class ScreeningResult(Wire):

@@ -1,9 +1,8 @@
 """The victim-referral record: what travels with a referral or a transfer."""
 
-from typing import Final, Literal, Self
+from typing import Final, Literal
 
-from pydantic import BaseModel, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel
 
 from schemas.base import Wire
 from schemas.codes.disclosure import Section
@@ -25,6 +24,7 @@ from schemas.record.safety import SafetySection
 
 SCHEMA_VERSION: Final = "1.0"
 MAX_RECORD_BYTES: Final = 256 * 1024
+"""Of the sections as JSON. Whoever writes them to keep or to send them knows their size; measuring it here would double the work."""
 
 
 class Record(Wire):
@@ -51,12 +51,6 @@ class Record(Wire):
     narrative: NarrativeSection | None = None
     attachments: AttachmentsSection | None = None
     extensions: ExtensionsSection | None = None
-
-    @model_validator(mode="after")
-    def _not_too_large(self) -> Self:
-        if len(self.__pydantic_serializer__.to_json(self, exclude_none=True)) > MAX_RECORD_BYTES:
-            raise PydanticCustomError("record_too_large", "A record has at most 256 KB of JSON")
-        return self
 
 
 SECTIONS: Final[tuple[str, ...]] = tuple(section.value for section in Section)

@@ -43,9 +43,11 @@ PUBLIC = {
     "/readyz",
     "/v1/code-lists",
     "/v1/code-lists/{name}",
+    "/v1/schemas",
+    "/v1/schemas/{name}",
 }
-"""Everything that answers without a token, and why it may: it says how to get one, what there is, what a code means, or that
-the process lives."""
+"""Everything that answers without a token, and why it may: it says how to get one, what there is, what a code means, what a
+record may say, or that the process lives."""
 
 NO_SCOPE = {"read_me"}
 """What a token of any scope may ask."""

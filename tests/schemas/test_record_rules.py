@@ -191,11 +191,6 @@ class TestWhatNobodyCouldRead:
         window = {"arrives_from": "2026-11-25T09:00:00+09:00", "arrives_until": "2026-11-25T00:00:00+07:00"}
         assert refusal(needs=SMALLEST["needs"] | window) == [("needs", "arrival_reversed")]
 
-    def test_more_than_a_record_can_hold(self):
-        entry = {"text": "မ" * 50_000, "language": "my", "author_role": "interpreter"}
-        assert record(narrative={"entries": [entry]})
-        assert refusal(narrative={"entries": [entry, entry]}) == [("", "record_too_large")]
-
 
 def test_a_channel_keeps_its_number_in_one_form():
     channel = {"kind": "mobile_phone", "value": "0811-0000-0012", "safe": "not_asked"}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from app.cli.schema import code_lists
+from app.cli.schema import code_lists, documents
 
 app = typer.Typer(no_args_is_help=True, help="The shared schema: documents, code lists, files of other standards.")
 app.add_typer(code_lists.app)
+app.add_typer(documents.app)

@@ -14,8 +14,9 @@ import orjson
 from app.foundation import json
 from app.foundation.database import Connection
 from app.foundation.keyring import Keyring, Sealed
+from app.foundation.problems import InvalidRequest
 from schemas.record.preview import preview_of
-from schemas.record.record import Record, included
+from schemas.record.record import MAX_RECORD_BYTES, Record, included
 
 PREVIEW_DRAWN_FROM: Final[dict[str, str]] = {
     "needs": "needs",
@@ -101,11 +102,15 @@ def preview_told(parts: dict[str, Any], sections: Iterable[str]) -> dict[str, An
 
 
 def seal_sections(keyring: Keyring, record: Record, *, version_id: UUID) -> tuple[bytes, list[bytes]]:
-    """Encrypt each section under the version's own key; return the wrapped key and the parts in order."""
+    """Encrypt each section under the version's own key; return the wrapped key and the parts in order.
+
+    Raises `InvalidRequest` if it is larger than a record may be.
+    """
     sections = included(record)
-    sealed = keyring.seal(
-        version_id, {name: getattr(record, name).model_dump_json(exclude_none=True).encode() for name in sections}
-    )
+    written = {name: getattr(record, name).model_dump_json(exclude_none=True).encode() for name in sections}
+    if sum(map(len, written.values())) > MAX_RECORD_BYTES:
+        raise InvalidRequest([{"pointer": "/record", "code": "record_too_large"}])
+    sealed = keyring.seal(version_id, written)
     return sealed.key, [sealed.parts[name] for name in sections]
 
 
