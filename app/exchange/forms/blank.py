@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
 from importlib.resources import files
-from typing import Any, Final, get_args
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, RootModel
 
 from app.exchange.forms.facts import Shape, shapes
 from app.exchange.forms.values import LISTS
+from schemas.base import Day, Moment
 from schemas.codes.base import CodeEnum
 from schemas.codes.labels import CodeEntry, Lang, code_list
 from schemas.labels import field_label
@@ -23,10 +23,8 @@ from schemas.text import Narrative, PartialDate, Text
 EMERGENCY: Final[Mapping[str, Any]] = json.loads(files(__package__).joinpath("emergency.json").read_text("utf-8"))
 """The questions, in the order in which they are asked on the telephone."""
 
-_FEW: Final = 14
+_FEW: Final = 12
 """Up to so many codes stand beside their question; more are listed once, at the end."""
-_ENTRIES: Final = 2
-"""How many of a kind there is room for."""
 
 
 def options(list_name: str, lang: Lang, only: list[str] | None = None) -> list[tuple[str, str]]:
@@ -45,13 +43,15 @@ class Blank:
 
     label: str
     name: str
-    kind: str
+    kind: Literal["line", "lines", "date", "codes", "group", "again"]
+    """`again`: fields that were laid out before, to be written on lines."""
     choices: tuple[tuple[str, str], ...] = ()
     """Codes to tick."""
     see: str = ""
     """The list at the end that has the codes."""
     fields: tuple[Blank, ...] = ()
-    times: int = 1
+    several: bool = False
+    """Whether there may be more of them than there is room for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,36 +73,42 @@ class BlankRecord:
 
 def record_to_fill(lang: Lang) -> BlankRecord:
     """Return every field of every section; what agencies add for themselves has no form."""
-    seen: dict[str, None] = {}
+    layout = _Layout(lang)
+    titles = dict(options("section", lang))
     sections = tuple(
-        BlankSection(name, dict(options("section", lang))[name], tuple(_fields(model, name, lang, seen)))
+        BlankSection(name, titles[name], layout.fields(model, name))
         for name, model in SECTION_MODELS.items()
         if not issubclass(model, RootModel)
     )
-    return BlankRecord(sections, tuple((name, options(name, lang)) for name in sorted(seen)))
+    return BlankRecord(sections, tuple((name, options(name, lang)) for name in sorted(layout.lists)))
 
 
-def _fields(model: type[BaseModel], path: str, lang: Lang, seen: dict[str, None]) -> list[Blank]:
-    return [_field(shape, f"{path}.{name}", name, lang, seen) for name, shape in shapes(model).items()]
+class _Layout:
+    """Lays out fields, each model in full where it comes first, and remembers which lists belong at the end."""
 
+    def __init__(self, lang: Lang) -> None:
+        self.lists: set[str] = set()
+        self._lang = lang
+        self._laid_out: set[type[BaseModel]] = set()
 
-def _field(shape: Shape, path: str, name: str, lang: Lang, seen: dict[str, None]) -> Blank:
-    label, hint = field_label(path, lang), shape.hint
-    if shape.model in (Money, Position):
-        return Blank(label, name, "line")
-    if shape.model is not None:
-        inner = tuple(_fields(shape.model, path, lang, seen))
-        return Blank(label, name, "group", fields=inner, times=_ENTRIES if shape.many else 1)
-    if isinstance(hint, type) and issubclass(hint, CodeEnum):
-        codes = options(LISTS[hint], lang)
-        if len(codes) <= _FEW:
-            return Blank(label, name, "codes", choices=tuple(codes))
-        seen[LISTS[hint]] = None
-        return Blank(label, name, "line", see=LISTS[hint])
-    if hint == Text or hint == Narrative:
-        return Blank(label, name, "lines")
-    return Blank(label, name, "date" if hint == PartialDate or _is_time(hint) else "line")
+    def fields(self, model: type[BaseModel], path: str) -> tuple[Blank, ...]:
+        return tuple(self._field(shape, f"{path}.{name}", name) for name, shape in shapes(model).items())
 
-
-def _is_time(hint: Any) -> bool:
-    return any(each in (date, datetime) or _is_time(each) for each in get_args(hint)) or hint in (date, datetime)
+    def _field(self, shape: Shape, path: str, name: str) -> Blank:
+        label, hint = field_label(path, self._lang), shape.hint
+        if shape.model in (Money, Position):
+            return Blank(label, name, "line")
+        if shape.model is not None:
+            again = shape.model in self._laid_out
+            self._laid_out.add(shape.model)
+            fields = self.fields(shape.model, path)
+            return Blank(label, name, "again" if again else "group", fields=fields, several=shape.many)
+        if isinstance(hint, type) and issubclass(hint, CodeEnum):
+            codes = options(LISTS[hint], self._lang)
+            if len(codes) <= _FEW:
+                return Blank(label, name, "codes", choices=tuple(codes))
+            self.lists.add(LISTS[hint])
+            return Blank(label, name, "line", see=LISTS[hint])
+        if hint in (Text, Narrative):
+            return Blank(label, name, "lines")
+        return Blank(label, name, "date" if hint in (PartialDate, Day, Moment) else "line")
