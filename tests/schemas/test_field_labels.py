@@ -26,10 +26,7 @@ def paths(model: type[BaseModel], path: str) -> Iterator[str]:
 
 
 EVERY_FIELD = [
-    path
-    for name, model in SECTION_MODELS.items()
-    if not issubclass(model, RootModel)
-    for path in paths(model, name)
+    path for name, model in SECTION_MODELS.items() if not issubclass(model, RootModel) for path in paths(model, name)
 ]
 
 

@@ -108,7 +108,7 @@ class _Layout:
             if len(codes) <= _FEW:
                 return Blank(label, name, "codes", choices=tuple(codes))
             self.lists.add(LISTS[hint])
-            return Blank(label, name, "line", see=LISTS[hint])
+            return Blank(label, name, "line", see=LISTS[hint], several=shape.many)
         if hint in (Text, Narrative):
             return Blank(label, name, "lines")
         return Blank(label, name, "date" if hint in (PartialDate, Day, Moment) else "line")

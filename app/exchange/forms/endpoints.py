@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -22,7 +22,9 @@ from schemas.codes.labels import Lang
 
 router = APIRouter(prefix="/v1", tags=["forms"], route_class=StrictRoute)
 FormLang = Annotated[Lang, Query(description="The form's language: `id` or `en`.")]
-_PAGE = {200: {"description": "A page made for printing on A4.", "content": {"text/html": {"schema": {"type": "string"}}}}}
+_PAGE: dict[int | str, dict[str, Any]] = {
+    200: {"description": "A page made for printing on A4.", "content": {"text/html": {"schema": {"type": "string"}}}}
+}
 
 
 @router.get(

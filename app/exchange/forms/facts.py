@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Annotated, Any, Final, Union
 
 from pydantic import BaseModel
@@ -14,13 +14,19 @@ from pydantic import BaseModel
 from app.exchange.forms.discretion import Discretion
 from app.exchange.forms.values import Reading, Value
 from schemas.labels import field_label
-from schemas.record.common import Money, Place, Position
+from schemas.record.common import Money, Place, Position, SectionBase
 from schemas.record.contact import Channel, DoNotContact
 from schemas.record.identity import Birth
 from schemas.record.narrative import NarrativeEntry
+from schemas.record.record import SECTION_MODELS
 
 Document = Mapping[str, Any]
-_EMPTY: Final = (None, "", [], {}, ())
+_EMPTY: Final[tuple[Any, ...]] = (None, "", [], {}, ())
+_WHO_TOLD: Final = frozenset(SectionBase.model_fields)
+_WORD: Final = 24
+"""Longer words would have to be broken in a column."""
+_COLUMNS: Final = 5
+"""Up to so many labels entries are a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,11 @@ class Fact:
 
     label: str
     values: tuple[Value, ...]
+
+    @property
+    def longest_word(self) -> int:
+        """The length of what cannot be broken."""
+        return max((len(word) for value in self.values for word in value.text.split()), default=0)
 
     @property
     def long(self) -> bool:
@@ -50,6 +61,26 @@ class Entries:
 
     label: str
     entries: tuple[tuple[Node, ...], ...]
+
+    @property
+    def columns(self) -> list[str] | None:
+        """The labels, where every entry is a few short facts, so that they stand in a table; None where they do not."""
+        facts = [node for entry in self.entries for node in entry]
+        if any(not isinstance(node, Fact) or node.long or node.longest_word > _WORD for node in facts):
+            return None
+        labels: list[str] = []
+        for entry in self.entries:  # what one entry lacks stands where another has it
+            place = 0
+            for node in entry:
+                if node.label not in labels:
+                    labels.insert(place, node.label)
+                place = labels.index(node.label) + 1
+        return labels if len(labels) <= _COLUMNS else None
+
+    @property
+    def rows(self) -> list[dict[str, Node]]:
+        """The entries' facts by their labels."""
+        return [{node.label: node for node in entry} for entry in self.entries]
 
 
 Node = Fact | Group | Entries
@@ -80,7 +111,7 @@ def shape_of(hint: Any) -> Shape:
     return Shape(hint, many=False)
 
 
-@lru_cache(maxsize=None)
+@cache
 def shapes(model: type[BaseModel]) -> Mapping[str, Shape]:
     """Return the shape of each of a model's fields, in order; a type alias is told apart from the type it narrows."""
     hints = typing.get_type_hints(model, include_extras=True)
@@ -93,15 +124,17 @@ class Facts:
     def __init__(self, reading: Reading, discretion: Discretion) -> None:
         self._reading = reading
         self._discretion = discretion
-        self._special: dict[type[BaseModel], Callable[[Document, str], list[Node]]] = {
-            Birth: self._birth,
-            Place: self._place,
-        }
 
     def of(self, model: type[BaseModel] | None, value: Document, path: str) -> list[Node]:
         """Return every fact of a value, as its model orders them; what the model does not know (answers are open) comes last."""
-        special = self._special.get(model) if model is not None else None
-        return special(value, path) if special is not None else self._by_model(model, value, path)
+        return self._birth(value, path) if model is Birth else self._by_model(model, value, path)
+
+    def section(self, name: str, value: Document) -> list[Node]:
+        """Return a section's facts; whose words they are comes last."""
+        model = SECTION_MODELS[name]
+        told = {part: value[part] for part in value if part in _WHO_TOLD}
+        rest = {part: value[part] for part in value if part not in _WHO_TOLD}
+        return [*self.of(model, rest, name), *self.of(model, told, name)]
 
     def _by_model(self, model: type[BaseModel] | None, value: Document, path: str) -> list[Node]:
         fields = shapes(model) if model is not None else {}
@@ -127,6 +160,10 @@ class Facts:
             return [Fact(label, (Value(why, "withheld"),))]
         if inner is Channel:
             return [Entries(label, tuple(tuple(self._channel(each, holder, path)) for each in given))]
+        if inner is Place:
+            return self._place(label, given, path)
+        if inner is Birth:
+            return self._birth(given, path)
         if isinstance(given, Mapping):
             return [Group(label, tuple(self.of(inner, given, path)))]
         if isinstance(given, list) and any(isinstance(each, Mapping) for each in given):
@@ -174,25 +211,20 @@ class Facts:
         place = 1 if value.get("date") is not None else 0
         return [*found[:place], Fact(self._reading.words("age.label"), (Value(said),)), *found[place:]]
 
-    def _place(self, value: Document, path: str) -> list[Node]:
-        """Print an address as it is written on a letter; its codes and the way there apart."""
-        written = ", ".join(self._address_lines(value))
+    def _place(self, label: str, value: Document, path: str) -> list[Node]:
+        """Print an address as it is written on a letter; its kind, its code and the way there apart."""
+        written = ", ".join(self._address_parts(value))
         rest = {name: part for name, part in value.items() if name not in _ADDRESS}
-        kind = self._by_model(Place, {name: rest.pop(name) for name in ("kind",) if name in rest}, path)
-        said: list[Node] = (
-            [Fact(self._reading.words("place.address"), (Value(self._discretion.text(written)),))] if written else []
-        )
-        return [*kind, *said, *self._by_model(Place, rest, path)]
+        address = [Fact(label, (Value(self._discretion.text(written)),))] if written else []
+        return [*address, *self._by_model(Place, rest, path)]
 
-    def _address_lines(self, value: Document) -> Iterator[str]:
-        for name in _ADDRESS:
-            part = value.get(name)
-            if part in _EMPTY:
-                continue
+    def _address_parts(self, value: Document) -> Iterator[str]:
+        for name in (name for name in _ADDRESS if value.get(name) not in _EMPTY):
+            part = str(value[name])
             if name in ("rt", "rw"):
                 yield f"{name.upper()} {part}"
             else:
-                yield self._reading.country(part) if name == "country" else str(part)
+                yield self._reading.country(part) if name == "country" else part
 
 
 _ADDRESS: Final = ("name", "street", "rt", "rw", "village", "district", "regency", "province", "postcode", "country")

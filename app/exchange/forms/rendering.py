@@ -26,7 +26,11 @@ def render(template: str, *, title: str, words: Words, running: str, **context: 
     styles = (_style(), _page_boxes(words, running))
     page = _environment().get_template(template)
     html = page.render(
-        title=title, lang=words.lang, words=words, styles=[Markup(each) for each in styles], **context  # noqa: S704 -- our own CSS
+        title=title,
+        lang=words.lang,
+        words=words,
+        styles=[Markup(each) for each in styles],  # noqa: S704 -- our own CSS
+        **context,
     )
     return html.encode(), _policy(styles)
 

@@ -46,8 +46,17 @@ def blank(profile: Literal["emergency", "full"], lang: Lang) -> Page:
     """Return a blank form."""
     words = Words(lang)
     if profile == "emergency":
-        return _page("emergency.html", words=words, title=words("blank.emergency"), name=f"rujukan-emergency-{lang}", form=EMERGENCY, options=options)
-    return _page("full.html", words=words, title=words("blank.full"), name=f"rujukan-full-{lang}", form=record_to_fill(lang))
+        return _page(
+            "emergency.html",
+            words=words,
+            title=words("blank.emergency"),
+            name=f"rujukan-emergency-{lang}",
+            form=EMERGENCY,
+            options=options,
+        )
+    return _page(
+        "full.html", words=words, title=words("blank.full"), name=f"rujukan-full-{lang}", form=record_to_fill(lang)
+    )
 
 
 def _page(template: str, *, words: Words, title: str, name: str, **context: object) -> Page:

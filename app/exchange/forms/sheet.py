@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
@@ -13,7 +13,7 @@ from app.exchange.forms.discretion import Discretion
 from app.exchange.forms.facts import Entries, Fact, Facts, Group, Node
 from app.exchange.forms.values import Reading, Value
 from app.exchange.forms.words import Words
-from app.exchange.records.sealing import in_order
+from app.exchange.records.sealing import PREVIEW_DRAWN_FROM, in_order
 from app.foundation.zones import zone_of
 from auth.directory import AgencyEntry
 from schemas.codes.answers import Answer
@@ -21,7 +21,7 @@ from schemas.codes.labels import Lang
 from schemas.codes.person import AgeBand
 from schemas.codes.referral import Urgency
 from schemas.record.preview import Preview, PreviewNeed, preview_of
-from schemas.record.record import SECTION_MODELS, SECTIONS, Record
+from schemas.record.record import SECTIONS, Record
 
 Document = Mapping[str, Any]
 _CHILDREN: Final = frozenset({AgeBand.AGE_0_5, AgeBand.AGE_6_11, AgeBand.AGE_12_17, AgeBand.CHILD})
@@ -40,6 +40,8 @@ _AT_A_GLANCE: Final = (
     "escort",
     "custody_or_investigation",
 )
+_OF_NEEDS: Final = frozenset(name for name, section in PREVIEW_DRAWN_FROM.items() if section == "needs")
+"""What need not be said again below the needs themselves."""
 _TIMES: Final = ("sent_at", "accepted_at", "started_at", "ended_at")
 
 
@@ -54,7 +56,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a section stands that was sent."""
+    """How sections stand that were sent on the same terms."""
 
     section: str
     basis: str
@@ -175,9 +177,7 @@ class Sheet:
     @property
     def _confidential_points(self) -> frozenset[str]:
         points = self._db.directory.service_points.values()
-        return frozenset(
-            point.name for point in points if point.confidential and point.agency_id == self._receiver.id
-        )
+        return frozenset(point.name for point in points if point.confidential and point.agency_id == self._receiver.id)
 
     @cached_property
     def glance(self) -> Document:
@@ -192,7 +192,10 @@ class Sheet:
     @property
     def glance_facts(self) -> list[Node]:
         """The person in a few codes."""
-        known = {name: value for name in _AT_A_GLANCE if (value := self.glance.get(name)) is not None}
+        told = _OF_NEEDS if "needs" in self._record else frozenset()
+        known = {
+            name: value for name in _AT_A_GLANCE if (value := self.glance.get(name)) is not None and name not in told
+        }
         nodes = self._facts.of(Preview, known, "preview")
         return [inner for node in nodes for inner in (node.nodes if isinstance(node, Group) else (node,))]
 
@@ -207,7 +210,7 @@ class Sheet:
     def needs(self) -> list[Node]:
         """What is needed: the section once it is open, else the codes of the preview."""
         if "needs" in self._record:
-            return self._facts.of(SECTION_MODELS["needs"], self._record["needs"], "needs")
+            return self._facts.section("needs", self._record["needs"])
         given = {name: self.glance[name] for name in ("needs", "preferences") if self.glance.get(name)}
         found: list[Node] = []
         if "needs" in given:
@@ -253,8 +256,12 @@ class Sheet:
 
     @property
     def standings(self) -> list[Standing]:
-        """Every section that was sent: on what it rests, and whether it is printed."""
-        return [self._standing(name) for name in self._sent]
+        """Every section that was sent: on what it rests, and whether it is printed. What stands alike stands together."""
+        alike: dict[Standing, list[str]] = {}
+        for name in self._sent:
+            found = self._standing(name)
+            alike.setdefault(replace(found, section=""), []).append(found.section)
+        return [replace(terms, section=", ".join(names)) for terms, names in alike.items()]
 
     @property
     def parts(self) -> list[Part]:
@@ -264,7 +271,9 @@ class Sheet:
     @cached_property
     def _sent(self) -> list[str]:
         disclosed = {name for each in self.document["disclosures"] for name in each["sections"]}
-        return in_order({*disclosed, *(name for name in self._record if name in SECTIONS), *self.document["withheld"]}, SECTIONS)
+        return in_order(
+            {*disclosed, *(name for name in self._record if name in SECTIONS), *self.document["withheld"]}, SECTIONS
+        )
 
     @property
     def _in_hand(self) -> frozenset[str]:
@@ -273,7 +282,7 @@ class Sheet:
 
     def _part(self, name: str) -> Part:
         standing = self._standing(name)
-        nodes = self._facts.of(SECTION_MODELS[name], self._record[name], name) if name in self._record else []
+        nodes = self._facts.section(name, self._record[name]) if name in self._record else []
         return Part(standing.section, tuple(nodes), standing.standing)
 
     def _standing(self, name: str) -> Standing:
@@ -315,8 +324,8 @@ class Sheet:
             words = said.get(name) if not self.is_preview else None
             values = [Value(self.discretion.text(each)) for each in words or ()]
             found.append(self._said(f"manifest.{name}", *(values or [Value(self.reading.number(manifest[name]))])))
-        for name in ("consents", "open_referrals"):
-            found.append(self._said(f"manifest.{name}", Value(self.reading.number(len(manifest[name])))))
+        counts = ((f"manifest.{name}", len(manifest[name])) for name in ("consents", "open_referrals"))
+        found += [self._said(name, Value(self.reading.number(count))) for name, count in counts]
         sections = [Value(self.reading.code("section", name)) for name in manifest["sections"]]
         found.append(self._said("manifest.sections", *sections))
         if self.document["paper"]:

@@ -18,7 +18,8 @@ from schemas.codes import ENUMS
 from schemas.codes.answers import Missing
 from schemas.codes.base import CodeEnum
 from schemas.codes.labels import Lang, label
-from schemas.text import AgencyCode, CountryCode, LanguageTag, PartialDate
+from schemas.record.preview import PrimaryLanguage
+from schemas.text import AgencyCode, CountryCode, LanguageTag, PartialDate, ScriptCode
 
 LISTS: Final = {enum: name for name, enum in ENUMS.items()}
 """The name of each enumeration's list of labels."""
@@ -59,6 +60,8 @@ class Reading:
             (Moment, self.moment),
             (CountryCode, self.country),
             (LanguageTag, self.language),
+            (PrimaryLanguage, self.language),
+            (ScriptCode, self.script),
             (AgencyCode, self.agency),
         )
 
@@ -103,6 +106,11 @@ class Reading:
         first = tag.split("-", 1)[0].lower()
         found = pycountry.languages.get(**{"alpha_2" if len(first) == 2 else "alpha_3": first})
         return tag if found is None else f"{_translated('iso639-3', [found.name], self.lang)} ({tag})"
+
+    def script(self, code: str) -> str:
+        """Return a script's name."""
+        found = pycountry.scripts.get(alpha_4=code)
+        return code if found is None else _translated("iso15924", [found.name], self.lang)
 
     def day(self, given: date | str) -> str:
         """Return a calendar date as DD-MM-YYYY."""
