@@ -29,6 +29,7 @@ PLACES: Final[dict[str, str]] = {
     "settings": "app.cli.documents",
     "lifecycle": "app.cli.documents",
     **dict.fromkeys(("inbox", "show"), "app.cli.officer.reading"),
+    "form": "app.cli.officer.printing",
     **dict.fromkeys(("refer", "transfer", "amend", "reroute"), "app.cli.officer.sending"),
     **dict.fromkeys(
         (

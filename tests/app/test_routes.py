@@ -38,10 +38,12 @@ PUBLIC = {
     "/problems/{name}",
     "/static",
     "/static/swagger",
+    "/v1/forms/referral",
     "/healthz",
     "/readyz",
 }
-"""Everything that answers without a token, and why it may: it says how to get one, what there is, or that the process lives."""
+"""Everything that answers without a token, and why it may: it says how to get one, what there is, or that the process lives. A blank form
+says nothing of anybody, and is wanted where there is no system yet."""
 
 NO_SCOPE = {"read_me"}
 """What a token of any scope may ask."""
@@ -60,7 +62,7 @@ OF_CASES = (
 
 APP = create_app(Settings())
 CONTEXTS = list(iter_route_contexts(APP.routes))
-GUARDED = [route for route in CONTEXTS if str(route.path).startswith("/v1/")]
+GUARDED = [route for route in CONTEXTS if str(route.path).startswith("/v1/") and route.path not in PUBLIC]
 
 
 def named(route: RouteContext) -> str:
@@ -170,7 +172,11 @@ class TestMoves:
 
     def test_every_path_below_a_referral_or_transfer_is_a_move_of_its_table(self):
         served = {records.path_of(move.event) for _, move in MOVES}
-        below = [str(route.path).split("/") for route in GUARDED if str(route.path).count("/") == 4]
+        below = [
+            str(route.path).split("/")
+            for route in GUARDED
+            if "POST" in route.methods and str(route.path).count("/") == 4
+        ]
         moves = {parts[4] for parts in below if parts[2] in ("referrals", "transfers")}
         assert moves <= served
         assert moves >= {"accept", "confirm-handover"}

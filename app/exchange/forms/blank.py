@@ -97,7 +97,7 @@ class _Layout:
     def _field(self, shape: Shape, path: str, name: str) -> Blank:
         label, hint = field_label(path, self._lang), shape.hint
         if shape.model in (Money, Position):
-            return Blank(label, name, "line")
+            return Blank(label, name, "line", fields=self.fields(shape.model, path))
         if shape.model is not None:
             again = shape.model in self._laid_out
             self._laid_out.add(shape.model)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from app.dependencies import CaseConnection
 from app.exchange.forms import service
@@ -65,7 +65,6 @@ async def print_transfer(
     "/forms/referral",
     response_class=Response,
     responses={**_PAGE, 304: {"description": "Unchanged."}, **answers(InvalidRequest)},
-    dependencies=[Depends(refuse_bad_request)],
 )
 async def blank_referral_form(
     request: Request,
@@ -76,5 +75,6 @@ async def blank_referral_form(
     lang: FormLang = "id",
 ) -> Response:
     """Get a blank form to fill in by hand, with the codes that are typed afterwards. Public: it says nothing of anybody."""
+    refuse_bad_request(request)
     page = service.blank(profile, lang)
     return cacheable(request, page.body, media_type=service.MEDIA_TYPE, headers=page.headers)

@@ -18,7 +18,7 @@ from app.exchange.lifecycle import Lifecycle
 from app.exchange.passing.reading import read
 from schemas.codes.labels import Lang
 
-__all__ = ["MEDIA_TYPE", "Page", "as_page", "blank", "print_passed"]
+__all__ = ["MEDIA_TYPE", "Page", "as_page", "blank", "page_of", "print_passed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,12 @@ class Page:
 async def print_passed(db: Acting, lifecycle: Lifecycle, subject_id: UUID, lang: Lang) -> Page:
     """Read a referral or transfer as its caller may, which is logged, and print it."""
     document = await read(db, lifecycle, subject_id)
-    sheet = Sheet(db, document, lang, is_transfer=lifecycle.name == "transfer")
+    is_transfer = lifecycle.name == "transfer"
+    return page_of(Sheet(document, lang, is_transfer=is_transfer, reader=db.agency, directory=db.directory, at=db.at))
+
+
+def page_of(sheet: Sheet) -> Page:
+    """Return a sheet as a page."""
     return _page("passed.html", words=sheet.words, title=sheet.reference, name=sheet.reference, sheet=sheet)
 
 

@@ -8,14 +8,13 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
 
-from app.dependencies import Acting
 from app.exchange.forms.discretion import Discretion
 from app.exchange.forms.facts import Entries, Fact, Facts, Group, Node
 from app.exchange.forms.values import Reading, Value
 from app.exchange.forms.words import Words
 from app.exchange.records.sealing import PREVIEW_DRAWN_FROM, in_order
 from app.foundation.zones import zone_of
-from auth.directory import AgencyEntry
+from auth.directory import AgencyEntry, Snapshot
 from schemas.codes.answers import Answer
 from schemas.codes.labels import Lang
 from schemas.codes.person import AgeBand
@@ -69,12 +68,21 @@ class Standing:
 class Sheet:
     """What is printed of one document, as its reader may read it, in one language."""
 
-    def __init__(self, db: Acting, document: Document, lang: Lang, *, is_transfer: bool) -> None:
+    def __init__(
+        self,
+        document: Document,
+        lang: Lang,
+        *,
+        is_transfer: bool,
+        reader: AgencyEntry,
+        directory: Snapshot,
+        at: datetime,
+    ) -> None:
         self.document, self.lang, self.is_transfer = document, lang, is_transfer
         self.words = Words(lang)
-        self._db = db
-        agencies = db.directory.by_code
-        self.reading = Reading(self.words, _zone(db.agency), {code: agency.name for code, agency in agencies.items()})
+        self._reader, self._directory, self._at = reader, directory, at
+        agencies = directory.by_code
+        self.reading = Reading(self.words, _zone(reader), {code: agency.name for code, agency in agencies.items()})
         self.discretion = Discretion(document, self.words)
         self._facts = Facts(self.reading, self.discretion)
         self._sender, self._receiver = (agencies[document[end]["code"]] for end in ("sender", "receiver"))
@@ -97,8 +105,8 @@ class Sheet:
         """Who printed it when: the agency, never its staff."""
         return self.words(
             "form.printed",
-            agency=self._db.agency.name,
-            moment=self.reading.moment(self._db.at),
+            agency=self._reader.name,
+            moment=self.reading.moment(self._at),
             version=self.document["version"],
         )
 
@@ -176,7 +184,7 @@ class Sheet:
 
     @property
     def _confidential_points(self) -> frozenset[str]:
-        points = self._db.directory.service_points.values()
+        points = self._directory.service_points.values()
         return frozenset(point.name for point in points if point.confidential and point.agency_id == self._receiver.id)
 
     @cached_property
@@ -186,7 +194,7 @@ class Sheet:
             return dict(self.document["preview"])
         if not self._record:
             return {}
-        made = preview_of(Record.model_validate(self._record), on=self._db.at.date())
+        made = preview_of(Record.model_validate(self._record), on=self._at.date())
         return made.model_dump(mode="json", exclude_none=True)
 
     @property
@@ -291,10 +299,10 @@ class Sheet:
             standing = "in_hand"
         elif name in self._record:
             standing = "printed"
-        elif self.is_preview:
-            standing = disclosure["access"] if disclosure and disclosure["access"] in _SHUT else "preview"
+        elif disclosure is not None and disclosure["access"] in _SHUT:
+            standing = disclosure["access"]
         else:
-            standing = disclosure["access"] if disclosure and disclosure["access"] in _SHUT else "withheld"
+            standing = "preview" if self.is_preview else "withheld"
         return Standing(
             section=self.reading.code("section", name),
             basis=self._basis(disclosure) if disclosure else "",

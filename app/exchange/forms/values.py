@@ -98,19 +98,18 @@ class Reading:
         found = pycountry.countries.get(alpha_2=code)
         if found is None:
             return code
-        names = [getattr(found, name) for name in ("common_name", "name") if hasattr(found, name)]
-        return _translated("iso3166-1", names, self.lang)
+        return _translated("iso3166-1", getattr(found, "common_name", found.name), self.lang)
 
     def language(self, tag: str) -> str:
         """Return a language's name with its tag, which is what is typed."""
         first = tag.split("-", 1)[0].lower()
         found = pycountry.languages.get(**{"alpha_2" if len(first) == 2 else "alpha_3": first})
-        return tag if found is None else f"{_translated('iso639-3', [found.name], self.lang)} ({tag})"
+        return tag if found is None else f"{_translated('iso639-3', found.name, self.lang)} ({tag})"
 
     def script(self, code: str) -> str:
         """Return a script's name."""
         found = pycountry.scripts.get(alpha_4=code)
-        return code if found is None else _translated("iso15924", [found.name], self.lang)
+        return code if found is None else _translated("iso15924", found.name, self.lang)
 
     def day(self, given: date | str) -> str:
         """Return a calendar date as DD-MM-YYYY."""
@@ -152,9 +151,5 @@ def _translations(domain: str, lang: Lang) -> gettext.NullTranslations:
     return gettext.translation(domain, pycountry.LOCALES_DIR, languages=[lang], fallback=True)
 
 
-def _translated(domain: str, names: list[str], lang: Lang) -> str:
-    """Return the first name that has a translation, or the first; some names are translated in their long form only."""
-    if lang == "en":
-        return names[0]
-    found = _translations(domain, lang)
-    return next((said for name in names if (said := found.gettext(name)) != name), names[0])
+def _translated(domain: str, name: str, lang: Lang) -> str:
+    return name if lang == "en" else _translations(domain, lang).gettext(name)
