@@ -35,6 +35,8 @@ class Fact:
 
     label: str
     values: tuple[Value, ...]
+    apart: bool = False
+    """Whether each of several has a line of its own, being sentences and not codes."""
 
     @property
     def longest_word(self) -> int:

@@ -178,7 +178,7 @@ class Sheet:
             elif name == "service_point" and said[name] in self._confidential_points:
                 value = Value(self.words("withheld.service_point"), "withheld")
             else:
-                value = Value(said[name])
+                value = Value(self.discretion.text(said[name]))
             found.append(Fact(self.words(f"acceptance.{name}"), (value,)))
         return found
 
@@ -331,7 +331,8 @@ class Sheet:
         for name in ("tasks", "protective_measures"):
             words = said.get(name) if not self.is_preview else None
             values = [Value(self.discretion.text(each)) for each in words or ()]
-            found.append(self._said(f"manifest.{name}", *(values or [Value(self.reading.number(manifest[name]))])))
+            counted = Value(self.reading.number(manifest[name]))
+            found.append(Fact(self.words(f"manifest.{name}"), tuple(values or [counted]), apart=bool(values)))
         counts = ((f"manifest.{name}", len(manifest[name])) for name in ("consents", "open_referrals"))
         found += [self._said(name, Value(self.reading.number(count))) for name, count in counts]
         sections = [Value(self.reading.code("section", name)) for name in manifest["sections"]]

@@ -125,7 +125,7 @@ class TestSectionsThatAreNotOpen:
         page = await printed(sent)
         assert "Rifampicin" not in page
         assert "Melati" not in page
-        assert "This section was sent, and is not printed." in page
+        assert "This section was sent. Locked; not printed." in page
         assert "Locked; not printed" in page
         assert records.NAME in page
 
