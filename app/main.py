@@ -22,6 +22,7 @@ from app.exchange.cases import endpoints as cases
 from app.exchange.consents import endpoints as consents
 from app.exchange.corrections import endpoints as corrections
 from app.exchange.escalations import endpoints as escalations
+from app.exchange.forms import endpoints as forms
 from app.exchange.inbox import endpoints as inbox
 from app.exchange.links import endpoints as links
 from app.exchange.passing.refusals import log_refusal
@@ -108,6 +109,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         transfers.router,
         escalations.router,
         inbox.router,
+        forms.router,
         events.router,
         code_lists.router,
         published_schemas.router,

@@ -30,6 +30,7 @@ PLACES: Final[dict[str, str]] = {
     "lifecycle": "app.cli.documents",
     "schema": "app.cli.schema",
     **dict.fromkeys(("inbox", "show"), "app.cli.officer.reading"),
+    "form": "app.cli.officer.printing",
     **dict.fromkeys(("refer", "transfer", "amend", "reroute"), "app.cli.officer.sending"),
     **dict.fromkeys(
         (

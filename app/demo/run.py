@@ -31,11 +31,11 @@ from app.demo.serving import listen, log_to, served
 from app.demo.settling import DESK, client_of, settle_in
 from app.demo.summary import summarise
 from app.demo.systems import DemoError, System
-from app.demo.zones import zone_of
 from app.foundation.clock import Clock
 from app.foundation.database import Addresses, connection
 from app.foundation.keyring import Keyring
 from app.foundation.settings import Settings
+from app.foundation.zones import zone_of
 from app.main import create_app
 from app.prepare import prepare
 from app.serving import reachable

@@ -11,7 +11,7 @@ import httpx
 
 from app.client import ExchangeClient
 from app.demo.words import short
-from app.demo.zones import zone_of
+from app.foundation.zones import zone_of
 
 PAGE: Final = 500
 

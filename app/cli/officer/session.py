@@ -91,8 +91,18 @@ class Session:
 
     def get(self, path: str, **query: Any) -> Any:
         """Return what stands at a path. Raises `Refused`."""
+        return self._answer(self._fetched(path, query))
+
+    def get_page(self, path: str, **query: Any) -> bytes:
+        """Return a page that stands at a path, as it came. Raises `Refused`."""
+        reply = self._fetched(path, query)
+        if reply.status_code >= 400:
+            self._answer(reply)
+        return reply.content
+
+    def _fetched(self, path: str, query: Mapping[str, Any]) -> httpx.Response:
         given = {name: value for name, value in query.items() if value is not None}
-        return self._answer(self._request("GET", f"{path}?{urlencode(given, doseq=True)}" if given else path))
+        return self._request("GET", f"{path}?{urlencode(given, doseq=True)}" if given else path)
 
     def post(self, path: str, body: Mapping[str, Any], *, key: str | None, if_match: int | None = None) -> Any:
         """Do something, under an idempotency key; what is None in the body was not given. Raises `Refused`."""

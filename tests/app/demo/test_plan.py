@@ -8,7 +8,7 @@ from app.demo import bodies
 from app.demo.events import MOVES
 from app.demo.plan import OPEN, SPAN, STARTS, TRIALS, plan
 from app.demo.samples import corrected, load_agencies, load_samples
-from app.demo.zones import WIB, WIT, WITA, zone_of
+from app.foundation.zones import WIB, WIT, WITA, zone_of
 from app.policy.decide import decide
 from schemas import Record, included
 from schemas.codes.agencies import AgencyKind
