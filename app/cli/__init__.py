@@ -28,6 +28,7 @@ PLACES: Final[dict[str, str]] = {
     "openapi": "app.cli.documents",
     "settings": "app.cli.documents",
     "lifecycle": "app.cli.documents",
+    "schema": "app.cli.schema",
     **dict.fromkeys(("inbox", "show"), "app.cli.officer.reading"),
     **dict.fromkeys(("refer", "transfer", "amend", "reroute"), "app.cli.officer.sending"),
     **dict.fromkeys(

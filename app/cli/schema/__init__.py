@@ -4,4 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from app.cli.schema import htcds
+
 app = typer.Typer(no_args_is_help=True, help="The shared schema: documents, code lists, files of other standards.")
+app.add_typer(htcds.app)

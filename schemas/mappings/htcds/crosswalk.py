@@ -62,8 +62,8 @@ class TheirCode:
 
 
 def _rows(package: str, *path: str) -> Iterator[dict[str, str]]:
-    with files(package).joinpath(*path).open(encoding="utf-8", newline="") as file:
-        yield from csv.DictReader(file)
+    text = files(package).joinpath(*path).read_text(encoding="utf-8")
+    yield from csv.DictReader(text.splitlines())
 
 
 @lru_cache(maxsize=1)

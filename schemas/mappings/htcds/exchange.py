@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo
+
+from pydantic import Field, Strict
 
 from schemas.base import Day, Flag, Wire
 from schemas.codes import label
@@ -103,6 +105,8 @@ class Exchange(Wire):
 class Imported(Wire):
     """One row of a sheet. A client makes of it a case, consents and referrals, with bases and needs of its own."""
 
+    row: Annotated[int, Strict(), Field(ge=1)] | None = None
+    """Its number in the sheet."""
     record: Record
     exchange: Exchange = Exchange()
 
@@ -115,9 +119,7 @@ def of_case(case: Case, *, reader: str) -> CaseClaim:
     closure = None
     if case.closure is not None:
         closure = case.closure.text or label("case_closure_reason", case.closure.reason, "en")
-    return CaseClaim(
-        state="handed_over" if handed else states.get(case.state), closure=closure, owner=case.lead.name
-    )
+    return CaseClaim(state="handed_over" if handed else states.get(case.state), closure=closure, owner=case.lead.name)
 
 
 def of_referral(sent: Referral | Transfer, *, incoming: bool) -> ReferralClaim:

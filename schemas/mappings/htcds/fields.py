@@ -22,9 +22,14 @@ class Home:
     """How it is read and written, or why it is not carried."""
 
 
-_POSTAL: Final = "Written from the address of kind postal, else home; never one where the person is, was found or wants to go, and none at all under the flag confidential_place."
+_POSTAL: Final = (
+    "Written from the address of kind postal, else home; never one where the person is, was found or wants to go, "
+    "and none at all under the flag confidential_place."
+)
 _NAME: Final = "Written only if the parts make up the whole name; a name of one piece is the first name alone. Aliases are not written."
-_CHANNEL: Final = "Read as a channel whose safety was not asked. Written only if it is marked safe, and the person's own."
+_CHANNEL: Final = (
+    "Read as a channel whose safety was not asked. Written only if it is marked safe, and the person's own."
+)
 _POSITION: Final = "Positions of persons are not carried."
 _OFFICE: Final = "The public address of an office; a confidential place has none."
 _EVENT: Final = "Of the first station of the way."
@@ -174,17 +179,36 @@ FIELDS: Final[dict[str, Home]] = {
 }  # fmt: skip
 """By the column's name in the standard."""
 
+
+def _question(factor: str, level: str) -> Home:
+    return Home(_FACTORS, relation=">", note=f"{_EXAMPLE} Kind {factor}, level {level}.")
+
+
 QUESTIONS: Final[dict[str, Home]] = {
-    "Is the Individual’s nationality, race or ethnicity a risk factor in this context?": Home(_FACTORS, relation=">", note=f"{_EXAMPLE} origin, individual."),
-    "Is the Individual’s sexual orientation a risk factor in this context?": Home(_FACTORS, relation=">", note=f"{_EXAMPLE} sexual_orientation, individual."),
-    "Is the Individual’s age a risk factor in this context?": Home(_FACTORS, relation=">", note=f"{_EXAMPLE} age, individual."),
-    "Is the household source of income a risk factor in this context?": Home(_FACTORS, relation=">", note=f"{_EXAMPLE} income, household."),
-    "Is violence or abuse in the household a risk factor in this context?": Home(_FACTORS, relation=">", note=f"{_EXAMPLE} household_violence, household."),
-    "Is preferential treatment or discrimination in the household a risk factor in this context?": Home(_FACTORS, relation=">", note=f"{_EXAMPLE} unequal_treatment, household."),
-    "Is the community's access to appropriate law enforcement a risk factor in this context?": Home(_FACTORS, relation=">", note=f"{_EXAMPLE} law_enforcement_access, community."),
-    "Is the community's ability to implement local governance or collective action a risk factor in this context?": Home(_FACTORS, relation=">", note=f"{_EXAMPLE} local_governance, community."),
-    "Is the community's access to education services a risk factor in this context?": Home(_FACTORS, relation=">", note=f"{_EXAMPLE} education_access, community."),
-}  # fmt: skip
+    "Is the Individual’s nationality, race or ethnicity a risk factor in this context?": _question(
+        "origin", "individual"
+    ),
+    "Is the Individual’s sexual orientation a risk factor in this context?": _question(
+        "sexual_orientation", "individual"
+    ),
+    "Is the Individual’s age a risk factor in this context?": _question("age", "individual"),
+    "Is the household source of income a risk factor in this context?": _question("income", "household"),
+    "Is violence or abuse in the household a risk factor in this context?": _question(
+        "household_violence", "household"
+    ),
+    "Is preferential treatment or discrimination in the household a risk factor in this context?": _question(
+        "unequal_treatment", "household"
+    ),
+    "Is the community's access to appropriate law enforcement a risk factor in this context?": _question(
+        "law_enforcement_access", "community"
+    ),
+    "Is the community's ability to implement local governance or collective action a risk factor in this context?": _question(
+        "local_governance", "community"
+    ),
+    "Is the community's access to education services a risk factor in this context?": _question(
+        "education_access", "community"
+    ),
+}
 """By the words of the example question."""
 
 CARRIED: Final = tuple(column for column, home in FIELDS.items() if home.relation != "x")

@@ -55,22 +55,31 @@ _COMMON: Final[dict[str, str]] = {
 }
 """What people write beside ISO's names, here and in the region. WNI is a citizen of Indonesia."""
 
-STATELESS: Final = frozenset(key(word) for word in ("stateless", "XXA", "tanpa kewarganegaraan", "tidak berkewarganegaraan"))
+STATELESS: Final = frozenset(
+    key(word) for word in ("stateless", "XXA", "tanpa kewarganegaraan", "tidak berkewarganegaraan")
+)
+
+
+def _listed(codes: str) -> list[str]:
+    return codes.split()
+
 
 _MACRO: Final[dict[str, str]] = {
     **dict.fromkeys(
-        "bjn bve bvu coa dup hji jak jax kvb kvr kxd lce lcf liw max meo mfa mfb mqg msi mui orn ors pel pse tmw urk vkk vkt "
-        "xmm zlm zmi zsm".split(),
+        _listed(
+            "bjn bve bvu coa dup hji jak jax kvb kvr kxd lce lcf liw max meo mfa mfb mqg msi mui orn ors pel pse tmw urk vkk vkt "
+            "xmm zlm zmi zsm"
+        ),
         "msa",
     ),
-    **dict.fromkeys("cdo cjy cmn cpx czh czo gan hak hsn lzh mnp nan wuu yue".split(), "zho"),
-    **dict.fromkeys("acm acq afb ajp apc arb arq ars ary arz ayl ayn".split(), "ara"),
+    **dict.fromkeys(_listed("cdo cjy cmn cpx czh czo gan hak hsn lzh mnp nan wuu yue"), "zho"),
+    **dict.fromkeys(_listed("acm acq afb ajp apc arb arq ars ary arz ayl ayn"), "ara"),
 }
 """Languages of ISO 639-3 that 639-2 knows only by the macrolanguage they belong to, for those met here."""
 
 
 _ISO_639_2: Final = frozenset(
-    (
+    _listed(
         "ace ach ada ady afh ain akk ale alt ang anp arc arn arp arw ast awa bal ban bas bej bem bho bik bin bla bra "
         "bua bug byn cad car ceb chb chg chk chm chn cho chp chr chy cnr cop crh csb dak dar del den dgr din doi dsb "
         "dua dum dyu efi egy eka elx enm ewo fan fat fil fon frm fro frr frs fur gaa gay gba gez gil gmh goh gon gor "
@@ -80,7 +89,7 @@ _ISO_639_2: Final = frozenset(
         "ota pag pal pam pap pau peo phn pon pro raj rap rar rom rup sad sah sam sas sat scn sco sel sga shn sid sma "
         "smj smn sms snk sog srn srr suk sus sux syc syr tem ter tet tig tiv tkl tlh tli tmh tog tpi tsi tum tvl tyv "
         "udm uga umb vai vot wal war was xal yao yap zap zbl zen zgh zun zza "
-    ).split()
+    )
 )
 """The single languages of ISO 639-2 without a two-letter code; those with one are all in it."""
 

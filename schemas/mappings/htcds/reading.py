@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
@@ -116,7 +117,7 @@ def _lists() -> dict[str, str]:
     return {each.column: each.code_list for each in fields()}
 
 
-def import_row(row: Row, *, number: int = 1, manner: Manner = Manner()) -> Outcome:  # noqa: B008 - frozen
+def import_row(row: Row, *, number: int = 1, manner: Manner = Manner()) -> Outcome:
     """Read one row. Whatever a model refuses is left out by column and reason; the row itself never is."""
     refused: dict[str, str] = {}
     while True:
@@ -158,10 +159,10 @@ class _Draft:
 
     def tree(self) -> dict[str, Any]:
         """The document as JSON has it."""
-        root: dict[str, Any] = {"record": {"schema_version": SCHEMA_VERSION}, "exchange": {}}
+        root: dict[str, Any] = {"row": self.number, "record": {"schema_version": SCHEMA_VERSION}, "exchange": {}}
         for path, (value, _) in self.placed.items():
             node: Any = root
-            for step, following in zip(path, path[1:], strict=False):
+            for step, following in pairwise(path):
                 fresh: Any = [] if isinstance(following, int) else {}
                 if isinstance(step, int):
                     if step == len(node):
@@ -182,7 +183,9 @@ class _Draft:
         for fault in error.errors(include_input=False, include_url=False, include_context=False):
             at = fault["loc"]
             touched = [
-                columns for path, (_, columns) in self.placed.items() if path[: len(at)] == at or at[: len(path)] == path
+                columns
+                for path, (_, columns) in self.placed.items()
+                if path[: len(at)] == at or at[: len(path)] == path
             ]
             for columns in touched:
                 for column in columns:
@@ -569,7 +572,9 @@ class _Draft:
 
     def narrative(self) -> None:
         entries: Path = ("record", "narrative", "entries")
-        texts = [(self.of("cco_CaseComment", cells.text), ("cco_CaseComment",))]
+        texts: list[tuple[str | None, tuple[str, ...]]] = [
+            (self.of("cco_CaseComment", cells.text), ("cco_CaseComment",))
+        ]
         if self.aside:
             texts.append(("\n".join(f"{_labels()[column]}: {word}" for column, word in self.aside), ()))
         for at, (text, columns) in enumerate((text, columns) for text, columns in texts if text is not None):

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from schemas.codes.answers import Answer, Missing
-from schemas.codes.places import AddressKind, ChannelKind
 from schemas.codes.person import DocumentKind, NameKind
+from schemas.codes.places import AddressKind, ChannelKind
 from schemas.codes.safety import SafetyFlag
 from schemas.mappings.htcds import names
 from schemas.mappings.htcds.crosswalk import SAME, Pair, outward
@@ -52,9 +52,7 @@ Value = str | tuple[str, ...]
 Row = dict[str, Value]
 
 _FULL_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_OTHER_NAMES: Final = frozenset(
-    {NameKind.EARLIER, NameKind.OTHER_SPELLING, NameKind.GIVEN_BY_OTHERS, NameKind.OTHER}
-)
+_OTHER_NAMES: Final = frozenset({NameKind.EARLIER, NameKind.OTHER_SPELLING, NameKind.GIVEN_BY_OTHERS, NameKind.OTHER})
 _UNSAID: Final = frozenset(Missing)
 _PHONE_COLUMNS: Final = (
     (ChannelKind.MOBILE_PHONE, "prs_MobilePhone"),
@@ -87,15 +85,16 @@ class Exported:
     row: Row
     """By the standard's column names; only what there is."""
     losses: tuple[Loss, ...]
+    carried: dict[str, tuple[str, str]]
+    """Of each value of the document that the row holds, by pointer: the column, and what stands there for it."""
 
 
 def export(record: Record, exchange: Exchange | None = None) -> Exported:
     """Write a record as a row, with what the exchange knows of its case and its referral."""
     writer = _Writer(record, exchange or Exchange())
     writer.write()
-    return Exported(
-        {column: writer.row[column] for column in WRITTEN if column in writer.row}, tuple(writer.losses())
-    )
+    row = {column: writer.row[column] for column in WRITTEN if column in writer.row}
+    return Exported(row, tuple(writer.losses()), writer.kept)
 
 
 def leaves(value: Any, at: str = "") -> Iterator[tuple[str, Any]]:
@@ -115,7 +114,7 @@ class _Writer:
     record: Record
     exchange: Exchange
     row: Row = field(default_factory=dict)
-    kept: set[str] = field(default_factory=set)
+    kept: dict[str, tuple[str, str]] = field(default_factory=dict)
     why: dict[str, str] = field(default_factory=dict)
 
     def losses(self) -> Iterator[Loss]:
@@ -138,10 +137,14 @@ class _Writer:
 
     # Ways to write.
 
+    def keep(self, pointer: str, column: str, value: str) -> None:
+        """The value is in the row, and can be read from it as it was."""
+        self.kept[pointer] = (column, value)
+
     def write_text(self, column: str, value: Any, pointer: str) -> None:
         if value is not None:
             self.row[column] = str(value)
-            self.kept.add(pointer)
+            self.keep(pointer, column, str(value))
 
     def write_date(self, column: str, value: Any, pointer: str) -> None:
         if value is None:
@@ -151,12 +154,14 @@ class _Writer:
         else:
             self.why[pointer] = "not_a_full_date"
 
-    def code(self, list_name: str, code: str, their_list: str, pointer: str, *, merged: bool = False) -> str | None:
+    def code(
+        self, column: str, list_name: str, code: str, their_list: str, pointer: str, *, merged: bool = False
+    ) -> str | None:
         """Their code for ours, after saying what it loses."""
         pair = outward(list_name, code, their_list)
         their = pair.their_code if pair is not None else ""
         if their and pair is not None and self.says_it(pair) and not merged:
-            self.kept.add(pointer)
+            self.keep(pointer, column, their)
         elif not their:
             self.why[pointer] = "missing_answer" if code in _UNSAID else "no_code"
         elif pair is not None and not self.says_it(pair):
@@ -171,7 +176,7 @@ class _Writer:
         return pair.way == "both" and pair.relation in (*SAME, "narrower")
 
     def write_code(self, column: str, list_name: str, code: str | None, their_list: str, pointer: str) -> None:
-        if code is not None and (their := self.code(list_name, code, their_list, pointer)) is not None:
+        if code is not None and (their := self.code(column, list_name, code, their_list, pointer)) is not None:
             self.row[column] = their
 
     def add(self, column: str, their: str | None) -> None:
@@ -185,7 +190,7 @@ class _Writer:
         self, column: str, list_name: str, codes: Sequence[str], their_list: str, pointer: str, *, merged: bool = False
     ) -> None:
         for at, code in enumerate(codes):
-            self.add(column, self.code(list_name, code, their_list, f"{pointer}/{at}", merged=merged))
+            self.add(column, self.code(column, list_name, code, their_list, f"{pointer}/{at}", merged=merged))
 
     def write_address(self, prefix: str, place: Place, pointer: str) -> None:
         for part, name in _ADDRESS:
@@ -204,7 +209,9 @@ class _Writer:
         self.safety()
         self.plan()
         if self.record.narrative is not None:
-            self.write_text("cco_CaseComment", self.record.narrative.entries[0].text, "/record/narrative/entries/0/text")
+            self.write_text(
+                "cco_CaseComment", self.record.narrative.entries[0].text, "/record/narrative/entries/0/text"
+            )
             for at in range(1, len(self.record.narrative.entries)):
                 self.why[f"/record/narrative/entries/{at}/text"] = "one_only"
         self.known_to_the_exchange()
@@ -217,7 +224,7 @@ class _Writer:
         self.write_code("prs_Gender", "gender", identity.gender, "gender", f"{at}/gender")
         for index, country in enumerate(identity.nationalities):
             self.add("prs_Citizenship", country)
-            self.kept.add(f"{at}/nationalities/{index}")
+            self.keep(f"{at}/nationalities/{index}", "prs_Citizenship", country)
         self.languages(identity.languages, f"{at}/languages")
         self.write_code(
             "prs_HighestLevelOfEducation", "education", identity.education, "education_level", f"{at}/education"
@@ -228,7 +235,7 @@ class _Writer:
                 self.why[pointer] = "not_a_nik"
             elif document.number is not None and "prs_IdentityNumber" not in self.row:
                 self.write_text("prs_IdentityNumber", document.number, pointer)
-                self.kept.add(f"{at}/documents/{index}/kind")
+                self.keep(f"{at}/documents/{index}/kind", "prs_IdentityNumber", document.number)
             else:
                 self.why[pointer] = "one_only"
         match identity.deceased:
@@ -252,10 +259,11 @@ class _Writer:
                 self.write_text("prs_FirstName", name.full, f"{own}/full")
                 continue
             self.why[f"{own}/full"] = "composed"
-            if joined == name.full:
-                self.kept.add(f"{own}/full")
             for part, column in _NAME_PARTS.items():
                 self.write_text(column, parts.get(part), f"{own}/{part}")
+            if joined == name.full:
+                first = next(iter(parts))
+                self.keep(f"{own}/full", _NAME_PARTS[first], parts[first])
 
     def languages(self, tags: Sequence[str], pointer: str) -> None:
         columns = iter(("prs_PrimaryLanguage", "prs_SecondaryLanguage"))
@@ -270,7 +278,7 @@ class _Writer:
                 continue
             self.row[column] = their
             if exact:
-                self.kept.add(f"{pointer}/{at}")
+                self.keep(f"{pointer}/{at}", column, their)
             else:
                 self.why[f"{pointer}/{at}"] = "more_exact"
 
@@ -298,7 +306,7 @@ class _Writer:
                 self.why[f"{pointer}/value"] = self.why[f"{pointer}/kind"] = "one_only"
             else:
                 self.write_text(column, channel.value, f"{pointer}/value")
-                self.kept.add(f"{pointer}/kind")
+                self.keep(f"{pointer}/kind", column, channel.value)
         hidden = self.record.safety is not None and SafetyFlag.CONFIDENTIAL_PLACE in self.record.safety.flags
         if location is None:
             return
@@ -313,8 +321,9 @@ class _Writer:
                 pointer = f"/record/location/addresses/{at}"
                 self.why[pointer] = "no_field"
                 self.write_address("prs_Mailing", address.place, f"{pointer}/place")
-                if kind is AddressKind.POSTAL and any(column.startswith("prs_Mailing") for column in self.row):
-                    self.kept.add(f"{pointer}/kind")
+                written = next((column for column in self.row if column.startswith("prs_Mailing")), None)
+                if kind is AddressKind.POSTAL and written is not None:
+                    self.keep(f"{pointer}/kind", written, str(self.row[written]))
 
     def identification(self) -> None:
         found = self.record.identification
@@ -339,10 +348,18 @@ class _Writer:
         if told.recruitment is not None:
             begun, pointer = told.recruitment, f"{at}/recruitment"
             self.write_codes(
-                "vic_MethodOfRecruitment", "recruitment_method", begun.methods, "method_of_recruitment", f"{pointer}/methods"
+                "vic_MethodOfRecruitment",
+                "recruitment_method",
+                begun.methods,
+                "method_of_recruitment",
+                f"{pointer}/methods",
             )
             self.write_codes(
-                "vic_RecruitmentWebsitesAndApps", "online_platform", begun.platforms, "websites_and_apps", f"{pointer}/platforms"
+                "vic_RecruitmentWebsitesAndApps",
+                "online_platform",
+                begun.platforms,
+                "websites_and_apps",
+                f"{pointer}/platforms",
             )
             if begun.recruiter is not None:
                 self.write_code(
@@ -365,7 +382,7 @@ class _Writer:
                 pointer = f"/record/identification/screening/{index}/point"
                 self.add(
                     "vic_MethodsOfControl",
-                    self.code("screening_point", finding.point, "methods_of_control", pointer),
+                    self.code("vic_MethodsOfControl", "screening_point", finding.point, "methods_of_control", pointer),
                 )
         self.route(told, f"{at}/route")
 
@@ -399,13 +416,13 @@ class _Writer:
                 ),
             ):
                 self.write_codes(column, list_name, codes, their_list, f"{own}/{name}", merged=merged)
-            their = None
+            their, industry = None, "vic_ForcedLabourIndustry"
             if episode.isic is not None:
-                their = self.code("isic_section", episode.isic, "labour_industry", f"{own}/isic")
+                their = self.code(industry, "isic_section", episode.isic, "labour_industry", f"{own}/isic")
             if episode.sector is not None:
-                rough = self.code("sector", episode.sector, "labour_industry", f"{own}/sector")
+                rough = self.code(industry, "sector", episode.sector, "labour_industry", f"{own}/sector")
                 their = their or rough
-            self.add("vic_ForcedLabourIndustry", their)
+            self.add(industry, their)
             if episode.isic_class is not None:
                 self.why[f"{own}/isic_class"] = "more_exact" if episode.isic is not None else "no_field"
             if episode.place is not None and episode.place.name is not None:
@@ -428,7 +445,7 @@ class _Writer:
         if stop.position is not None:
             for column, name in (("hte_Latitude", "latitude"), ("hte_Longitude", "longitude")):
                 self.row[column] = repr(getattr(stop.position, name))
-                self.kept.add(f"{own}/position/{name}")
+                self.keep(f"{own}/position/{name}", column, repr(getattr(stop.position, name)))
         self.write_date("hte_Date", stop.started, f"{own}/started")
         self.write_text("hte_Description", stop.note, f"{own}/note")
         self.write_code("hte_Type", "exploitation_act", stop.act, "event_type", f"{own}/act")
@@ -468,9 +485,10 @@ class _Writer:
             return
         self.row["spl_Type"] = pair.their_code
         if pair.list == "rehabilitation_focus":
-            self.kept |= {f"{own}/need", f"{own}/focus"}
+            for name in ("need", "focus"):
+                self.keep(f"{own}/{name}", "spl_Type", pair.their_code)
         elif self.says_it(pair):
-            self.kept.add(f"{own}/need")
+            self.keep(f"{own}/need", "spl_Type", pair.their_code)
         else:
             self.why[f"{own}/need"] = "wider_code"
 
@@ -516,7 +534,10 @@ class _Writer:
         self.write_text("org_Phone", body.phone, f"{at}/phone")
         if body.address is not None:
             self.write_address("org_Shipping", body.address, f"{at}/address")
-        for name, list_name, code in (("kind", "organisation_kind", body.kind), ("agency_kind", "agency_kind", body.agency_kind)):
+        for name, list_name, code in (
+            ("kind", "organisation_kind", body.kind),
+            ("agency_kind", "agency_kind", body.agency_kind),
+        ):
             if code is not None and "org_Type" in self.row:
                 self.why[f"{at}/{name}"] = "one_only"
             else:
