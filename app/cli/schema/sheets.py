@@ -20,7 +20,7 @@ from openpyxl import Workbook, load_workbook
 from openpyxl.cell import WriteOnlyCell
 
 from app.cli.failures import Failure
-from schemas.mappings.htcds.cells import Cell, written
+from schemas.mappings.htcds.cells import Cell, unwritten, written
 from schemas.mappings.htcds.headers import DEPTH, DuplicatedColumns, Layout, recognise
 
 _CELL_MAX: Final = 1_000_000
@@ -125,7 +125,7 @@ def _text(path: Path, start: bytes) -> Iterator[Sheet]:
                 raw, encoding=encoding, errors="replace" if encoding == "cp1252" else "strict", newline=""
             ) as text,
         ):
-            rows: Rows = iter(csv.reader(text, delimiter=separator))
+            rows: Rows = ([unwritten(cell) for cell in row] for row in csv.reader(text, delimiter=separator))
             head = list(islice(rows, DEPTH))
             if head and len(head[0]) == 1 and str(head[0][0]).lower().startswith("sep="):
                 head[0] = []

@@ -56,9 +56,8 @@ class Bad(Exception):
 
 _ERRORS: Final = frozenset({"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"})
 _EMPTY: Final = frozenset({"", "-", "–", "—", "n/a", "(blank)", "(kosong)"})
-_SPACES: Final = re.compile(r"[^\S\n]+")
 _WHOLE: Final = re.compile(r"[+-]?[0-9]+(?:[.,]0*)?")
-_SCIENTIFIC: Final = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+?[0-9]+")
+_SCIENTIFIC: Final = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+")
 _SEPARATORS: Final = re.compile(r"[;\n|]")
 _SURE_DIGITS: Final = 15
 """What a spreadsheet keeps of a number; further digits become noughts."""
@@ -76,12 +75,9 @@ def text(cell: Cell) -> str:
         return cell.isoformat()
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
-    found = _SPACES.sub(" ", str(cell).replace("\r\n", "\n").replace("\r", "\n")).strip()
+    found = str(cell).replace("\r\n", "\n").replace("\r", "\n").strip()
     if found.upper() in _ERRORS:
         raise Bad("excel_error")
-    # What `written` put before a text that a spreadsheet would take for a formula.
-    if found.startswith("'") and found[1:2] in {"=", "+", "-", "@"}:
-        found = found[1:]
     return "" if found.casefold() in _EMPTY else found
 
 
@@ -91,6 +87,11 @@ def is_empty(cell: Cell) -> bool:
         return text(cell) == ""
     except Bad:
         return False
+
+
+def is_error(cell: Cell) -> bool:
+    """Whether a spreadsheet's word for an error stands there."""
+    return isinstance(cell, str) and cell.strip().upper() in _ERRORS
 
 
 def line(cell: Cell) -> str:
@@ -242,11 +243,14 @@ def coded(cell: Cell | tuple[Cell, ...], their_list: str) -> list[tuple[str, Rea
     return [(part, table.get(key(part))) for part in parts(cell, lambda word: key(word) in table)]
 
 
-FORMULA: Final = ("=", "+", "-", "@", "\t")
+_FORMULA: Final = re.compile(r"'*[=+\-@\t]")
 
 
 def written(value: str) -> str:
-    """A text for a file a spreadsheet will open: what it would take for a formula begins with an apostrophe."""
-    if value.startswith(FORMULA) and not re.fullmatch(r"-?[0-9.]+", value):
-        return f"'{value}"
-    return value
+    """A text for a text file a spreadsheet will open: what it would take for a formula begins with an apostrophe."""
+    return f"'{value}" if _FORMULA.match(value) and not re.fullmatch(r"-?[0-9.]+(?:e-?[0-9]+)?", value) else value
+
+
+def unwritten(cell: str) -> str:
+    """A text as it was before it was `written`."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell

@@ -155,13 +155,13 @@ def language(word: str) -> str | None:
 
 
 def iso_639_2(tag: str) -> tuple[str | None, bool]:
-    """The three-letter code a language is written as, and whether it says the same as the tag."""
-    primary, _, more = tag.partition("-")
+    """The three-letter code a language is written as, and whether reading it gives the tag again."""
+    primary = tag.partition("-")[0]
     found = pycountry.languages.get(alpha_2=primary) if len(primary) == 2 else pycountry.languages.get(alpha_3=primary)
     if found is None:
         return None, False
     if found.alpha_3 in _MACRO:
         return _MACRO[found.alpha_3], False
     if hasattr(found, "alpha_2") or found.alpha_3 in _ISO_639_2:
-        return found.alpha_3, not more
+        return found.alpha_3, language(found.alpha_3) == tag
     return None, False

@@ -15,7 +15,7 @@ from schemas.codes.answers import Answer, Missing
 from schemas.codes.person import DocumentKind, NameKind
 from schemas.codes.places import AddressKind, ChannelKind
 from schemas.codes.safety import SafetyFlag
-from schemas.mappings.htcds import names
+from schemas.mappings.htcds import cells, names
 from schemas.mappings.htcds.crosswalk import SAME, Pair, outward
 from schemas.mappings.htcds.exchange import REASONS, Exchange
 from schemas.mappings.htcds.fields import WRITTEN
@@ -40,6 +40,7 @@ REASONS_OF_LOSS: Final[dict[str, str]] = {
     "claim_only": "consent is written only where a valid one covers the disclosure",
     "alias": "another name is not written",
     "composed": "the row's parts do not say it exactly so",
+    "reads_as_empty": "a stroke, or another word that sheets have for nothing",
     "not_a_nik": "only a NIK is a national identity number here",
     "more_exact": "written without its finer part",
     "too_long": "longer than a cell of a workbook can be",
@@ -142,9 +143,13 @@ class _Writer:
         self.kept[pointer] = (column, value)
 
     def write_text(self, column: str, value: Any, pointer: str) -> None:
-        if value is not None:
-            self.row[column] = str(value)
-            self.keep(pointer, column, str(value))
+        if value is None:
+            return
+        if cells.is_empty(str(value)) or cells.is_error(str(value)):
+            self.why[pointer] = "reads_as_empty"
+            return
+        self.row[column] = str(value)
+        self.keep(pointer, column, str(value))
 
     def write_date(self, column: str, value: Any, pointer: str) -> None:
         if value is None:
