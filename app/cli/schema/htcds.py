@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from app.cli.common import faults_of, say
 from app.cli.failures import Code, Failure
 from app.cli.schema.htcds_page import htcds_page
-from app.cli.schema.sheets import WORKBOOK_CELL_MAX, Sheet, TextTable, WorkbookTable, open_sheet, whole_file
+from app.cli.schema.sheets import WORKBOOK_CELL_MAX, Sheet, TextTable, WorkbookTable, open_sheet, table_at, whole_file
 from schemas.codes.services import StaffRole
 from schemas.mappings.htcds import Exported, Imported, Loss, Manner, Problem, export, import_row
 from schemas.mappings.htcds.cells import PROBLEMS, is_empty
@@ -137,7 +137,7 @@ def export_htcds(
     rows = 0
     with ExitStack() as stack:
         lines = stack.enter_context(_documents(documents))
-        sheet = table(stack.enter_context(whole_file(file)))
+        sheet = stack.enter_context(table_at(file, table))
         note = stack.enter_context(_report(report, ("line", "pointer", "reason", "meaning")))
         _head(sheet, columns, layout)
         for number, document in lines:
@@ -148,7 +148,6 @@ def export_htcds(
             for loss in (*made.losses, *more):
                 told["", loss.reason] += 1
                 note((str(number), loss.pointer, loss.reason, REASONS_OF_LOSS[loss.reason]))
-        sheet.close()
     _conclude(f"Wrote {rows} row{'' if rows == 1 else 's'}.", told, report, REASONS_OF_LOSS.__getitem__, what="value")
 
 
@@ -210,13 +209,9 @@ def _report(path: Path | None, head: Sequence[str]) -> Iterator[Callable[[Sequen
     if path is None:
         yield lambda _: None
         return
-    with whole_file(path) as part:
-        table = TextTable(part)
-        try:
-            table.add(head)
-            yield table.add
-        finally:
-            table.close()
+    with table_at(path, TextTable) as table:
+        table.add(head)
+        yield table.add
 
 
 @contextmanager

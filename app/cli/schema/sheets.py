@@ -253,9 +253,12 @@ class TextTable:
         """Write a row."""
         self._writer.writerow([written(cell) for cell in row])
 
-    def close(self) -> None:
+    def finish(self) -> None:
         """Finish the file."""
         self._file.close()
+
+    discard = finish
+    """Give the file up; whoever named it removes it."""
 
 
 class WorkbookTable:
@@ -281,6 +284,23 @@ class WorkbookTable:
         cell.data_type = "s"
         return cell
 
-    def close(self) -> None:
+    def finish(self) -> None:
         """Finish the file."""
         self._book.save(self._path)
+
+    def discard(self) -> None:
+        """Give the file up. The library keeps the rows in a file of its own, which it removes once it has saved them."""
+        self._book.save(os.devnull)
+
+
+@contextmanager
+def table_at(path: Path, kind: type[TextTable | WorkbookTable]) -> Iterator[TextTable | WorkbookTable]:
+    """A table that becomes the file of that name once it is complete."""
+    with whole_file(path) as part:
+        table = kind(part)
+        try:
+            yield table
+        except BaseException:
+            table.discard()
+            raise
+        table.finish()

@@ -225,9 +225,10 @@ def recognise(rows: Sequence[Sequence[Cell]]) -> Layout | None:
         if count > best[0]:
             best = (count, at)
     count, at = best
-    if count == 0:
+    # One label alone is a word that any sheet may have, unless there is nothing else.
+    if count == 0 or (count == 1 and not any(map(by_name, rows[at])) and sum(map(bool, map(_said, rows[at]))) > 1):
         return None
-    rows_of_names = [at] if _kind(rows[at]) == "names" else []
+    rows_of_names = [at] if _counts(rows[at])[0] >= _counts(rows[at])[1] else []
     rows_of_labels = [at] if not rows_of_names else []
     for beside in (at - 1, at + 1):
         if 0 <= beside < len(rows) and (kind := _kind(rows[beside])) is not None:
@@ -247,11 +248,15 @@ def recognise(rows: Sequence[Sequence[Cell]]) -> Layout | None:
     return layout
 
 
+def _counts(row: Sequence[Cell]) -> tuple[int, int]:
+    """How many cells of a row are names of fields, and how many labels."""
+    return sum(1 for cell in row if by_name(cell)), sum(1 for cell in row if by_label(cell))
+
+
 def _kind(row: Sequence[Cell]) -> str | None:
     """Whether a row is one of names or of labels: at least half of what stands there is, and two of it."""
     filled = sum(1 for cell in row if _said(cell))
-    by_names = sum(1 for cell in row if by_name(cell))
-    by_labels = sum(1 for cell in row if by_label(cell))
+    by_names, by_labels = _counts(row)
     most = max(by_names, by_labels)
     if most == 0 or most * 2 < filled or (most < 2 and filled > 1):
         return None
@@ -294,10 +299,14 @@ class _Head:
         return _said(row[at]) if at < len(row) else ""
 
     def name(self, at: int) -> Slot | None:
-        return by_name(self.named[at]) if at < len(self.named) else None
+        if at >= len(self.named):
+            return None
+        return by_name(self.named[at]) or (None if self.labelled else by_label(self.named[at]))
 
     def label(self, at: int) -> Slot | None:
-        return by_label(self.labelled[at]) if at < len(self.labelled) else None
+        if at >= len(self.labelled):
+            return None
+        return by_label(self.labelled[at]) or (None if self.named else by_name(self.labelled[at]))
 
     def survey_spelling(self) -> Iterable[bool]:
         for cell in self.named:

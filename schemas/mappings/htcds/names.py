@@ -151,7 +151,12 @@ def language(word: str) -> str | None:
     """The BCP 47 tag of a language by code of ISO 639-1, -2 or -3, or by name, with or without "Bahasa"."""
     bare = key(word)
     table = _languages()
-    return table.get(bare) or table.get(bare.removeprefix("bahasa")) or table.get(bare.removesuffix("language"))
+    return (
+        table.get(bare)
+        or table.get(f"bahasa{bare}")
+        or table.get(bare.removeprefix("bahasa"))
+        or table.get(bare.removesuffix("language"))
+    )
 
 
 def iso_639_2(tag: str) -> tuple[str | None, bool]:

@@ -68,7 +68,7 @@ class TestFields:
         home = FIELDS[column]
         if home.relation == "x":
             assert home.note
-            assert not (home.places or home.exchange or home.staged)
+            assert home.places + home.exchange == ()
             return
         assert home.places or home.staged
         assert all(exists(Record, place) for place in home.places)
