@@ -140,6 +140,8 @@ _NOT_SAID: Final = re.compile(r"[\W_]+")
 
 def key(text: str) -> str:
     """A code or label without what people type differently: case, spaces, strokes, accents."""
+    if text.isascii():
+        return _NOT_SAID.sub("", text).casefold()
     bare = "".join(mark for mark in unicodedata.normalize("NFKD", text) if not unicodedata.combining(mark))
     return _NOT_SAID.sub("", bare).casefold()
 

@@ -103,6 +103,7 @@ _SECTION_OF_DIVISION: Final = tuple(
 )
 """The last division of each section of ISIC Rev. 4."""
 
+_REASONS: Final = {key(word): ours for ours, their in REASONS.items() for word in (their, ours)}
 _EPISODES: Final = 20
 _ADDRESS: Final = (("Street", "street"), ("City", "regency"), ("State", "province"))
 
@@ -204,6 +205,8 @@ class _Draft:
     def of(self, column: str, reader: Callable[[Cell], T]) -> T | None:
         """What the reader makes of a cell with one value; None where it is empty or cannot be read."""
         given = self.cell(column)
+        if given is None:
+            return None
         if isinstance(given, tuple):
             if len(given) > 1:
                 self.leave_out(column, "several_values", "; ".join(str(each) for each in given))
@@ -233,6 +236,8 @@ class _Draft:
 
     def codes(self, column: str, *, most: int | None = None) -> list[Read]:
         """What the words of a cell of codes mean."""
+        if self.cell(column) is None:
+            return []
         try:
             said = cells.coded(self.cell(column), _lists()[column])
         except Bad as bad:
@@ -527,11 +532,9 @@ class _Draft:
 
     def reason(self, path: Path, column: str) -> None:
         """One of three reasons; the survey form lets people write what they like, which then goes before the details."""
-        theirs = {key(word): ours for ours, their in REASONS.items() for word in (their, ours)}
-        theirs |= {key("Migration or Change of Location"): "change_of_location"}
 
         def known(cell: Cell) -> str:
-            found = theirs.get(key(cells.text(cell)))
+            found = _REASONS.get(key(cells.text(cell)))
             if found is None:
                 raise Bad("unknown_code")
             return found
