@@ -68,8 +68,10 @@ def _rows(package: str, *path: str) -> Iterator[dict[str, str]]:
 
 @lru_cache(maxsize=1)
 def pairs() -> tuple[Pair, ...]:
-    """All rows of the crosswalk."""
-    return tuple(Pair(**row) for row in _rows("schemas.codes", "crosswalks", "htcds.csv"))  # type: ignore[arg-type]
+    """All rows of the crosswalk, and of the values of ours that are no published list."""
+    published = _rows("schemas.codes", "crosswalks", "htcds.csv")
+    others = _rows("schemas.mappings.htcds", "data", "not_published.csv")
+    return tuple(Pair(**row) for row in (*published, *others))  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=1)

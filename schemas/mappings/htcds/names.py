@@ -52,6 +52,10 @@ _COMMON: Final[dict[str, str]] = {
     "swaziland": "SZ",
     "macedonia": "MK",
     "cape verde": "CV",
+    # Left by ISO to its users, and in common use.
+    "kosovo": "XK",
+    "xk": "XK",
+    "xkx": "XK",
 }
 """What people write beside ISO's names, here and in the region. WNI is a citizen of Indonesia."""
 
@@ -111,6 +115,10 @@ def _countries() -> dict[str, str]:
             found.setdefault(key(their.label), their.code)
     for word, code in _COMMON.items():
         found.setdefault(key(word), code)
+    for former in pycountry.historic_countries:
+        # By code only: whoever writes a name may mean the country that followed.
+        if (code := getattr(former, "alpha_2", None)) is not None:
+            found.setdefault(key(code), code)
     return found
 
 
