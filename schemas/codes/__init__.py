@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from schemas.codes.agencies import Accepts, AgencyGroup, AgencyKind
+from schemas.codes.agencies import Accepts, AgencyGroup, AgencyKind, OrganisationKind
 from schemas.codes.answers import Answer, Missing, ToldBy
 from schemas.codes.base import CodeEnum, RequestBody
 from schemas.codes.disclosure import (
@@ -165,6 +165,7 @@ ENUMS: Final[dict[str, type[CodeEnum]]] = {
     "need_priority": NeedPriority,
     "not_completed_reason": NotCompletedReason,
     "online_platform": OnlinePlatform,
+    "organisation_kind": OrganisationKind,
     "paper_kind": PaperKind,
     "place_kind": PlaceKind,
     "proceedings_stage": ProceedingsStage,
@@ -267,6 +268,7 @@ __all__ = [
     "NeedPriority",
     "NotCompletedReason",
     "OnlinePlatform",
+    "OrganisationKind",
     "PaperKind",
     "PlaceKind",
     "ProceedingsStage",

@@ -38,6 +38,32 @@ class AgencyKind(CodeEnum):
     VILLAGE_GOVERNMENT = "village_government"
 
 
+class OrganisationKind(CodeEnum):
+    """What sort of body an organisation outside the directory is, no finer than a form of another standard asks.
+
+    HTCDS `org_Type`, `vic_TraffickingStatusDecisionMakingOrg`.
+    """
+
+    CIVIL_SOCIETY = "civil_society"
+    LAW_ENFORCEMENT = "law_enforcement"
+    POLICE = "police"
+    COURT_OR_PROSECUTION = "court_or_prosecution"
+    GOVERNMENT = "government"
+    CENTRAL_GOVERNMENT = "central_government"
+    LOCAL_GOVERNMENT = "local_government"
+    IMMIGRATION_SERVICE = "immigration_service"
+    HEALTH_SERVICE = "health_service"
+    LEGAL_SERVICE = "legal_service"
+    SHELTER = "shelter"
+    INTERNATIONAL_ORGANISATION = "international_organisation"
+    BUSINESS = "business"
+    SCHOOL = "school"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+    NOT_ASKED = "not_asked"
+    DECLINED = "declined"
+
+
 class Accepts(CodeEnum):
     """Whether an agency takes a group of people."""
 

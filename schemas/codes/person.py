@@ -171,6 +171,7 @@ class Relationship(CodeEnum):
     COUSIN = "cousin"
     IN_LAW = "in_law"
     OTHER_RELATIVE = "other_relative"
+    RELATIVE = "relative"
     LEGAL_GUARDIAN = "legal_guardian"
     FRIEND = "friend"
     NEIGHBOUR = "neighbour"

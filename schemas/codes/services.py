@@ -119,6 +119,7 @@ class Need(CodeEnum):
     VOCATIONAL_TRAINING = "vocational_training"
     ENTREPRENEURSHIP = "entrepreneurship"
     JOB_PLACEMENT = "job_placement"
+    LIVELIHOOD = "livelihood"
     FINANCIAL_HELP = "financial_help"
     DEBT_ADVICE = "debt_advice"
     HEALTH_INSURANCE = "health_insurance"

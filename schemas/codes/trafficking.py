@@ -109,6 +109,9 @@ class ExploitationAct(CodeEnum):
     TRANSFER = "transfer"
     RECEIPT = "receipt"
     EXPLOITATION = "exploitation"
+    UNKNOWN = "unknown"
+    NOT_ASKED = "not_asked"
+    DECLINED = "declined"
 
 
 class ExploitationMeans(CodeEnum):

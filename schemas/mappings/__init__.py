@@ -1,1 +1,1 @@
-"""The record in the words of other standards."""
+"""Other standards, and how the record goes into them and comes out of them."""

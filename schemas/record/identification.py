@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from schemas.base import Day, Wire
-from schemas.codes.agencies import AgencyKind
+from schemas.codes.agencies import AgencyKind, OrganisationKind
 from schemas.codes.answers import Answer
 from schemas.codes.disclosure import InterpreterRole
 from schemas.codes.services import EntryChannel, StaffRole
@@ -37,9 +37,11 @@ class IdentificationSection(SectionBase):
     status: IdentificationStatus | None = None
     """HTCDS `vic_TraffickingStatus`."""
     decided_by: AgencyCode | None = None
-    """HTCDS `vic_TraffickingStatusDecisionMakingOrg`."""
+    """The agency of the directory that decided."""
     decided_by_kind: AgencyKind | None = None
     """Where the agency is not in the directory."""
+    decided_by_organisation: OrganisationKind | None = None
+    """Where no more is known of who decided. HTCDS `vic_TraffickingStatusDecisionMakingOrg`."""
     decided_on: PartialDate | None = None
     grounds: Text | None = None
     history: Annotated[tuple[StatusEntry, ...], Field(max_length=20)] = ()
