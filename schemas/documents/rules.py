@@ -27,17 +27,7 @@ class Rule:
 
 RULES: Final[tuple[Rule, ...]] = (
     Rule("arrival_reversed", "NeedsSection", "`arrives_until` is not before `arrives_from`."),
-    Rule(
-        "phone_country_code",
-        "Channel",
-        "A phone number begins with + and the country code; an Indonesian mobile may begin with 08 or 628.",
-    ),
-    Rule("phone_impossible", "Channel", "A country with that code has phone numbers of that length."),
-    Rule(
-        "phone_from_spreadsheet",
-        "Channel",
-        "A phone number does not end in `.0`, as one does that a spreadsheet has taken for a number.",
-    ),
+    Rule("phone_impossible", "Channel", "There are phone numbers of that form and length in the country of the code."),
     Rule("string_too_long", "Text", "The most characters hold of the text in NFC, to which few characters grow."),
     Rule("extensions_depth", "ExtensionsSection", "An agency's object is nested at most 8 deep."),
     Rule("extensions_size", "ExtensionsSection", "All extensions together are at most 64 KB of JSON in UTF-8."),

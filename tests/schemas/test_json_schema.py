@@ -282,9 +282,7 @@ class TestRulesInWords:
                 smallest(NeedsSection)
                 | {"arrives_from": "2026-11-25T09:00:00+09:00", "arrives_until": "2026-11-25T00:00:00+07:00"},
             ),
-            "phone_country_code": (Channel, {"kind": "home_phone", "value": "031 5550000", "safe": "yes"}),
             "phone_impossible": (Channel, {"kind": "home_phone", "value": "+62 000 0000 000", "safe": "yes"}),
-            "phone_from_spreadsheet": (Channel, {"kind": "whatsapp", "value": "628110000012.0", "safe": "yes"}),
             "string_too_long": (PersonName, {"full": "\u0958" * 200}),
             "extensions_depth": (ExtensionsSection, {"kp2mi": {"a": [[DEEP]]}}),
             "extensions_size": (ExtensionsSection, {"kp2mi": {"a": "b" * 70_000}}),
