@@ -63,6 +63,7 @@ RELATIONS: Final[dict[Need, Answered]] = {
     Need.VOCATIONAL_TRAINING:   _by("economic_empowerment", under="livelihood reintegration"),
     Need.ENTREPRENEURSHIP:      _by("economic_empowerment", under="livelihood reintegration"),
     Need.JOB_PLACEMENT:         _by("economic_empowerment", under="livelihood reintegration"),
+    Need.LIVELIHOOD:            _by("economic_empowerment", under="livelihood reintegration"),
     Need.FINANCIAL_HELP:        _by("social_assistance", under="reintegration emergency_protection"),
     Need.DEBT_ADVICE:           _by("legal_aid economic_empowerment", under="legal_assistance livelihood"),
     Need.HEALTH_INSURANCE:      _by("social_assistance", under="medical_care reintegration"),

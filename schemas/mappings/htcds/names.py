@@ -117,8 +117,8 @@ def _countries() -> dict[str, str]:
         found.setdefault(key(word), code)
     for former in pycountry.historic_countries:
         # By code only: whoever writes a name may mean the country that followed.
-        if (code := getattr(former, "alpha_2", None)) is not None:
-            found.setdefault(key(code), code)
+        if (alpha_2 := getattr(former, "alpha_2", None)) is not None:
+            found.setdefault(key(alpha_2), alpha_2)
     return found
 
 
