@@ -91,7 +91,14 @@ def test_a_flag_is_true_or_false(bad):
 
 
 @pytest.mark.parametrize(
-    ("kind", "bad"), [(Count, -1), (Count, 10_001), (Count, "3"), (Count, 3.0), (Age, 131), (Age, True)]
+    ("kind", "bad"), [(Count, -1), (Count, 10_001), (Count, "3"), (Count, 3.5), (Age, 131), (Age, True)]
 )
 def test_a_number_is_a_number_in_bounds(kind, bad):
     refused(kind, bad)
+
+
+@pytest.mark.parametrize("whole", ["3", "3.0", "3e0"])
+def test_a_whole_number_may_be_written_with_a_point(whole):
+    """As in JSON Schema, where 3.0 is an integer; a spreadsheet writes it so."""
+    taken = TypeAdapter(Count).validate_json(whole)
+    assert (taken, type(taken)) == (3, int)
