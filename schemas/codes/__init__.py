@@ -106,6 +106,7 @@ from schemas.codes.trafficking import (
     Sector,
     SexualForm,
 )
+from schemas.codes.warnings import WarningCode
 
 ENUMS: Final[dict[str, type[CodeEnum]]] = {
     "accepts": Accepts,
@@ -199,6 +200,7 @@ ENUMS: Final[dict[str, type[CodeEnum]]] = {
     "told_by": ToldBy,
     "urgency": Urgency,
     "urgent_care": UrgentCare,
+    "warning": WarningCode,
     "withdrawal_answer": WithdrawalAnswer,
 }
 """The enumeration of each closed list. `legal_basis` has none: laws come and go."""
@@ -303,6 +305,7 @@ __all__ = [
     "ToldBy",
     "Urgency",
     "UrgentCare",
+    "WarningCode",
     "WithdrawalAnswer",
     "code_list",
     "label",
