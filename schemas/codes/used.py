@@ -55,10 +55,10 @@ def _parts(annotation: Any) -> Iterator[Any]:
 
 def _in_exchange() -> Iterator[tuple[str, str]]:
     """Each list with the members of requests and answers that use it: `<schema>.<member>`."""
-    for found in pkgutil.iter_modules(schemas.exchange.__path__, "schemas.exchange."):
-        module = import_module(found.name)
+    places = [each.name for each in pkgutil.iter_modules(schemas.exchange.__path__, "schemas.exchange.")]
+    for module in map(import_module, [*places, "schemas.checks.warning"]):
         for model in vars(module).values():
-            if isinstance(model, type) and issubclass(model, BaseModel) and model.__module__ == found.name:
+            if isinstance(model, type) and issubclass(model, BaseModel) and model.__module__ == module.__name__:
                 for name, field in model.model_fields.items():
                     if not model.__name__.startswith("_"):
                         yield from (
