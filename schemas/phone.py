@@ -38,6 +38,13 @@ _INDONESIAN_MOBILE = re.compile(r"\+628[1-9][0-9]{7,10}")
 _FLOAT = re.compile(r"[0-9]\.0\s*$")
 
 
+def anyhow_typed(number: str) -> str:
+    """The pattern of a number in E.164 in whatever way somebody typed it; of an Indonesian one also with 0 before it."""
+    international = _typed(number[1:]).removeprefix(f"[{_FILLERS}]*")
+    national = "|" + _typed(f"0{number[3:]}").removeprefix(f"[{_FILLERS}]*") if number.startswith("+62") else ""
+    return rf"(?<!\d)[(\uff08]?(?:[+\uff0b]?{international}{national})(?!\d)"
+
+
 def looks_typed(value: str) -> bool:
     """Whether it consists of what phone numbers are typed with."""
     return _TYPED.match(value) is not None

@@ -6,15 +6,13 @@ from datetime import date
 from typing import Final
 
 from phonenumbers import PhoneNumberType, is_valid_number, number_type, parse
-from pydantic_core import PydanticCustomError
 
 from schemas.checks.collect import Parts
 from schemas.checks.warning import RecordWarning
 from schemas.codes.answers import Answer
 from schemas.codes.safety import SafetyFlag
 from schemas.codes.warnings import WarningCode
-from schemas.phone import looks_typed, phone_number
-from schemas.record.contact import PHONES, Channel, ContactSection
+from schemas.record.contact import PHONES, Channel, ContactSection, as_kept
 from schemas.record.record import Record
 
 _KNOWN_MOBILE: Final = re.compile(r"\+628[1-35-9][0-9]{7,10}")
@@ -57,27 +55,17 @@ def _channels(contact: ContactSection) -> Iterator[RecordWarning]:
     channels = contact.channels
     if channels and all(channel.safe is Answer.NO for channel in channels):
         yield RecordWarning(code=WarningCode.NO_SAFE_CHANNEL, pointer="/contact/channels", related=())
-    barred = {_plain(one.value): place for place, one in enumerate(contact.do_not_contact) if one.value is not None}
+    barred = {as_kept(one.value): place for place, one in enumerate(contact.do_not_contact) if one.value is not None}
     if not barred:
         return
     for place, channel in enumerate(channels):
-        other = barred.get(_plain(channel.value))
+        other = barred.get(as_kept(channel.value))
         if other is not None and channel.safe is not Answer.NO:
             yield RecordWarning(
                 code=WarningCode.CHANNEL_NOT_TO_USE,
                 pointer=f"/contact/channels/{place}/value",
                 related=(f"/contact/do_not_contact/{other}/value",),
             )
-
-
-def _plain(value: str) -> str:
-    """A number as it would be kept, so that two ways of typing it are one; anything else without regard to case."""
-    if looks_typed(value):
-        try:
-            return phone_number(value)
-        except PydanticCustomError:
-            pass
-    return value.casefold()
 
 
 def _guardian(record: Record) -> Iterator[RecordWarning]:

@@ -20,6 +20,16 @@ PHONES = frozenset({ChannelKind.MOBILE_PHONE, ChannelKind.HOME_PHONE, ChannelKin
 _EMAIL = re.compile(EMAIL)
 
 
+def as_kept(value: str) -> str:
+    """A number as it would be kept, so that two ways of typing it are one; anything else without regard to case."""
+    if looks_typed(value):
+        try:
+            return phone_number(value)
+        except PydanticCustomError:
+            pass
+    return value.casefold()
+
+
 def _when(kinds: list[ChannelKind], pattern: str) -> dict[str, Any]:
     """Of JSON Schema: how the value of a channel of these kinds is written."""
     return {
@@ -55,6 +65,12 @@ class Channel(Wire):
     """As whom to present oneself."""
     leave_message: Answer | None = None
     """Whether a message may be left."""
+
+    @property
+    def is_free_to_use(self) -> bool:
+        """Whether anybody may use it at any time without a word of care: other systems keep a number and nothing beside it."""
+        told = self.safe is Answer.YES and self.leave_message in (Answer.YES, None)
+        return told and self.speak_as is None and self.when is None
 
     @model_validator(mode="before")
     @classmethod
@@ -95,3 +111,8 @@ class ContactSection(SectionBase):
     """Why no way to reach the person is given; there may be none that is safe."""
     do_not_contact: Annotated[tuple[DoNotContact, ...], Field(max_length=20)] = ()
     note: Text | None = None
+
+    @property
+    def barred(self) -> frozenset[str]:
+        """The numbers and addresses not to use, each as `as_kept` has it; a channel may name one of them by mistake."""
+        return frozenset(as_kept(one.value) for one in self.do_not_contact if one.value is not None)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import codecs
 import csv
 import os
+import re
 import tempfile
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,9 +20,10 @@ from typing import IO, Any, Final
 
 from openpyxl import Workbook, load_workbook
 from openpyxl.cell import WriteOnlyCell
+from openpyxl.cell.read_only import EmptyCell
 
 from app.cli.failures import Failure
-from schemas.mappings.htcds.cells import Cell, unwritten, written
+from schemas.mappings.htcds.cells import NOT_CALCULATED, Cell, unwritten, written
 from schemas.mappings.htcds.headers import DEPTH, DuplicatedColumns, Layout, recognise
 
 _CELL_MAX: Final = 1_000_000
@@ -28,6 +31,16 @@ _CELL_MAX: Final = 1_000_000
 
 WORKBOOK_CELL_MAX: Final = 32_767
 """What a cell of a workbook holds."""
+
+_COLUMNS_MAX: Final = 16_384
+"""What a sheet of a workbook holds side by side."""
+
+_LINE_MAX: Final = 8_000_000
+"""Characters of a line; a file without ends of lines would have to be kept whole."""
+
+_UNPACKED_MAX: Final = 1 << 28
+_PACKED_TO: Final = 100
+"""A part of a workbook larger than this is refused if it is kept in memory, or was packed tighter than sheets are."""
 
 _SEPARATORS: Final = (",", ";", "\t", "|")
 _ZIP: Final = b"PK\x03\x04"
@@ -125,7 +138,8 @@ def _text(path: Path, start: bytes) -> Iterator[Sheet]:
                 raw, encoding=encoding, errors="replace" if encoding == "cp1252" else "strict", newline=""
             ) as text,
         ):
-            rows: Rows = ([unwritten(cell) for cell in row] for row in csv.reader(text, delimiter=separator))
+            table = csv.reader(_lines(path, text), delimiter=separator)
+            rows: Rows = ([unwritten(cell) for cell in _of_a_width(path, row)] for row in table)
             head = list(islice(rows, DEPTH))
             if head and len(head[0]) == 1 and str(head[0][0]).lower().startswith("sep="):
                 head[0] = []
@@ -136,6 +150,19 @@ def _text(path: Path, start: bytes) -> Iterator[Sheet]:
             yield Sheet(layout, rest, f"{about}, separated by {separator!r}", raw.tell, path.stat().st_size)
     finally:
         csv.field_size_limit(before)
+
+
+def _lines(path: Path, text: IO[str]) -> Iterator[str]:
+    while line := text.readline(_LINE_MAX + 1):
+        if len(line) > _LINE_MAX:
+            raise Failure(f"{path} has a line longer than any sheet's", "Save it as CSV UTF-8 again.")
+        yield line
+
+
+def _of_a_width(path: Path, row: list[str]) -> list[str]:
+    if len(row) > _COLUMNS_MAX:
+        raise Failure(f"{path} has a row of more columns than any sheet's", "Save it as CSV UTF-8 again.")
+    return row
 
 
 def _encoding(path: Path, start: bytes) -> str:
@@ -162,11 +189,11 @@ def _encoding(path: Path, start: bytes) -> str:
 def _separator(path: Path, encoding: str) -> str:
     """The separator under which the first rows hold the most columns of HTCDS."""
     with path.open(encoding=encoding, errors="replace", newline="") as file:
-        lines = [line for line in islice(file, DEPTH) if line.strip()]
+        lines = [line for line in islice(_lines(path, file), DEPTH) if line.strip()]
 
     def columns(separator: str) -> int:
         try:
-            found = recognise(list(csv.reader(lines, delimiter=separator)))
+            found = recognise([row[:_COLUMNS_MAX] for row in csv.reader(lines, delimiter=separator)])
         except DuplicatedColumns as error:
             return len(error.columns)
         except csv.Error:
@@ -185,18 +212,71 @@ def _workbook(path: Path) -> Iterator[Sheet]:
         # Of validations and the like, which nothing here needs.
         warnings.simplefilter("ignore")
         try:
+            _refuse_bombs(path)
             book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
-        except (KeyError, ValueError, zipfile.BadZipFile, SyntaxError, EOFError, TypeError, AttributeError):
-            raise Failure(
-                f"{path} is no workbook that can be read", "Open it and save it as .xlsx, or as CSV UTF-8."
-            ) from None
+            formulas = load_workbook(path, read_only=True, keep_links=False) if _calculates(path) else None
+        except _DAMAGED:
+            raise _damaged(path) from None
         try:
-            yield _best_sheet(path, book)
+            yield _best_sheet(path, book, formulas)
         finally:
             book.close()
+            if formulas is not None:
+                formulas.close()
 
 
-def _best_sheet(path: Path, book: Any) -> Sheet:
+_DAMAGED: Final = (
+    KeyError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+    NotImplementedError,
+    SyntaxError,
+    EOFError,
+    TypeError,
+    AttributeError,
+)
+"""What comes of a file that is no workbook, or half of one; an XML parser's error is a `SyntaxError`."""
+
+
+def _damaged(path: Path) -> Failure:
+    return Failure(f"{path} is no workbook that can be read", "Open it and save it as .xlsx, or as CSV UTF-8.")
+
+
+def _refuse_bombs(path: Path) -> None:
+    """Refuse a workbook that is small and unpacks without end: its strings are kept in memory, its sheets are not."""
+    with zipfile.ZipFile(path) as parts:
+        for part in parts.infolist():
+            streamed = part.filename.startswith("xl/worksheets/")
+            tight = part.file_size > _PACKED_TO * max(part.compress_size, 1)
+            if part.file_size > _UNPACKED_MAX and (tight or not streamed):
+                raise Failure(f"{path} unpacks to more than a sheet holds", "Save what you need of it as CSV UTF-8.")
+
+
+def _calculates(path: Path) -> bool:
+    """Whether a sheet has formulas."""
+    with zipfile.ZipFile(path) as parts:
+        for name in parts.namelist():
+            if not name.startswith("xl/worksheets/"):
+                continue
+            with parts.open(name) as part:
+                end = b""
+                for block in iter(lambda: part.read(1 << 20), b""):
+                    if re.search(rb"<(?:\w+:)?f[ />]", end + block):
+                        return True
+                    end = block[-16:]
+    return False
+
+
+def _calculated(values: Sequence[Any], formulas: Sequence[Any]) -> list[Cell]:
+    """A row, with an error where there is a formula and no result: an empty cell would be a fact lost without a word."""
+    return [
+        NOT_CALCULATED if value is None and not isinstance(cell, EmptyCell) and cell.data_type == "f" else value
+        for value, cell in zip(values, formulas, strict=False)
+    ]
+
+
+def _best_sheet(path: Path, book: Any, formulas: Any) -> Sheet:
     """The visible sheet with the most columns of HTCDS: the toolkit's workbooks have one for their lists too."""
     best: tuple[int, Any, Layout | None] = (0, None, None)
     for sheet in book.worksheets:
@@ -204,7 +284,7 @@ def _best_sheet(path: Path, book: Any) -> Sheet:
             continue
         # What a workbook says of its own size is often wrong.
         sheet.reset_dimensions()
-        layout = recognise(list(islice(sheet.iter_rows(values_only=True), DEPTH)))
+        layout = recognise(list(islice(_unbroken(path, sheet.iter_rows(values_only=True)), DEPTH)))
         if layout is not None and len(layout.slots) > best[0]:
             best = (len(layout.slots), sheet, layout)
     _, sheet, layout = best
@@ -214,11 +294,27 @@ def _best_sheet(path: Path, book: Any) -> Sheet:
 
     def rows() -> Rows:
         nonlocal read
-        for row in sheet.iter_rows(values_only=True, min_row=layout.first_row + 1):
+        for row in _unbroken(path, _values(sheet, formulas, layout.first_row + 1)):
             read += 1
             yield row
 
     return Sheet(layout, rows(), "a workbook", lambda: read, None)
+
+
+def _values(sheet: Any, formulas: Any, first: int) -> Rows:
+    rows = sheet.iter_rows(values_only=True, min_row=first)
+    if formulas is None:
+        return rows  # type: ignore[no-any-return]
+    beside = formulas[sheet.title]
+    beside.reset_dimensions()
+    return (_calculated(*pair) for pair in zip(rows, beside.iter_rows(min_row=first), strict=True))
+
+
+def _unbroken(path: Path, rows: Rows) -> Rows:
+    try:
+        yield from rows
+    except _DAMAGED:
+        raise _damaged(path) from None
 
 
 # Writing.

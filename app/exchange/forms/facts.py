@@ -182,9 +182,20 @@ class Facts:
 
     def _value(self, hint: Any, given: Any, lang: str | None = None) -> Value:
         if isinstance(given, list | Mapping):  # lists in lists: of an extension
-            return Value(self._discretion.text(str(given)))
+            return Value(self._discretion.text("; ".join(self._leaves(given))))
         read = self._reading.value(hint, given)
         return Value(self._discretion.text(read.text), read.tone, lang)
+
+    def _leaves(self, given: Any) -> Iterator[str]:
+        """What is nested deeper than a form can lay out, each with its name."""
+        if isinstance(given, Mapping):
+            for name, inner in given.items():
+                yield f"{name}: {', '.join(self._leaves(inner))}"
+        elif isinstance(given, list):
+            for inner in given:
+                yield from self._leaves(inner)
+        elif given is not None:
+            yield self._reading.value(None, given).text
 
     def _label(self, path: str, name: str) -> str:
         if path.startswith("extensions."):
@@ -196,7 +207,8 @@ class Facts:
     def _channel(self, channel: Document, holder: Document, path: str) -> list[Node]:
         why = self._discretion.channel(channel, holder)
         way = Value(self._discretion.text(channel["value"])) if why is None else Value(why, "warning")
-        kind, *rest = self._by_model(Channel, {name: channel[name] for name in channel if name != "value"}, path)
+        left_out = {"value"} if why is None else {"value", "typed"}
+        kind, *rest = self._by_model(Channel, {name: channel[name] for name in channel if name not in left_out}, path)
         return [kind, Fact(self._label(f"{path}.value", "value"), (way,)), *rest]
 
     def _birth(self, value: Document, path: str) -> list[Node]:

@@ -52,7 +52,7 @@ def _resources(source: Source, referral: Referral) -> Iterable[Any]:
     record, preview = referral.record, referral.preview
     yield from service_requests(source, referral)
     yield task(source, referral)
-    yield patient(source, record, preview)
+    yield patient(source, record, preview, withheld=referral.withheld)
     for agency in {each.code: each for each in (referral.sender, referral.receiver)}.values():
         yield organization(source, agency)
     yield from consents(source, referral)

@@ -1,6 +1,6 @@
 """The person as a Patient, and those who are with them as RelatedPersons."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from fhir.resources.R4B.patient import Patient
 from fhir.resources.R4B.relatedperson import RelatedPerson
@@ -26,7 +26,7 @@ from schemas.mappings.fhir.systems import (
     SATUSEHAT_PROFILES,
 )
 from schemas.record import Preview, Record
-from schemas.record.contact import Channel, ContactSection
+from schemas.record.contact import Channel, ContactSection, as_kept
 from schemas.record.family import FamilySection, Guardian, Relative
 from schemas.record.identity import Birth, Document, ExternalId, IdentitySection, PersonName
 from schemas.record.location import LocationSection
@@ -40,10 +40,12 @@ _SYSTEM = {
 _MAIN_USE = {DocumentKind.NIK: "official", DocumentKind.PASSPORT: "official"}
 
 
-def patient(source: Source, record: Record | None, preview: Preview | None) -> Patient:
+def patient(
+    source: Source, record: Record | None, preview: Preview | None, *, withheld: Collection[str] = ()
+) -> Patient:
     """Return the person: from the record where it is open, else from the preview, else by the case's id alone."""
     if record is not None:
-        found = _from_record(source, record)
+        found = _from_record(source, record, withheld)
     elif preview is not None:
         found = _from_preview(source, preview)
     else:
@@ -54,13 +56,13 @@ def patient(source: Source, record: Record | None, preview: Preview | None) -> P
     )
 
 
-def _from_record(source: Source, record: Record) -> Json:
+def _from_record(source: Source, record: Record, withheld: Collection[str]) -> Json:
     identity, family = record.identity, record.family
     used = [name for name in ("identity", "contact", "location", "family", "needs") if getattr(record, name)]
     found = compact(
         meta=source.meta(*used),
         telecom=_telecom(record.contact) if record.contact else None,
-        address=_addresses(record.location, hidden=_hides_place(record)) if record.location else None,
+        address=_addresses(record.location, hidden=_hides_place(record, withheld)) if record.location else None,
         maritalStatus=source.concept(
             "marital_status",
             family.marital_status,
@@ -207,35 +209,36 @@ def _number_elsewhere(external: ExternalId) -> Json:
 
 def _telecom(contact: ContactSection) -> list[Json]:
     """The channels anybody may use at any time without a word of care: a FHIR system calls and writes by itself."""
-    barred = {each.value for each in contact.do_not_contact}
     return listed(
         contact_point(channel)
         for channel in contact.channels
-        if channel.belongs_to is None and channel.value not in barred
+        if channel.belongs_to is None and as_kept(channel.value) not in contact.barred
     )
 
 
 def contact_point(channel: Channel) -> Json | None:
     """Return a channel that is safe without any condition; else nothing."""
-    safe = channel.safe is Answer.YES and channel.leave_message in (Answer.YES, None)
-    if not safe or channel.speak_as or channel.when or channel.kind not in _SYSTEM:
+    if not channel.is_free_to_use or channel.kind not in _SYSTEM:
         return None
     system, use = _SYSTEM[channel.kind]
     return compact(system=system, use=use, value=text(channel.value))
 
 
-def _hides_place(record: Record) -> bool:
-    return record.safety is not None and SafetyFlag.CONFIDENTIAL_PLACE in record.safety.flags
+def _hides_place(record: Record, withheld: Collection[str]) -> bool:
+    """Whether the place is to stay secret; with `safety` closed to the reader nobody knows, which is no permission."""
+    if record.safety is None:
+        return "safety" in withheld
+    return SafetyFlag.CONFIDENTIAL_PLACE in record.safety.flags
 
 
 def _addresses(location: LocationSection, *, hidden: bool) -> list[Json]:
-    """The home, and where to write to; of where the person is now the regency, and nothing if that place is confidential."""
+    """The home, and where to write to; of where the person is now the regency. If that place is confidential, the home alone."""
     found: list[Json | None] = []
     for each in location.addresses:
         when = period(each.since, each.until)
         if each.kind is AddressKind.HOME:
             found.append(address(each.place, use="home", kind="physical", when=when))
-        elif each.kind is AddressKind.POSTAL:
+        elif each.kind is AddressKind.POSTAL and not hidden:
             found.append(address(each.place, use=None, kind="postal", when=when))
         elif each.kind is AddressKind.CURRENT and not hidden:
             found.append(whereabouts(each.place.country, each.place.region, each.place))

@@ -19,10 +19,11 @@ DateOrder = Literal["dmy", "mdy"]
 PROBLEMS: Final[dict[str, str]] = {
     "boolean_form": "neither yes nor no",
     "column_not_recognised": "the column is none of HTCDS; nothing of it is read",
+    "column_without_name": "the cell stands in a column without a name; nothing of it is read",
     "date_form": "no date that can be read one way only; say --date-order if the sheet is month-first",
     "digits_lost": "the sheet kept the number as a number and lost digits of it: ask for the original",
     "empty_header": "the column has no name; it was taken for the one the toolkit leaves unnamed",
-    "excel_error": "an error of the sheet stands in the cell, no value",
+    "excel_error": "an error of the sheet stands in the cell, or a formula that was never calculated, no value",
     "header_disagrees": "hidden name and visible label disagree; the label was followed, as whoever typed did",
     "leading_zero_lost": "it may have begun with a nought that the sheet dropped: ask for the original",
     "mislabelled_in_survey": "the survey form asks for the second name where it stores the title",
@@ -55,6 +56,8 @@ class Bad(Exception):
 
 
 _ERRORS: Final = frozenset({"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"})
+NOT_CALCULATED: Final = "#CALC!"
+"""What is read of a formula without a result, which programs write that do not calculate."""
 _EMPTY: Final = frozenset({"", "-", "–", "—", "n/a", "(blank)", "(kosong)"})
 _WHOLE: Final = re.compile(r"[+-]?[0-9]+(?:[.,]0*)?")
 _SCIENTIFIC: Final = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+")

@@ -128,6 +128,8 @@ class Layout:
     """The index of the first row after the head."""
     survey: bool = False
     problems: list[Problem] = field(default_factory=list)
+    headed: set[int] = field(default_factory=set)
+    """The columns with a head that holds no field."""
 
     def row(self, values: Sequence[Cell], number: int) -> tuple[Row, list[Problem]]:
         """The cells of a row by field, and what was wrong with those that are a choice each."""
@@ -148,7 +150,21 @@ class Layout:
                 continue
             if chosen:
                 found[slot.column] = (*_several(found.get(slot.column)), slot.choice)
+        problems += [
+            Problem(number, f"column {_letters(at)}", "column_without_name", LEFT_OUT)
+            for at, cell in enumerate(values)
+            if at not in self.slots and at not in self.headed and not cells.is_empty(cell)
+        ]
         return found, problems
+
+
+def _letters(at: int) -> str:
+    """A column as spreadsheets call it."""
+    found = ""
+    while at >= 0:
+        found = chr(ord("A") + at % 26) + found
+        at = at // 26 - 1
+    return found
 
 
 def _several(cell: Cell | tuple[Cell, ...]) -> tuple[Cell, ...]:
@@ -290,7 +306,10 @@ class _Head:
         self.once(layout)
         for at in range(width):
             said = self.said(self.labelled, at) or self.said(self.named, at)
-            if at not in layout.slots and said and not _is_of_the_tool(said):
+            if at in layout.slots or not said:
+                continue
+            layout.headed.add(at)
+            if not _is_of_the_tool(said):
                 layout.problems.append(Problem(self.number, said[:100], "column_not_recognised", LEFT_OUT))
         return layout
 

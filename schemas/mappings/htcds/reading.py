@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final, TypeVar
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from schemas.codes.services import StaffRole
 from schemas.mappings.htcds import cells, names
@@ -18,6 +18,7 @@ from schemas.mappings.htcds.exchange import REASONS, Imported
 from schemas.mappings.htcds.fields import CARRIED, FIELDS
 from schemas.record.identity import Document
 from schemas.record.record import SCHEMA_VERSION
+from schemas.text import Narrative
 
 Row = Mapping[str, "Cell | tuple[Cell, ...]"]
 """A row by the standard's column names. A cell may hold several values."""
@@ -105,6 +106,7 @@ _SECTION_OF_DIVISION: Final = tuple(
 
 _REASONS: Final = {key(word): ours for ours, their in REASONS.items() for word in (their, ours)}
 _EPISODES: Final = 20
+_NARRATIVE: Final[TypeAdapter[str]] = TypeAdapter(Narrative)
 _ADDRESS: Final = (("Street", "street"), ("City", "regency"), ("State", "province"))
 
 
@@ -152,7 +154,7 @@ class _Draft:
 
     def leave_out(self, column: str, code: str, word: str = "") -> None:
         """Report what has no place; what belongs to the story goes into the narrative."""
-        if word and column in _STORY:
+        if word and column in _STORY and _is_narrative(_told([*self.aside, (column, word)])):
             self.aside.append((column, word))
             self.note(column, code, IN_NARRATIVE)
         else:
@@ -579,11 +581,24 @@ class _Draft:
             (self.of("cco_CaseComment", cells.text), ("cco_CaseComment",))
         ]
         if self.aside:
-            texts.append(("\n".join(f"{_labels()[column]}: {word}" for column, word in self.aside), ()))
+            texts.append((_told(self.aside), ()))
         for at, (text, columns) in enumerate((text, columns) for text, columns in texts if text is not None):
             self.put((*entries, at, "text"), text, *columns)
             self.put((*entries, at, "language"), self.manner.language, *columns)
             self.put((*entries, at, "author_role"), self.manner.author_role.value, *columns)
+
+
+def _told(words: Iterable[tuple[str, str]]) -> str:
+    return "\n".join(f"{_labels()[column]}: {word}" for column, word in words)
+
+
+def _is_narrative(text: str) -> bool:
+    """Whether a narrative can hold it: one word of a cell may have a character that no text may have."""
+    try:
+        _NARRATIVE.validate_python(text)
+    except ValidationError:
+        return False
+    return True
 
 
 def _empty(cell: Cell | Iterable[Cell]) -> bool:

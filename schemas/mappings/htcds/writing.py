@@ -20,6 +20,7 @@ from schemas.mappings.htcds.crosswalk import SAME, Pair, outward
 from schemas.mappings.htcds.exchange import REASONS, Exchange
 from schemas.mappings.htcds.fields import WRITTEN
 from schemas.record.common import Place
+from schemas.record.contact import as_kept
 from schemas.record.exploitation import ExploitationSection
 from schemas.record.identity import IdentitySection, PersonName
 from schemas.record.needs import NeededService
@@ -33,7 +34,7 @@ REASONS_OF_LOSS: Final[dict[str, str]] = {
     "not_a_full_date": "HTCDS has full, certain dates only, and none is invented",
     "one_only": "a row has room for one, and another was written",
     "merged": "written in the union of all episodes, which does not say of which one",
-    "not_safe": "only what is marked safe to use, and the person's own, leaves in a row",
+    "not_safe": "only what is the person's own, marked safe to use and that without a condition, leaves in a row",
     "confidential": "an address that could lead to the person is not written",
     "position": "positions are not written",
     "deprecated": "the field is deprecated in HTCDS, and not written",
@@ -42,6 +43,7 @@ REASONS_OF_LOSS: Final[dict[str, str]] = {
     "composed": "the row's parts do not say it exactly so",
     "reads_as_empty": "a stroke, or another word that sheets have for nothing",
     "not_a_nik": "only a NIK is a national identity number here",
+    "not_in_own_name": "a number in another's name would find somebody else",
     "more_exact": "written without its finer part",
     "too_long": "longer than a cell of a workbook can be",
     "layout": "the layout that was asked for has no such column",
@@ -238,6 +240,8 @@ class _Writer:
             pointer = f"{at}/documents/{index}/number"
             if document.kind is not DocumentKind.NIK:
                 self.why[pointer] = "not_a_nik"
+            elif document.in_own_name is Answer.NO:
+                self.why[pointer] = "not_in_own_name"
             elif document.number is not None and "prs_IdentityNumber" not in self.row:
                 self.write_text("prs_IdentityNumber", document.number, pointer)
                 self.keep(f"{at}/documents/{index}/kind", "prs_IdentityNumber", document.number)
@@ -300,12 +304,13 @@ class _Writer:
     def ways_to_reach(self) -> None:
         contact, location = self.record.contact, self.record.location
         columns = dict(_PHONE_COLUMNS)
+        barred = contact.barred if contact is not None else frozenset()
         for at, channel in enumerate(contact.channels if contact is not None else ()):
             pointer = f"/record/contact/channels/{at}"
             column = columns.get(channel.kind)
             if column is None:
                 self.why[f"{pointer}/value"] = "no_field"
-            elif channel.safe is not Answer.YES or channel.belongs_to is not None:
+            elif not channel.is_free_to_use or channel.belongs_to is not None or as_kept(channel.value) in barred:
                 self.why[f"{pointer}/value"] = self.why[f"{pointer}/kind"] = "not_safe"
             elif column in self.row:
                 self.why[f"{pointer}/value"] = self.why[f"{pointer}/kind"] = "one_only"

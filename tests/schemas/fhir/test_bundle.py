@@ -249,6 +249,13 @@ class TestWhatASystemWouldActOn:
         assert "Juragan" not in json.dumps(found)
         assert only(found, "Flag")["category"][0]["coding"][0]["code"] == "contact"
 
+    @pytest.mark.parametrize("typed", ["0811 000 0012", "+62 811-000-0012", "628110000012"])
+    def test_nor_is_one_that_was_typed_otherwise(self, typed):
+        barred = [{"who": "employer", "value": typed}]
+        assert self.telecom([self.channel()], do_not_contact=barred) == []
+        mail = {"kind": "email", "value": "melati@contoh.example", "safe": "yes"}
+        assert self.telecom([mail], do_not_contact=[{"who": "employer", "value": "Melati@Contoh.example"}]) == []
+
     def test_a_suspected_guardian_is_nowhere(self):
         for suspected, there in (("no", 1), ("yes", 0), ("unknown", 0), ("not_asked", 0)):
             guardian = {"standing": "parent", "suspected": suspected, "name": "Wali"}
@@ -283,6 +290,13 @@ class TestWhatASystemWouldActOn:
     def test_a_confidential_place_is_not_there_at_all(self):
         record = {"location": self.place("current"), "safety": {"flags": ["confidential_place"]}}
         assert "address" not in only(rendered(record=record), "Patient")
+        assert "address" not in only(rendered(record=record | {"location": self.place("postal")}), "Patient")
+
+    @pytest.mark.parametrize("kind", ["current", "postal"])
+    def test_nor_one_that_may_be_confidential_because_safety_is_closed_to_the_reader(self, kind):
+        record = {"location": self.place(kind)}
+        assert "address" in only(rendered(record=record), "Patient")
+        assert "address" not in only(rendered(record=record, withheld=["safety"]), "Patient")
 
     @pytest.mark.parametrize("kind", ["found", "origin", "intended"])
     def test_other_places_are_not_addresses_of_the_person(self, kind):

@@ -77,6 +77,11 @@ class TestPerson:
         assert row(identity={"documents": papers}) == {"prs_IdentityNumber": "9901010101900001"}
         assert lost(identity={"documents": papers})["/record/identity/documents/0/number"] == "not_a_nik"
 
+    def test_a_nik_in_anothers_name_is_none_of_the_person(self):
+        papers = [{"kind": "nik", "number": "9901010101900001", "in_own_name": "no"}]
+        assert row(identity={"documents": papers}) == {}
+        assert lost(identity={"documents": papers})["/record/identity/documents/0/number"] == "not_in_own_name"
+
     def test_stateless_has_no_value(self):
         assert lost(identity={"statelessness": "stateless"}) == {"/record/identity/statelessness": "no_field"}
 
@@ -91,6 +96,17 @@ class TestWaysToReach:
     def test_so_does_one_that_is_another_persons(self):
         channel = {"kind": "mobile_phone", "value": "+628110000012", "safe": "yes", "belongs_to": "sibling"}
         assert row(contact={"channels": [channel]}) == {}
+
+    @pytest.mark.parametrize("more", [{"when": "evenings"}, {"speak_as": "an old friend"}, {"leave_message": "no"}])
+    def test_so_does_one_with_a_condition_since_a_row_holds_the_number_alone(self, more):
+        channel = {"kind": "mobile_phone", "value": "+628110000012", "safe": "yes", **more}
+        assert row(contact={"channels": [channel]}) == {}
+        assert lost(contact={"channels": [channel]})["/record/contact/channels/0/value"] == "not_safe"
+
+    def test_so_does_one_that_is_among_those_not_to_use(self):
+        channel = {"kind": "mobile_phone", "value": "+628110000012", "safe": "yes"}
+        barred = [{"who": "employer", "value": "0811 0000 012"}]
+        assert row(contact={"channels": [channel], "do_not_contact": barred}) == {}
 
     @pytest.mark.parametrize("kind", ["current", "found", "origin", "intended"])
     def test_where_the_person_is_or_goes_stays(self, kind):

@@ -165,6 +165,29 @@ class TestBadCells:
             "in the narrative"
         ]
 
+    @pytest.mark.parametrize("word", ["\u202eelif", "\x07", "x" * 60_000])
+    def test_a_word_that_no_text_may_hold_costs_its_cell_and_not_the_file(self, desk: Desk, word: str) -> None:
+        sheet = desk.text(["prs_FirstName", "vic_MethodsOfControl"], ["Surya", word], ["Sari", "Hypnosis"])
+        read = desk.read(sheet)
+        assert [each["record"]["identity"]["names"][0]["full"] for each in read.documents] == ["Surya", "Sari"]
+        assert [(each["row"], each["done"]) for each in read.problems] == [("2", "left out"), ("3", "in the narrative")]
+
+    def test_a_cell_without_a_head_is_told_and_an_empty_one_is_not(self, desk: Desk) -> None:
+        head = ["prs_FirstName", "", "prs_Gender", "_uuid"]
+        read = desk.read(desk.text(head, ["Surya", "hush", "Masculine", "1", "", "hush"], ["Sari", "-", "", "2"]))
+        assert [(each["row"], each["column"], each["code"]) for each in read.problems] == [
+            ("2", "column B", "column_without_name"),
+            ("2", "column F", "column_without_name"),
+        ]
+
+    def test_a_formula_that_was_never_calculated_is_told(self, desk: Desk) -> None:
+        head = ["prs_FirstName", "prs_SecondName", "prs_MobilePhone", "prs_Gender"]
+        read = desk.read(desk.workbook(head, ["Surya", '="A"&"B"', None, "Masculine"], ["Sari"]))
+        assert [(each["row"], each["column"], each["code"]) for each in read.problems] == [
+            ("2", "prs_SecondName", "excel_error")
+        ]
+        assert read.documents[0]["record"]["identity"] == {"names": [{"full": "Surya"}], "gender": "man"}
+
 
 class TestWhatIsNoSheet:
     def refused(self, desk: Desk, path: Path, *said: str) -> None:
@@ -226,6 +249,36 @@ class TestWhatIsNoSheet:
         path.write_text('prs_FirstName,prs_Gender\n"Surya,Masculine\n' + "x,y\n" * 300_000)
         self.refused(desk, path, "quotation mark")
 
+    @pytest.mark.parametrize("lines", [1, 2])
+    def test_a_line_without_an_end(self, desk: Desk, lines: int) -> None:
+        path = desk.folder / "sheet.csv"
+        path.write_text("prs_FirstName,prs_Gender\n" * (lines - 1) + "a," * 5_000_000)
+        self.refused(desk, path, "a line longer than any sheet's")
+        path.write_text("prs_FirstName,prs_Gender\n" * (lines - 1) + "prs_FirstName," + "a," * 20_000)
+        self.refused(desk, path, "more columns than any sheet's")
+
+    def altered(self, desk: Desk, name: str, content: bytes) -> Path:
+        whole, path = desk.workbook(["prs_FirstName"], ["Surya"], name="whole.xlsx"), desk.folder / "altered.xlsx"
+        with zipfile.ZipFile(whole) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+            for part in old.namelist():
+                new.writestr(part, old.read(part) if part != name else content)
+            if name not in old.namelist():
+                new.writestr(name, content)
+        return path
+
+    def test_a_workbook_that_unpacks_without_end(self, desk: Desk) -> None:
+        self.refused(desk, self.altered(desk, "xl/sharedStrings.xml", bytes(1 << 28) + b"."), "unpacks to more")
+
+    def test_a_workbook_that_is_damaged_further_down(self, desk: Desk) -> None:
+        rows = "".join(
+            f'<row r="{at}"><c r="A{at}" t="inlineStr"><is><t>Surya</t></is></c></row>' for at in range(2, 99)
+        )
+        space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+        head = '<row r="1"><c r="A1" t="inlineStr"><is><t>prs_FirstName</t></is></c></row>'
+        for end in ("<row", "<row>&outside;</row></sheetData></worksheet>"):
+            sheet = f'<worksheet xmlns="{space}"><sheetData>{head}{rows}{end}'
+            self.refused(desk, self.altered(desk, "xl/worksheets/sheet2.xml", sheet.encode()), "no workbook")
+
     def test_wrong_options(self, desk: Desk) -> None:
         sheet = desk.text(["prs_FirstName"], ["Surya"])
         for options, said in (
@@ -273,7 +326,9 @@ class TestExport:
     ) -> tuple[Path, list[dict[str, str]]]:
         documents, sheet, report = desk.folder / "in.ndjson", desk.folder / name, desk.folder / "losses.csv"
         if lines is None:
-            lines = [json.dumps({"record": json.loads(DEMO.read_text())["record"]})]
+            record = json.loads(DEMO.read_text())["record"]
+            record["contact"]["channels"] = [{"kind": "mobile_phone", "value": "+628110000012", "safe": "yes"}]
+            lines = [json.dumps({"record": record})]
         documents.write_text("\n".join(lines) + "\n", encoding="utf-8")
         ended = desk.machine.run(
             "schema", "export-htcds", str(documents), str(sheet), "--report", str(report), *options

@@ -248,6 +248,34 @@ class TestWaysOfContact:
         assert "8110009876" not in page
         assert "Pak Samar" in page
 
+    async def test_are_left_out_as_they_were_typed_too(self, world: World) -> None:
+        told = {"contact": {"channels": [self.channel("no") | {"value": "0811-000-4321"}]}}
+        sent = await world.accepted(**sent_with("contact", **told))
+        (kept,) = (await sent.receiver.get(sent.path)).json()["record"]["contact"]["channels"]
+        assert kept["typed"] == "0811-000-4321"
+        assert "4321" not in (await form(sent)).text
+
+    async def test_that_are_called_safe_and_named_among_those_not_to_use_are_left_out(self, world: World) -> None:
+        barred = [{"who": "employer", "value": "0811 000 4321"}]
+        told = {"contact": {"channels": [self.channel("yes")], "do_not_contact": barred}}
+        page = await printed(await world.accepted(**sent_with("contact", **told)))
+        assert "4321" not in page
+        assert "DO NOT USE. Not printed, for safety. Ends in 321." in page
+
+    @pytest.mark.parametrize(
+        "typed", ["+628110004321", "628110004321", "0811-000-4321", "(0811) 000 4321", "0811\u20110004321"]
+    )
+    async def test_that_are_not_safe_are_left_out_of_other_texts(self, world: World, typed: str) -> None:
+        told = {
+            "contact": {
+                "channels": [self.channel("no"), {"kind": "social_media", "value": "Melati.Hidden", "safe": "unknown"}],
+                "note": f"Never call {typed}, call +628110004322; she is also melati.hidden there.",
+            },
+        }
+        page = await printed(await world.accepted(**sent_with("contact", **told)))
+        said = "Never call [not printed: not known to be safe], call +628110004322;"
+        assert f"{said} she is also [not printed: not known to be safe] there." in page
+
     async def test_of_a_suspected_guardian_are_left_out(self, world: World) -> None:
         guardian = {"standing": "parent", "suspected": "yes", "channels": [self.channel("yes")]}
         page = await printed(await world.accepted(**sent_with("family", family={"guardian": guardian})))
@@ -317,6 +345,15 @@ class TestWhatItSays:
     def test_every_state_has_words_in_both_languages(self) -> None:
         for state in (*REFERRAL.states, *TRANSFER.states):
             assert set(all_words()[f"state.{state}"]) == {"id", "en"}
+
+    async def test_what_an_agency_adds_for_itself_however_deep(self, world: World) -> None:
+        own = {"trips": [["Tual", "Kai \U000101fe"], {"left": True}]}
+        record = records.record(extensions={"police": {"own": own}})
+        bases = [records.legal_basis("identity", "safety", "needs", "extensions")]
+        sent = await world.accepted(record=record, bases=bases, purpose="social_rehabilitation", receiver="shelter")
+        page = await printed(sent)
+        assert "Tual; Kai \U000101fe" in page
+        assert "[" not in page, "as people write, not as a program does"
 
 
 class TestTheAnswer:
