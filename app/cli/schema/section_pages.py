@@ -27,6 +27,7 @@ from schemas.documents.rules import OF_THE_EXCHANGE, RULES
 from schemas.documents.sensitivity import DATA_CLASSES
 from schemas.documents.types import NAMED
 from schemas.record.common import SectionBase
+from schemas.shapes import every_model, is_model
 
 _LISTS: Final = {enum: name for name, enum in ENUMS.items()}
 _MADE: Final = "This page is made from the code: `rujukan schema docs --write`.\n"
@@ -209,7 +210,7 @@ def _form(kind: Any, page: str) -> str:
     if isinstance(kind, type) and issubclass(kind, CodeEnum):
         name = _LISTS[kind]
         return f"code [{name}](../../schemas/codes/lists/{name}.csv)"
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
+    if is_model(kind):
         return f"[{_title(kind)}]({_anchor(kind, page)})"
     return {int: "whole number", float: "number", str: "text", bool: "true or false"}[kind]
 
@@ -236,25 +237,9 @@ def _home() -> dict[str, list[Model]]:
     seen: set[Model] = set()
     homes: dict[str, list[Model]] = {}
     for name, kind in SECTION_MODELS.items():
-        homes[name] = [each for each in _inside(kind) if each not in seen]
+        homes[name] = [each for each in every_model(kind) if each not in seen]
         seen.update(homes[name])
     return homes
-
-
-def _inside(kind: Model, seen: dict[Model, None] | None = None) -> list[Model]:
-    seen = {} if seen is None else seen
-    seen.setdefault(kind)
-    for field in kind.model_fields.values():
-        for part in _parts_of(field.annotation):
-            if isinstance(part, type) and issubclass(part, BaseModel) and part not in seen:
-                _inside(part, seen)
-    return list(seen)
-
-
-def _parts_of(annotation: Any) -> Iterator[Any]:
-    yield annotation
-    for part in get_args(annotation):
-        yield from _parts_of(part)
 
 
 def _anchor(kind: Model, page: str) -> str:

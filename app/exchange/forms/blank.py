@@ -10,7 +10,6 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, RootModel
 
-from app.exchange.forms.facts import Shape, shapes
 from app.exchange.forms.values import LISTS
 from schemas.base import Day, Moment
 from schemas.codes.base import CodeEnum
@@ -18,6 +17,7 @@ from schemas.codes.labels import CodeEntry, Lang, code_list
 from schemas.labels import field_label
 from schemas.record.common import Money, Position
 from schemas.record.record import SECTION_MODELS
+from schemas.shapes import Shape, shapes
 from schemas.text import Narrative, PartialDate, Text
 
 EMERGENCY: Final[Mapping[str, Any]] = json.loads(files(__package__).joinpath("emergency.json").read_text("utf-8"))
