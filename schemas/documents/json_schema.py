@@ -159,7 +159,7 @@ def _explain(made: Schema) -> None:
         definition = made if kind is Record else made["$defs"][kind.__name__]
         for name, member in definition.get("properties", {}).items():
             said = without_htcds(member.get("description", ""))
-            member["description"] = said or meaning_of(kind, name).en
+            member["description"] = meaning_of(kind, name).en if "HTCDS" in said or not said else said
             if names := htcds_names(kind, name):
                 member["x-htcds"] = list(names)
         if "description" in definition:
