@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from schemas.codes import ENUMS
+from schemas.codes import LIST_OF
 from schemas.documents.htcds_names import htcds_names
 from schemas.documents.meanings import meaning_of, without_htcds
 from schemas.documents.rules import CONDITIONS, EXTENSIONS, OF_THE_EXCHANGE, RULES
@@ -29,7 +29,7 @@ HTCDS: Final = (
     "(https://creativecommons.org/licenses/by/4.0/), https://github.com/UNMigration/HTCDS; they imply no endorsement by IOM."
 )
 
-_LISTS: Final = {enum.__name__: name for name, enum in ENUMS.items()}
+_LISTS: Final = {enum.__name__: name for enum, name in LIST_OF.items()}
 _SAID_ELSEWHERE: Final = {"title", "description", "default"}
 _FIRST: Final = ("$schema", "$id", "$ref", "title", "description", "type", "properties", "required")
 _LAST: Final = ("x-rules", "$defs")

@@ -9,19 +9,18 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 import schemas.exchange
-from schemas.codes import ENUMS
+from schemas.codes import LIST_OF
 from schemas.record import Record
 from schemas.shapes import is_model, models_in, parts_of
 from schemas.text import LegalBasisCode
 
-_LIST_OF = {enum: name for name, enum in ENUMS.items()}
 _LAW = get_args(LegalBasisCode)[1]
 
 
 def _lists_in(annotation: Any, metadata: Any = ()) -> Iterator[str]:
     """The lists whose codes a field of this type may hold."""
-    if annotation in _LIST_OF:
-        yield _LIST_OF[annotation]
+    if annotation in LIST_OF:
+        yield LIST_OF[annotation]
     for part in (*metadata, *get_args(annotation)):
         if part is _LAW:
             yield "legal_basis"

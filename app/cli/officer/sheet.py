@@ -11,7 +11,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from app.cli.common import harmless
-from app.cli.officer.words import LISTS, Language, coded, labelled, shown_moment
+from app.cli.officer.words import Language, coded, labelled, shown_moment
+from schemas.codes import LIST_OF
 from schemas.codes.base import CodeEnum
 from schemas.shapes import is_model, parts_of
 
@@ -96,7 +97,7 @@ def _scalar(name: str, types: tuple[type, ...], value: Any, lang: Language) -> s
         return coded("legal_basis", str(value), lang)
     for each in types:
         if issubclass(each, CodeEnum):
-            return labelled(LISTS[each], str(value), lang)
+            return labelled(LIST_OF[each], str(value), lang)
         if each is AwareDatetime:
             return shown_moment(value)
     return str(value)

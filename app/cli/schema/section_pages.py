@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 
 from app.policy.table import KINDS, PURPOSES
 from schemas import SCHEMA_VERSION, SECTION_MODELS, Record
-from schemas.codes import ENUMS, label
+from schemas.codes import LIST_OF, label
 from schemas.codes.agencies import AgencyKind
 from schemas.codes.base import CodeEnum
 from schemas.codes.disclosure import DataClass
@@ -31,7 +31,6 @@ from schemas.labels import field_label
 from schemas.record.common import SectionBase
 from schemas.shapes import every_model, is_model, shapes
 
-_LISTS: Final = {enum: name for name, enum in ENUMS.items()}
 _MADE: Final = "This page is made from the code: `rujukan schema docs --write`.\n"
 _WIDTH: Final = 116
 _SPELT: Final = {
@@ -220,7 +219,7 @@ def _form(kind: Any, page: str) -> str:
     if origin is Annotated:
         return _annotated(kind, page)
     if isinstance(kind, type) and issubclass(kind, CodeEnum):
-        name = _LISTS[kind]
+        name = LIST_OF[kind]
         return f"code [{name}](../../schemas/codes/lists/{name}.csv)"
     if is_model(kind):
         return f"[{_title(kind)}]({_anchor(kind, page)})"

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from app.exchange.forms.words import Words
 from schemas import regions
 from schemas.base import Day, Moment
-from schemas.codes import ENUMS
+from schemas.codes import LIST_OF
 from schemas.codes.answers import Missing
 from schemas.codes.base import CodeEnum
 from schemas.codes.labels import Lang, label
@@ -19,8 +19,6 @@ from schemas.names import country_name, language_name, script_name
 from schemas.record.preview import PrimaryLanguage
 from schemas.text import AgencyCode, CountryCode, LanguageTag, PartialDate, RegionCode, ScriptCode
 
-LISTS: Final = {enum: name for name, enum in ENUMS.items()}
-"""The name of each enumeration's list of labels."""
 _UNANSWERED: Final = frozenset(Missing)
 LONG: Final = 90
 """From so many characters on, a text gets the width of the page."""
@@ -67,7 +65,7 @@ class Reading:
     def value(self, hint: Any, given: Any) -> Value:
         """Return a single value by the type its model gives it."""
         if isinstance(hint, type) and issubclass(hint, CodeEnum):
-            return Value(self.code(LISTS[hint], str(given)), "missing" if given in _UNANSWERED else "plain")
+            return Value(self.code(LIST_OF[hint], str(given)), "missing" if given in _UNANSWERED else "plain")
         if isinstance(given, bool):
             return Value(self.words("answer.true" if given else "answer.false"))
         for known, read in self._known:
