@@ -20,6 +20,7 @@ from app.foundation.problems import all_problems
 from app.foundation.settings import Settings
 from app.main import create_app
 from auth.scopes import Scope
+from schemas.checks import RecordWarning
 from schemas.exchange import case, common, event, referral
 from tests.makers.world import World
 
@@ -83,6 +84,8 @@ class TestExamples:
             model_of(OPERATIONS[operation]["responses"][status]).validate_json(text)
         elif kind == "manifest":
             referral.Manifest.model_validate_json(text)
+        elif kind == "warnings":
+            TypeAdapter(list[RecordWarning]).validate_json(text)
         else:
             model_of(OPERATIONS[label]["requestBody"]).validate_json(text)
 

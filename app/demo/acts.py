@@ -74,7 +74,8 @@ class Acts(Events):
         run.passed[step.act] = sent = Passed(
             kind, act, made["id"], made["reference"], made["version"], made["state"], act["from"], act["to"]
         )
-        return self._say(run, act["from"], "cyan", self._sent(act, inline=inline, again=again is not None), sent)
+        text = self._sent(act, inline=inline, again=again is not None)
+        return self._say(run, act["from"], "cyan", text, sent, warnings=made["warnings"])
 
     def _sent(self, act: Act, *, inline: bool, again: bool) -> str:
         sender, receiver = self._name(act["from"]), self._name(act["to"])

@@ -21,6 +21,7 @@ _HOP: Final = timedelta(hours=3)
 """No jump is longer, so that every deadline is looked at about when it comes."""
 _BY_THE_CLOCK: Final = ("reminder", "overdue", "expired", "escalation.opened")
 _SHOWN_PREVIEW: Final = ("case-01-fisher-ambon", 1)
+_SHOWN_WARNINGS: Final = ("case-04-domestic-worker", 1)
 
 
 class HandWorker(Worker):
@@ -115,6 +116,8 @@ class Player:
             self._screen.preview(self._systems[told.by].name, told.preview)
         if told.refused:
             self._screen.refused(told.refused)
+        if (step.case, step.act) == _SHOWN_WARNINGS and told.warnings:
+            self._screen.warnings(self._systems[told.by].name, told.warnings)
 
     def _show(self, told: Told, runs: Sequence[Run], reached: Sequence[str]) -> None:
         several = f" (for each of the {len(runs)})" if len(runs) > 1 else ""

@@ -23,6 +23,7 @@ from app.client import Credentials, ExchangeClient, TokenRefusedError
 from app.demo import queries
 from app.demo.bodies import duty_contacts
 from app.demo.checks import Checks
+from app.demo.papers import keep, papers
 from app.demo.plan import SPAN, STARTS, TRIALS, plan
 from app.demo.play import HandWorker, Player
 from app.demo.samples import Document, Sample, load_agencies, load_samples
@@ -45,6 +46,7 @@ _EARLY: Final = timedelta(hours=6)
 """How long before its first day the demonstration is made ready."""
 _PATIENCE: Final = 5
 LOG: Final = "demo.log"
+PAPERS: Final = "papers"
 _TOLD_TO_END: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FAILED: Final = 1
 INTERRUPTED: Final = 130
@@ -147,6 +149,8 @@ class Demonstration:
             checks = Checks(player, made, systems)
             await checks.run()
             summarise(self.screen, player, checks, systems)
+            kept = keep(settings.data_dir / PAPERS, await papers(player, systems))
+            self.screen.say(f"To look at: {' and '.join(map(str, kept))}", "dim")
             done = sum(len(player.runs[step.case]) for step in made.steps)
             self.screen.say(f"{done} acts over nine weeks, played in {time.monotonic() - began:.0f} s.")
             if checks.wrong:

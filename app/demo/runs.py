@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -104,3 +104,5 @@ class Told:
     """Who may have news of it beside the parties there are afterwards."""
     preview: Document | None = field(default=None, repr=False)
     refused: Document | None = field(default=None, repr=False)
+    warnings: Sequence[Document] = ()
+    """What the exchange finds unlikely in a record it has taken: codes and pointers, never a value."""

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 Document = dict[str, Any]
 
-_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
-_MONTH: Final = re.compile(r"(\d{4})-(\d{2})")
+_DAY: Final = re.compile(r"(\d{4}-\d{2}-\d{2})([?~%]?)")
+_MONTH: Final = re.compile(r"(\d{4})-(\d{2})((?:-XX)?[?~%]?)")
 _MOMENT: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}[+-]\d{2}:\d{2}")
 _WOMEN: Final = {"shelter_men": "shelter_women"}
 _DAYS_IN_A_MONTH: Final = 30.44
@@ -158,11 +158,11 @@ def _moved(value: Any, by: timedelta, *, born: bool = False) -> Any:
         return [_moved(each, by) for each in value]
     if not isinstance(value, str):
         return value
-    if _DAY.fullmatch(value):
-        return (date.fromisoformat(value) + by).isoformat()
+    if day := _DAY.fullmatch(value):
+        return (date.fromisoformat(day[1]) + by).isoformat() + day[2]
     if _MOMENT.fullmatch(value):
         return (datetime.fromisoformat(value) + by).isoformat()
     if month := _MONTH.fullmatch(value):
         months = int(month[1]) * 12 + int(month[2]) - 1 + round(by.days / _DAYS_IN_A_MONTH)
-        return f"{months // 12:04}-{months % 12 + 1:02}"
+        return f"{months // 12:04}-{months % 12 + 1:02}{month[3]}"
     return value

@@ -12,6 +12,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from schemas.checks import words_of
+
 WIDTH_OF_A_FILE = 140
 
 
@@ -73,6 +75,16 @@ class Screen:
         table.add_row("sendable", ", ".join(problem["sendable_sections"]) or "–")
         title = f"403 {problem['type'].rsplit('/', 1)[-1]}"
         self._console.print(Panel(table, title=title, title_align="left", border_style="red", expand=False))
+
+    def warnings(self, sender: str, warnings: Sequence[dict[str, Any]]) -> None:
+        """Show what the exchange took as it is, and what somebody should look at again."""
+        table = Table.grid(padding=(0, 2))
+        for each in warnings:
+            label, what_to_do = words_of(each["code"], "en")
+            table.add_row(Text(each["code"], "yellow"), Text.assemble((f"{label}. ", "bold"), what_to_do))
+            table.add_row("", Text(each["pointer"], "dim"))
+        title = f"Taken as it is, with warnings that {sender} gets back"
+        self._console.print(Panel(table, title=title, title_align="left", border_style="yellow", expand=False))
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Write a table."""

@@ -15,7 +15,7 @@ from app.foundation.published import cacheable
 from schemas import SCHEMA_VERSION
 from schemas.codes import code_list, list_names
 from schemas.codes.labels import attribution
-from schemas.codes.published import as_csv, as_json
+from schemas.documents.code_lists import as_csv, as_json
 from schemas.exchange.code_lists import CodeListIndex, CodeListRef, PublishedCodeList
 
 router = APIRouter(prefix="/v1/code-lists", tags=["code lists"], route_class=StrictRoute)

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum, auto
 from functools import cache
-from typing import Any, Final, NamedTuple, TypeVar, get_args, get_type_hints
+from typing import Any, Final, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
 from schemas.base import Day
 from schemas.record.record import SECTIONS, Record
+from schemas.shapes import Shape, shapes
 from schemas.text import CountryCode, LanguageTag, Line, Name, Narrative, Number, PartialDate, Text, earliest, latest
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -119,8 +120,7 @@ def _is_odd(text: str) -> bool:
 @cache
 def _plan(model: type[BaseModel]) -> tuple[tuple[str, _Kind], ...]:
     """The fields of a model that are looked at, in order."""
-    hints = get_type_hints(model, include_extras=True)
-    found = ((name, _Kind.MISSING if _says_why(name) else _kind_of(hints[name])) for name in model.model_fields)
+    found = ((name, _Kind.MISSING if _says_why(name) else _kind_of(shape)) for name, shape in shapes(model).items())
     return tuple((name, kind) for name, kind in found if kind is not None)
 
 
@@ -128,10 +128,7 @@ def _says_why(name: str) -> bool:
     return name == "missing" or name.endswith("_missing")
 
 
-def _kind_of(hint: Any) -> _Kind | None:
-    for known, kind in _KINDS:
-        if hint == known:
-            return kind
-    if isinstance(hint, type) and issubclass(hint, BaseModel):
+def _kind_of(shape: Shape) -> _Kind | None:
+    if shape.model is not None:
         return _Kind.MODEL
-    return next((found for part in get_args(hint) if (found := _kind_of(part)) is not None), None)
+    return next((kind for known, kind in _KINDS if shape.hint == known), None)

@@ -3,6 +3,7 @@
 from datetime import date
 from itertools import chain, islice
 
+from schemas.checks.codes import codes
 from schemas.checks.collect import collect
 from schemas.checks.contacts import contacts
 from schemas.checks.dates import dates
@@ -13,7 +14,7 @@ from schemas.checks.warning import MAX_WARNINGS, RecordWarning
 from schemas.checks.writing import writing
 from schemas.record.record import Record
 
-_CHECKS = (person, papers, dates, contacts, places, writing)
+_CHECKS = (person, papers, dates, contacts, places, writing, codes)
 
 
 def warnings_of(record: Record, *, on: date) -> tuple[RecordWarning, ...]:

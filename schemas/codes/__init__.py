@@ -205,8 +205,12 @@ ENUMS: Final[dict[str, type[CodeEnum]]] = {
 }
 """The enumeration of each closed list. `legal_basis` has none: laws come and go."""
 
+LIST_OF: Final[dict[type[CodeEnum], str]] = {enum: name for name, enum in ENUMS.items()}
+"""The name of each enumeration's list."""
+
 __all__ = [
     "ENUMS",
+    "LIST_OF",
     "RELATIONS",
     "Accepts",
     "AccessibilityNeed",

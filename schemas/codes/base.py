@@ -37,6 +37,11 @@ class CodeEnum(StrEnum):
         return frozenset()
 
     @classmethod
+    def deprecated(cls) -> frozenset[str]:
+        """The codes that are still taken although another is better; said as for retired ones. A record with one is warned about."""
+        return frozenset()
+
+    @classmethod
     def __get_pydantic_core_schema__(cls, source: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
         """The enumeration, written as the string it is; where codes are retired, with a look at whether this is a request."""
         # Asking each member for its `value` would take six times as long as writing the string.

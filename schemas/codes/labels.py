@@ -184,9 +184,12 @@ def _entries(name: str) -> dict[str, CodeEntry]:
     return {entry.code: entry for entry in code_list(name).codes}
 
 
+def entry_of(list_name: str, code: str) -> CodeEntry | None:
+    """What a list says of a code; nothing where it does not know it, since answers are open."""
+    return _entries(list_name).get(code)
+
+
 def label(list_name: str, code: str, lang: Lang = "id") -> str:
-    """What to show for a code; the code itself where the list does not know it, since answers are open."""
-    entry = _entries(list_name).get(code)
-    if entry is None:
-        return code
-    return entry.id if lang == "id" else entry.en
+    """What to show for a code; the code itself where the list does not know it."""
+    entry = entry_of(list_name, code)
+    return code if entry is None else entry.id if lang == "id" else entry.en

@@ -41,3 +41,4 @@ class WarningCode(CodeEnum):
     GUARDIAN_SUSPECTED_REACHABLE = "guardian_suspected_reachable"
     FLAG_CONTRADICTED = "flag_contradicted"
     ARRIVAL_PAST = "arrival_past"
+    CODE_DEPRECATED = "code_deprecated"

@@ -1,7 +1,6 @@
 """JSON Schema 2020-12 made from the models: what may be sent as a record, and what is read as a preview."""
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from functools import lru_cache
@@ -11,10 +10,13 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from schemas.codes import ENUMS
+from schemas.codes import LIST_OF
+from schemas.documents.htcds_names import htcds_names
+from schemas.documents.meanings import meaning_of, without_htcds
 from schemas.documents.rules import CONDITIONS, EXTENSIONS, OF_THE_EXCHANGE, RULES
 from schemas.documents.types import NAMED
 from schemas.record import SCHEMA_VERSION, Preview, Record
+from schemas.shapes import every_model
 
 Schema = dict[str, Any]
 
@@ -27,8 +29,7 @@ HTCDS: Final = (
     "(https://creativecommons.org/licenses/by/4.0/), https://github.com/UNMigration/HTCDS; they imply no endorsement by IOM."
 )
 
-_LISTS: Final = {enum.__name__: name for name, enum in ENUMS.items()}
-_HTCDS_NAME: Final = re.compile(r"`([a-z]{3}_[A-Za-z]+)`")
+_LISTS: Final = {enum.__name__: name for enum, name in LIST_OF.items()}
 _SAID_ELSEWHERE: Final = {"title", "description", "default"}
 _FIRST: Final = ("$schema", "$id", "$ref", "title", "description", "type", "properties", "required")
 _LAST: Final = ("x-rules", "$defs")
@@ -41,6 +42,7 @@ def record_schema() -> Schema:
     definitions = made["$defs"]
     for model, condition in CONDITIONS.items():
         _add(definitions[model.__name__], condition)
+    _explain(made)
     definitions.update(deepcopy(EXTENSIONS))
     for rule in (*OF_THE_EXCHANGE, *RULES):
         place = made if rule.at == "Record" else definitions[rule.at]
@@ -120,7 +122,7 @@ def _named(part: Any, named: dict[str, tuple[str, Schema]], used: dict[str, Sche
 
 
 def _tidy(schema: Schema) -> None:
-    """Say defaults that mean "not included" nowhere, HTCDS's names apart, and what `$` means everywhere."""
+    """Say defaults that mean "not included" nowhere, and what `$` means everywhere."""
     for part in _objects(schema):
         if "default" in part and part["default"] in (None, []):
             del part["default"]
@@ -130,8 +132,6 @@ def _tidy(schema: Schema) -> None:
         said = part.get("description")
         if isinstance(said, str):
             part["description"] = cleandoc(said).replace("\n\n", "\0").replace("\n", " ").replace("\0", "\n\n")
-            if "HTCDS" in said and (names := _HTCDS_NAME.findall(said)):
-                part["x-htcds"] = names
 
 
 def _objects(part: Any) -> Iterator[Schema]:
@@ -151,6 +151,19 @@ def _add(definition: Schema, condition: Schema) -> None:
                 definition["properties"][name].update(more)
         else:
             definition[key] = value
+
+
+def _explain(made: Schema) -> None:
+    """Say of every member what it means and what HTCDS calls it."""
+    for kind in every_model(Record):
+        definition = made if kind is Record else made["$defs"][kind.__name__]
+        for name, member in definition.get("properties", {}).items():
+            said = without_htcds(member.get("description", ""))
+            member["description"] = meaning_of(kind, name).en if "HTCDS" in said or not said else said
+            if names := htcds_names(kind, name):
+                member["x-htcds"] = list(names)
+        if "description" in definition:
+            definition["description"] = without_htcds(definition["description"])
 
 
 def _in_order(schema: Schema) -> Schema:

@@ -30,8 +30,13 @@ def meaning_of(model: type[BaseModel], field: str = "") -> Meaning:
     english, indonesian = _table()[owner, field]
     if not english:
         said = (model.model_fields[field].description if field else model.__doc__) or ""
-        english = _HTCDS.sub("", cleandoc(said)).split("\n\n")[0].replace("\n", " ")
+        english = without_htcds(cleandoc(said)).split("\n\n")[0].replace("\n", " ")
     return Meaning(en=english, id=indonesian)
+
+
+def without_htcds(said: str) -> str:
+    """The same without the names in HTCDS, which have a table of their own."""
+    return _HTCDS.sub("", said).strip()
 
 
 def in_indonesian(name: str) -> str:

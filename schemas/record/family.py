@@ -75,7 +75,7 @@ class FamilySection(SectionBase):
     marital_status: MaritalStatus | None = None
     """HTCDS `prs_MaritalStatus`."""
     number_of_children: Count | None = None
-    """HTCDS `prs_NumberOfChildren`; who comes along is said in `accompanying`."""
+    """How many children the person has; who comes along is said in `accompanying`. HTCDS `prs_NumberOfChildren`."""
     number_of_children_missing: Missing | None = None
     """Why the number is not given."""
     household_size: Count | None = None

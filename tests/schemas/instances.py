@@ -1,6 +1,5 @@
 """Small valid documents of every model, and values to put where they do not belong."""
 
-from collections.abc import Iterator
 from enum import Enum
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
@@ -9,6 +8,7 @@ from pydantic import BaseModel, RootModel
 
 from schemas import base, text
 from schemas.record import Record
+from schemas.shapes import every_model
 
 _VALUES: list[tuple[Any, Any]] = [
     (text.LanguageTag, "id"),
@@ -64,23 +64,9 @@ def variants(kind: type[BaseModel]) -> list[dict[str, Any]]:
     return [{}, *more.get(kind.__name__, ())]
 
 
-def models(
-    kind: type[BaseModel] = Record, seen: dict[str, type[BaseModel]] | None = None
-) -> dict[str, type[BaseModel]]:
+def models() -> dict[str, type[BaseModel]]:
     """Every model a record can have in it, by name."""
-    seen = {} if seen is None else seen
-    seen.setdefault(kind.__name__, kind)
-    for field in kind.model_fields.values():
-        for part in _inside(field.annotation):
-            if isinstance(part, type) and issubclass(part, BaseModel) and part.__name__ not in seen:
-                models(part, seen)
-    return seen
-
-
-def _inside(annotation: Any) -> Iterator[Any]:
-    yield annotation
-    for part in get_args(annotation):
-        yield from _inside(part)
+    return {kind.__name__: kind for kind in every_model(Record)}
 
 
 NUMBERS = (

@@ -14,8 +14,8 @@ from schemas import SECTIONS, Wire, code_list, label, list_names
 from schemas.codes import ENUMS, CodeEnum, Missing, RequestBody, SafetyFlag, Sex, Urgency
 from schemas.codes.labels import COLUMNS, EXTRA_COLUMNS, attribution, mapped, read_rows
 from schemas.codes.tables import columns_of, csv_of, harmless_cell, rows_of
-from schemas.codes.used import used_in
 from schemas.codes.wording import avoided_words
+from schemas.documents.used import used_in
 from schemas.record import SHELTER_FLAGS
 from tests.schemas.test_demo_cases import CASES
 
@@ -58,6 +58,7 @@ class TestEveryList:
         assert [member.value for member in enum] == [entry.code for entry in codes]
         assert all(member.name == member.value.upper() for member in enum)
         assert enum.retired() == {entry.code for entry in codes if entry.status == "retired"}
+        assert enum.deprecated() == {entry.code for entry in codes if entry.status == "deprecated"}
 
     def test_has_codes_of_one_form_each_once(self):
         for name in list_names():

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, get_args
 
 from pydantic import BaseModel, RootModel
 
 from schemas.labels import field_label, field_labels
 from schemas.record.record import SECTION_MODELS
-
-
-def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for part in get_args(annotation):
-        yield from models_in(part)
+from schemas.shapes import models_in
 
 
 def paths(model: type[BaseModel], path: str) -> Iterator[str]:

@@ -21,6 +21,7 @@ from schemas.codes import ENUMS
 from schemas.codes.services import Need
 from schemas.documents.json_schema import DOCUMENTS, written
 from schemas.documents.rules import OF_THE_EXCHANGE, RULES
+from schemas.mappings.htcds.fields import FIELDS
 from schemas.record.contact import Channel
 from schemas.record.extensions import ExtensionsSection
 from schemas.record.identity import PersonName
@@ -109,6 +110,25 @@ class TestTheSchema:
         }
         assert all(definition["enum"] == [str(code) for code in ENUMS[name]] for name, definition in named.items())
         assert len(named) == sum("enum" in definition for definition in SCHEMA["$defs"].values())
+
+    def test_explains_every_member(self):
+        silent = [
+            (name, member)
+            for name, definition in SCHEMA["$defs"].items()
+            for member, node in definition.get("properties", {}).items()
+            if not node.get("description") or "HTCDS" in node["description"]
+        ]
+        assert silent == []
+
+    def test_says_at_each_field_what_htcds_calls_it(self):
+        named = {
+            column
+            for definition in SCHEMA["$defs"].values()
+            for node in definition.get("properties", {}).values()
+            for column in node.get("x-htcds", ())
+        }
+        assert named == {column for column, home in FIELDS.items() if home.places}
+        assert SCHEMA["$defs"]["Place"]["properties"]["regency"]["x-htcds"] == ["prs_MailingCity", "hte_City"]
 
     def test_takes_the_sample(self):
         validator().validate(SAMPLE)

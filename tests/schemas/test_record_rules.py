@@ -4,11 +4,12 @@ import json
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from schemas import MAX_RECORD_BYTES, SECTION_MODELS, SECTIONS, Record, included
 from schemas.record.common import SectionBase
 from schemas.record.nik import nik_number
+from schemas.shapes import every_model
 from tests.schemas.record_strategies import records
 
 SMALLEST = {
@@ -69,19 +70,6 @@ class TestSections:
 
     def test_another_major_version_is_refused(self):
         assert refusal(schema_version="2.0") == [("schema_version", "literal_error")]
-
-
-def every_model(kind, seen=None):
-    seen = set() if seen is None else seen
-    for field in kind.model_fields.values():
-        stack = [field.annotation]
-        while stack:
-            part = stack.pop()
-            if isinstance(part, type) and issubclass(part, BaseModel) and part not in seen:
-                seen.add(part)
-                every_model(part, seen)
-            stack.extend(getattr(part, "__args__", ()))
-    return seen
 
 
 class TestTheSchemaAsAWhole:

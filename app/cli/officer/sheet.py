@@ -11,8 +11,10 @@ from rich.padding import Padding
 from rich.text import Text
 
 from app.cli.common import harmless
-from app.cli.officer.words import LISTS, Language, coded, labelled, shown_moment
+from app.cli.officer.words import Language, coded, labelled, shown_moment
+from schemas.codes import LIST_OF
 from schemas.codes.base import CodeEnum
+from schemas.shapes import is_model, parts_of
 
 WIDTH: Final = 100
 """What is read most easily; a narrower terminal is respected."""
@@ -95,7 +97,7 @@ def _scalar(name: str, types: tuple[type, ...], value: Any, lang: Language) -> s
         return coded("legal_basis", str(value), lang)
     for each in types:
         if issubclass(each, CodeEnum):
-            return labelled(LISTS[each], str(value), lang)
+            return labelled(LIST_OF[each], str(value), lang)
         if each is AwareDatetime:
             return shown_moment(value)
     return str(value)
@@ -107,13 +109,10 @@ def _is_list(value: Any) -> bool:
 
 def _model_for(types: tuple[type, ...], value: Mapping[str, Any]) -> type[BaseModel] | None:
     """Return the model among `types` that has most of the value's members."""
-    models = [each for each in types if issubclass(each, BaseModel)]
+    models = list(filter(is_model, types))
     return max(models, key=lambda model: len(model.model_fields.keys() & value.keys()), default=None)
 
 
 def _types_in(annotation: Any) -> Iterator[type]:
     """Yield every class an annotation is made of."""
-    if isinstance(annotation, type) and not get_args(annotation):
-        yield annotation
-    for part in get_args(annotation):
-        yield from _types_in(part)
+    return (part for part in parts_of(annotation) if isinstance(part, type) and not get_args(part))

@@ -11,7 +11,6 @@ from typing import Any, Final
 import typer
 
 from schemas.checks import words_of
-from schemas.codes import ENUMS
 from schemas.codes.labels import label
 
 COMMANDS: Final[dict[str, str]] = {
@@ -109,10 +108,6 @@ def to_look_at(warnings: list[dict[str, Any]], lang: Language) -> list[str]:
         lines.append(f"  {said.label}: {warning['pointer']}{beside}")
         lines += [f"    {said.what_to_do}"] if said.what_to_do else []
     return lines
-
-
-LISTS: Final = {enum: name for name, enum in ENUMS.items()}
-"""The name of each enumeration's list of labels."""
 
 
 def read_moment(text: str) -> datetime:

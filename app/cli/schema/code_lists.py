@@ -14,8 +14,8 @@ from openpyxl.styles import Alignment, Font
 from app.cli.common import say
 from app.cli.failures import Failure
 from schemas.codes import list_names
-from schemas.codes.published import all_as_json, as_csv, as_json, published
 from schemas.codes.tables import columns_of, csv_of, rows_of
+from schemas.documents.code_lists import all_as_json, as_csv, as_json, published
 
 app = typer.Typer()
 

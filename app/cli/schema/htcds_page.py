@@ -51,7 +51,7 @@ def _fields() -> Iterator[str]:
             section = each.section
             yield f"\n## {section}\n\n| field | meaning | | home | code list | how |\n|---|---|---|---|---|---|\n"
         home = FIELDS[each.column]
-        name = f"**`{each.column}`**" if each.core else f"`{each.column}`"
+        name = f'<a id="{each.column}"></a>' + (f"**`{each.column}`**" if each.core else f"`{each.column}`")
         deprecated = " (deprecated)" if each.status == "deprecated" else ""
         yield (
             f"| {name} | {each.definition}{deprecated} | {home.relation} | {_home(home)} | {_list(each)} | {home.note} |\n"

@@ -16,19 +16,21 @@ from pydantic.fields import FieldInfo
 
 from app.policy.table import KINDS, PURPOSES
 from schemas import SCHEMA_VERSION, SECTION_MODELS, Record
-from schemas.codes import ENUMS, label
+from schemas.codes import LIST_OF, label
 from schemas.codes.agencies import AgencyKind
 from schemas.codes.base import CodeEnum
 from schemas.codes.disclosure import DataClass
 from schemas.codes.referral import Purpose
+from schemas.documents.htcds_names import htcds_names
 from schemas.documents.json_schema import HTCDS, record_schema
 from schemas.documents.meanings import in_indonesian, meaning_of
 from schemas.documents.rules import OF_THE_EXCHANGE, RULES
 from schemas.documents.sensitivity import DATA_CLASSES
 from schemas.documents.types import NAMED
+from schemas.labels import field_label
 from schemas.record.common import SectionBase
+from schemas.shapes import every_model, is_model, shapes
 
-_LISTS: Final = {enum: name for name, enum in ENUMS.items()}
 _MADE: Final = "This page is made from the code: `rujukan schema docs --write`.\n"
 _WIDTH: Final = 116
 _SPELT: Final = {
@@ -185,14 +187,24 @@ def _rows(kind: Model, page: str) -> Iterator[tuple[str, str, str, str]]:
         if issubclass(kind, SectionBase) and name in shared:
             continue
         means = meaning_of(kind, name)
-        named = _htcds(kind.__name__, name)
-        standard = f"<br>HTCDS {', '.join(f'`{each}`' for each in named)}" if named else ""
+        named = htcds_names(kind, name)
+        standard = f"<br>HTCDS {', '.join(f'[`{each}`](htcds.md#{each})' for each in named)}" if named else ""
+        path = f"{_path_of(kind)}.{name}"
         yield (
             f"**`{name}`**" if field.is_required() else f"`{name}`",
             _form(hints[name], page),
-            _cell(means.en) + standard,
-            _cell(means.id),
+            _cell(_led_by(field_label(path, "en"), means.en)) + standard,
+            _cell(_led_by(field_label(path, "id"), means.id)),
         )
+
+
+def _led_by(name: str, meaning: str) -> str:
+    """A meaning after the short name that forms use; where it begins with that name, the name is not said twice."""
+    start = 4 if meaning.lower().startswith(f"the {name.lower()}") else 0
+    end = start + len(name)
+    if meaning[start:end].lower() == name.lower() and not meaning[end].isalnum():
+        return f"**{meaning[:end]}**{meaning[end:]}"
+    return f"**{name}.** {meaning}"
 
 
 def _form(kind: Any, page: str) -> str:
@@ -207,9 +219,9 @@ def _form(kind: Any, page: str) -> str:
     if origin is Annotated:
         return _annotated(kind, page)
     if isinstance(kind, type) and issubclass(kind, CodeEnum):
-        name = _LISTS[kind]
+        name = LIST_OF[kind]
         return f"code [{name}](../../schemas/codes/lists/{name}.csv)"
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
+    if is_model(kind):
         return f"[{_title(kind)}]({_anchor(kind, page)})"
     return {int: "whole number", float: "number", str: "text", bool: "true or false"}[kind]
 
@@ -236,25 +248,32 @@ def _home() -> dict[str, list[Model]]:
     seen: set[Model] = set()
     homes: dict[str, list[Model]] = {}
     for name, kind in SECTION_MODELS.items():
-        homes[name] = [each for each in _inside(kind) if each not in seen]
+        homes[name] = [each for each in every_model(kind) if each not in seen]
         seen.update(homes[name])
     return homes
 
 
-def _inside(kind: Model, seen: dict[Model, None] | None = None) -> list[Model]:
-    seen = {} if seen is None else seen
-    seen.setdefault(kind)
-    for field in kind.model_fields.values():
-        for part in _parts_of(field.annotation):
-            if isinstance(part, type) and issubclass(part, BaseModel) and part not in seen:
-                _inside(part, seen)
-    return list(seen)
+@lru_cache(maxsize=1)
+def _paths() -> dict[Model, str]:
+    """Where in the record each model first stands, as its fields' labels are filed."""
+    found: dict[Model, str] = {}
+
+    def meet(kind: Model, path: str) -> None:
+        if kind not in found:
+            found[kind] = path
+            for name, shape in shapes(kind).items():
+                if shape.model is not None:
+                    meet(shape.model, f"{path}.{name}")
+
+    for name, kind in SECTION_MODELS.items():
+        if not issubclass(kind, RootModel):
+            meet(kind, name)
+    return found
 
 
-def _parts_of(annotation: Any) -> Iterator[Any]:
-    yield annotation
-    for part in get_args(annotation):
-        yield from _parts_of(part)
+def _path_of(kind: Model) -> str:
+    """What all sections share is filed under each of them: the first will do."""
+    return _paths()[next(iter(SECTION_MODELS.values())) if kind is SectionBase else kind]
 
 
 def _anchor(kind: Model, page: str) -> str:
@@ -275,12 +294,6 @@ def _words(name: str) -> str:
 @lru_cache(maxsize=1)
 def _schema() -> dict[str, Any]:
     return record_schema()
-
-
-def _htcds(model: str, field: str) -> list[str]:
-    properties = _schema()["$defs"].get(model, {}).get("properties", {})
-    named: list[str] = properties.get(field, {}).get("x-htcds", [])
-    return named
 
 
 def _used_types() -> list[tuple[str, tuple[Any, str]]]:

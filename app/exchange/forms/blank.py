@@ -10,14 +10,14 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, RootModel
 
-from app.exchange.forms.facts import Shape, shapes
-from app.exchange.forms.values import LISTS
 from schemas.base import Day, Moment
+from schemas.codes import LIST_OF
 from schemas.codes.base import CodeEnum
 from schemas.codes.labels import CodeEntry, Lang, code_list
 from schemas.labels import field_label
 from schemas.record.common import Money, Position
 from schemas.record.record import SECTION_MODELS
+from schemas.shapes import Shape, shapes
 from schemas.text import Narrative, PartialDate, Text
 
 EMERGENCY: Final[Mapping[str, Any]] = json.loads(files(__package__).joinpath("emergency.json").read_text("utf-8"))
@@ -104,11 +104,11 @@ class _Layout:
             fields = self.fields(shape.model, path)
             return Blank(label, name, "again" if again else "group", fields=fields, several=shape.many)
         if isinstance(hint, type) and issubclass(hint, CodeEnum):
-            codes = options(LISTS[hint], self._lang)
+            codes = options(LIST_OF[hint], self._lang)
             if len(codes) <= _FEW:
                 return Blank(label, name, "codes", choices=tuple(codes))
-            self.lists.add(LISTS[hint])
-            return Blank(label, name, "line", see=LISTS[hint], several=shape.many)
+            self.lists.add(LIST_OF[hint])
+            return Blank(label, name, "line", see=LIST_OF[hint], several=shape.many)
         if hint in (Text, Narrative):
             return Blank(label, name, "lines")
         return Blank(label, name, "date" if hint in (PartialDate, Day, Moment) else "line")

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import types
-import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import Annotated, Any, Final, Union
+from typing import Any, Final
 
 from pydantic import BaseModel
 
@@ -19,6 +16,7 @@ from schemas.record.contact import Channel, DoNotContact
 from schemas.record.identity import Birth
 from schemas.record.narrative import NarrativeEntry
 from schemas.record.record import SECTION_MODELS
+from schemas.shapes import Shape, shapes
 
 Document = Mapping[str, Any]
 _EMPTY: Final[tuple[Any, ...]] = (None, "", [], {}, ())
@@ -86,38 +84,6 @@ class Entries:
 
 
 Node = Fact | Group | Entries
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What a field holds: of which type, and whether several."""
-
-    hint: Any
-    many: bool
-
-    @property
-    def model(self) -> type[BaseModel] | None:
-        """The model of what it holds, if it has one."""
-        return self.hint if isinstance(self.hint, type) and issubclass(self.hint, BaseModel) else None
-
-
-def shape_of(hint: Any) -> Shape:
-    """Return what a type hint means, whatever it is wrapped in."""
-    origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (Union, types.UnionType):
-        return shape_of(next(each for each in inner if each is not type(None)))
-    if origin is tuple:
-        return Shape(shape_of(inner[0]).hint, many=True)
-    if origin is Annotated and typing.get_origin(inner[0]) in (tuple, Union, types.UnionType):
-        return shape_of(inner[0])
-    return Shape(hint, many=False)
-
-
-@cache
-def shapes(model: type[BaseModel]) -> Mapping[str, Shape]:
-    """Return the shape of each of a model's fields, in order; a type alias is told apart from the type it narrows."""
-    hints = typing.get_type_hints(model, include_extras=True)
-    return {name: shape_of(hints[name]) for name in model.model_fields}
 
 
 class Facts:

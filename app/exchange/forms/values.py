@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import gettext
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
-from functools import lru_cache
 from typing import Any, Final, Literal
 
-import pycountry
-
 from app.exchange.forms.words import Words
+from schemas import regions
 from schemas.base import Day, Moment
-from schemas.codes import ENUMS
+from schemas.codes import LIST_OF
 from schemas.codes.answers import Missing
 from schemas.codes.base import CodeEnum
 from schemas.codes.labels import Lang, label
+from schemas.dates import date_in_words, day_in_digits
+from schemas.names import country_name, language_name, script_name
 from schemas.record.preview import PrimaryLanguage
-from schemas.text import AgencyCode, CountryCode, LanguageTag, PartialDate, ScriptCode
+from schemas.text import AgencyCode, CountryCode, LanguageTag, PartialDate, RegionCode, ScriptCode
 
-LISTS: Final = {enum: name for name, enum in ENUMS.items()}
-"""The name of each enumeration's list of labels."""
 _UNANSWERED: Final = frozenset(Missing)
 LONG: Final = 90
 """From so many characters on, a text gets the width of the page."""
@@ -59,6 +55,7 @@ class Reading:
             (Day, self.day),
             (Moment, self.moment),
             (CountryCode, self.country),
+            (RegionCode, self.region),
             (LanguageTag, self.language),
             (PrimaryLanguage, self.language),
             (ScriptCode, self.script),
@@ -68,7 +65,7 @@ class Reading:
     def value(self, hint: Any, given: Any) -> Value:
         """Return a single value by the type its model gives it."""
         if isinstance(hint, type) and issubclass(hint, CodeEnum):
-            return Value(self.code(LISTS[hint], str(given)), "missing" if given in _UNANSWERED else "plain")
+            return Value(self.code(LIST_OF[hint], str(given)), "missing" if given in _UNANSWERED else "plain")
         if isinstance(given, bool):
             return Value(self.words("answer.true" if given else "answer.false"))
         for known, read in self._known:
@@ -95,25 +92,25 @@ class Reading:
 
     def country(self, code: str) -> str:
         """Return a country's name."""
-        found = pycountry.countries.get(alpha_2=code)
-        if found is None:
-            return code
-        return _translated("iso3166-1", getattr(found, "common_name", found.name), self.lang)
+        return country_name(code, self.lang)
 
     def language(self, tag: str) -> str:
         """Return a language's name with its tag, which is what is typed."""
-        first = tag.split("-", 1)[0].lower()
-        found = pycountry.languages.get(**{"alpha_2" if len(first) == 2 else "alpha_3": first})
-        return tag if found is None else f"{_translated('iso639-3', found.name, self.lang)} ({tag})"
+        name = language_name(tag, self.lang)
+        return name if name == tag else f"{name} ({tag})"
 
     def script(self, code: str) -> str:
         """Return a script's name."""
-        found = pycountry.scripts.get(alpha_4=code)
-        return code if found is None else _translated("iso15924", found.name, self.lang)
+        return script_name(code, self.lang)
+
+    def region(self, code: str) -> str:
+        """Return a region's name, and those of all it is part of, with its code; a village is its code alone, beside its district."""
+        names = regions.path_of(code)
+        return f"{', '.join(names)} ({code})" if names else code
 
     def day(self, given: date | str) -> str:
         """Return a calendar date as DD-MM-YYYY."""
-        return (date.fromisoformat(given) if isinstance(given, str) else given).strftime("%d-%m-%Y")
+        return day_in_digits(str(given))
 
     def moment(self, given: datetime | str, zone: tzinfo | None = None) -> str:
         """Return a time by the clocks of the reader, or of `zone`, with the zone's name."""
@@ -125,31 +122,5 @@ class Reading:
         )
 
     def partial_date(self, given: str) -> str:
-        """Return a date that is known to the day, the month, the year or the decade; `~`, `?` and `/` as EDTF has them."""
-        if "/" in given:
-            first, last = (self.partial_date(part) if part.strip(".") else "" for part in given.split("/", 1))
-            name = "between" if first and last else "since" if first else "until"
-            return self.words(f"date.{name}", first=first, last=last)
-        match = re.fullmatch(r"([0-9]{3}[0-9X])(?:-([0-9]{2}))?(?:-([0-9]{2}))?([~?%]?)", given)
-        if match is None:
-            return given
-        year, month, day, doubt = match.groups()
-        qualifier = {"~": "about", "?": "doubtful", "%": "about_doubtful"}.get(doubt)
-        if day:
-            said = f"{day}-{month}-{year}"
-        elif month:
-            said = f"{self.words('date.months').split()[int(month) - 1]} {year}"
-        elif year.endswith("X"):
-            said = self.words("date.decade", date=f"{year[:3]}0")
-        else:
-            said = year if qualifier else self.words("date.year", date=year)
-        return self.words(f"date.{qualifier}", date=said) if qualifier else said
-
-
-@lru_cache(maxsize=4)
-def _translations(domain: str, lang: Lang) -> gettext.NullTranslations:
-    return gettext.translation(domain, pycountry.LOCALES_DIR, languages=[lang], fallback=True)
-
-
-def _translated(domain: str, name: str, lang: Lang) -> str:
-    return name if lang == "en" else _translations(domain, lang).gettext(name)
+        """Return a date as exact as it is known, in words."""
+        return date_in_words(given, self.lang)

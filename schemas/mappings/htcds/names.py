@@ -1,63 +1,15 @@
-"""Countries and languages as sheets name them, in the words of ISO (pycountry): codes of any length, English or Indonesian names."""
+"""Countries and languages as sheets name them: codes of any length, English or Indonesian names."""
 
 from __future__ import annotations
 
-import gettext
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
 import pycountry
 
 from schemas.mappings.htcds.crosswalk import key, their_codes
-
-_COMMON: Final[dict[str, str]] = {
-    "burma": "MM",
-    "turki": "TR",
-    "turkey": "TR",
-    "south korea": "KR",
-    "korea": "KR",
-    "korea selatan": "KR",
-    "north korea": "KP",
-    "korea utara": "KP",
-    "laos": "LA",
-    "vietnam": "VN",
-    "brunei": "BN",
-    "russia": "RU",
-    "rusia": "RU",
-    "syria": "SY",
-    "suriah": "SY",
-    "iran": "IR",
-    "taiwan": "TW",
-    "palestine": "PS",
-    "palestina": "PS",
-    "timor leste": "TL",
-    "east timor": "TL",
-    "timor timur": "TL",
-    "hongkong": "HK",
-    "uk": "GB",
-    "inggris": "GB",
-    "usa": "US",
-    "amerika serikat": "US",
-    "uae": "AE",
-    "uni emirat arab": "AE",
-    "belanda": "NL",
-    "tiongkok": "CN",
-    "cina": "CN",
-    "rrt": "CN",
-    "ri": "ID",
-    "wni": "ID",
-    "czech republic": "CZ",
-    "ivory coast": "CI",
-    "pantai gading": "CI",
-    "swaziland": "SZ",
-    "macedonia": "MK",
-    "cape verde": "CV",
-    # Left by ISO to its users, and in common use.
-    "kosovo": "XK",
-    "xk": "XK",
-    "xkx": "XK",
-}
-"""What people write beside ISO's names, here and in the region. WNI is a citizen of Indonesia."""
+from schemas.names import shortest, words_for_countries, words_for_languages
 
 STATELESS: Final = frozenset(
     key(word) for word in ("stateless", "XXA", "tanpa kewarganegaraan", "tidak berkewarganegaraan")
@@ -100,26 +52,14 @@ _ISO_639_2: Final = frozenset(
 
 @lru_cache(maxsize=1)
 def _countries() -> dict[str, str]:
-    indonesian = gettext.translation("iso3166-1", pycountry.LOCALES_DIR, languages=["id"], fallback=True).gettext
     found: dict[str, str] = {}
-    for country in pycountry.countries:
-        for word in (country.alpha_2, country.alpha_3):
-            found.setdefault(key(word), country.alpha_2)
-    for country in pycountry.countries:
-        names = [country.name, getattr(country, "common_name", ""), getattr(country, "official_name", "")]
-        for word in (*names, *(indonesian(name) for name in names if name)):
-            if word:
-                found.setdefault(key(word), country.alpha_2)
-    for their in their_codes():
-        if their.list == "country":
-            found.setdefault(key(their.label), their.code)
-    for word, code in _COMMON.items():
+    for word, code in (*words_for_countries(), *_their_countries()):
         found.setdefault(key(word), code)
-    for former in pycountry.historic_countries:
-        # By code only: whoever writes a name may mean the country that followed.
-        if (alpha_2 := getattr(former, "alpha_2", None)) is not None:
-            found.setdefault(key(alpha_2), alpha_2)
     return found
+
+
+def _their_countries() -> Iterator[tuple[str, str]]:
+    return ((their.label, their.code) for their in their_codes() if their.list == "country")
 
 
 def country(word: str) -> str | None:
@@ -129,23 +69,18 @@ def country(word: str) -> str | None:
 
 @lru_cache(maxsize=1)
 def _languages() -> dict[str, str]:
-    indonesian = gettext.translation("iso639-3", pycountry.LOCALES_DIR, languages=["id"], fallback=True).gettext
     found: dict[str, str] = {}
     for each in pycountry.languages:
         if each.scope == "S":
             continue
-        shortest = getattr(each, "alpha_2", each.alpha_3)
         for word in (getattr(each, "alpha_2", ""), each.alpha_3, getattr(each, "bibliographic", "")):
             if word:
-                found.setdefault(word, shortest)
+                found.setdefault(word, shortest(each))
     # Codes come first: `bali` is a language, and the name of another.
     by_name: dict[str, set[str]] = {}
-    for each in pycountry.languages:
-        shortest = getattr(each, "alpha_2", each.alpha_3)
-        english = {each.name, getattr(each, "common_name", each.name)}
-        for word in {*english, *(indonesian(name) for name in english)}:
-            by_name.setdefault(key(word), set()).add(shortest)
-            by_name.setdefault(key(word.split(" (")[0]), set()).add(shortest)
+    for word, code in words_for_languages():
+        by_name.setdefault(key(word), set()).add(code)
+        by_name.setdefault(key(word.split(" (")[0]), set()).add(code)
     for word, codes in by_name.items():
         # A name that several languages share is read where one of them is a language of 639-1 or 639-2.
         if len(codes) == 1:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from app.cli import app
 from schemas import code_list, list_names
-from schemas.codes.published import as_csv, as_json
+from schemas.documents.code_lists import as_csv, as_json
 
 
 def run(*arguments: str) -> Result:

@@ -147,6 +147,18 @@ class TestFirstRun:
         places = [written.index(sentence) for sentence in told]
         assert places == sorted(places)
 
+    def test_shows_the_warnings_that_came_back_with_a_referral_that_was_taken(self, played):
+        written = unwrapped(played.first.out)
+        assert "Taken as it is, with warnings that Kemlu (PWNI) gets back" in written
+        assert "nik_birth_differs NIK does not fit the birth date." in written
+
+    def test_leaves_a_form_and_a_bundle_in_fhir_to_look_at(self, played):
+        (reference,) = re.findall(r"papers/(R-\S+?)\.html", played.first.out)
+        form, bundle = (played.folder / "papers" / f"{reference}.{ending}" for ending in ("html", "fhir.json"))
+        assert {stat.S_IMODE(each.stat().st_mode) for each in (form, bundle)} == {0o600}
+        assert "Tarmuji" in form.read_text()
+        assert json.loads(bundle.read_text())["resourceType"] == "Bundle"
+
     def test_shows_every_way_a_referral_ends_and_what_is_refused(self, played):
         for said in (
             "completes it:",

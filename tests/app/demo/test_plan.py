@@ -119,6 +119,8 @@ def test_dates_move_with_the_case_but_nobody_is_born_on_another_day():
     assert moved["identity"]["told_on"] == "2027-01-02"
     assert moved["needs"]["arrives_from"].startswith("2027-01-02T15:00:00+09:00")
     assert moved["exploitation"]["episodes"][0]["started"] == "2024-11"
+    assert moved["exploitation"]["episodes"][0]["crew"]["embarked_on"] == "2024-11-XX"
+    assert moved["exploitation"]["recruitment"]["started"] == "2024-09~"
     assert moved["family"]["left_behind"][1]["birth"]["as_of"] == "2027-01-02"
 
 

@@ -357,7 +357,8 @@ def test_a_record_that_has_it_and_one_that_has_not(code, sections, pointer, clos
 
 
 def test_every_code_has_a_case():
-    assert {case[0] for case in CASES} == {code.value for code in WarningCode}
+    elsewhere = {"code_deprecated"}  # of no list so far: test_codes.py
+    assert {case[0] for case in CASES} | elsewhere == {code.value for code in WarningCode}
 
 
 ORDINARY = {

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
 
 from schemas.exchange.referral import Referral
 from schemas.mappings.fhir import bundle
+from schemas.shapes import Shape, shapes
 
 NOW = "2026-11-02T10:00:00Z"
 AT = datetime(2026, 11, 2, 10, tzinfo=UTC)
@@ -109,10 +109,9 @@ def observed(found: Json, field: str) -> list[Json]:
 def paths(kind: type[BaseModel], above: tuple[str, ...] = ()) -> dict[str, tuple[str, ...]]:
     """Every field of a model that holds no model itself, by its dotted path."""
     found = {}
-    hints = get_type_hints(kind, include_extras=True)
-    for name in kind.model_fields:
+    for name, shape in shapes(kind).items():
         here = (*above, name)
-        inner = _model_in(hints[name])
+        inner = inside(shape)
         if inner is not None and above.count(name) == 0:
             found |= paths(inner, here)
         else:
@@ -120,10 +119,6 @@ def paths(kind: type[BaseModel], above: tuple[str, ...] = ()) -> dict[str, tuple
     return found
 
 
-def _model_in(kind: Any) -> type[BaseModel] | None:
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return kind if "root" not in kind.model_fields else None
-    if get_origin(kind) in (Union, UnionType, tuple) or get_origin(kind) is Annotated:
-        inner = [_model_in(part) for part in get_args(kind) if part not in (NoneType, ...)]
-        return next((each for each in inner if each), None)
-    return None
+def inside(shape: Shape) -> type[BaseModel] | None:
+    """The model a field holds; none where it is JSON and nothing more."""
+    return None if shape.model is None or "root" in shape.model.model_fields else shape.model

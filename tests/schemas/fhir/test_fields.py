@@ -17,7 +17,8 @@ from schemas.codes.base import CodeEnum
 from schemas.mappings.fhir import bundle
 from schemas.mappings.fhir.systems import REQUEST_STATUS, TASK_STATUS
 from schemas.record import SECTION_MODELS, Record
-from tests.schemas.fhir.making import AT, URL, Json, _model_in, paths, referral
+from schemas.shapes import shapes
+from tests.schemas.fhir.making import AT, URL, Json, inside, paths, referral
 
 PAGE = (Path(__file__).parents[3] / "docs" / "schema" / "fhir.md").read_text(encoding="utf-8")
 FIELDS = paths(Record)
@@ -124,16 +125,16 @@ def _codes(kind: Any) -> list[str]:
 def everything(kind: type[BaseModel], above: str = "") -> Json:
     found: Json = {}
     hints = get_type_hints(kind, include_extras=True)
-    for name in kind.model_fields:
+    for name, shape in shapes(kind).items():
         path = f"{above}{name}"
-        inner = _model_in(hints[name])
+        inner = inside(shape)
         if path in FIRST:
             found[name] = FIRST[path]
         elif inner is not None and path in FIELDS:
             continue  # a place inside a place
         elif inner is not None:
             made = everything(inner, f"{path}.")
-            found[name] = [made] if "tuple" in str(hints[name]) else made
+            found[name] = [made] if shape.many else made
         else:
             assert _takes(hints[name]), path
             found[name] = _takes(hints[name])[0]
@@ -161,7 +162,7 @@ def changed(record: Json, path: str) -> Iterator[Json]:
     kind: Any = Record
     for step in path.split("."):
         hint = get_type_hints(kind, include_extras=True)[step]
-        kind = _model_in(hint) or hint
+        kind = shapes(kind)[step].model
     for value in (None, *OTHERS.get(path, ()), *_takes(hint)[:4]):
         made = copy.deepcopy(record)
         holder, last = _holder(made, path)

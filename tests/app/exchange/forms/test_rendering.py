@@ -17,6 +17,7 @@ from app.exchange.forms.values import Reading
 from app.exchange.forms.words import Words
 from app.foundation.zones import WIT
 from schemas.record.record import SCHEMA_VERSION
+from schemas.text import PartialDate, RegionCode
 from tests.app.exchange.forms.reading_pages import strings_in, text_of
 from tests.makers.world import World
 from tests.schemas.record_strategies import MARK
@@ -69,41 +70,17 @@ class TestAnyRecord:
             assert f'dir="auto">{html.escape(name["full"])}<' in page
 
 
-class TestDatesInWords:
-    @pytest.mark.parametrize(
-        ("written", "indonesian", "english"),
-        [
-            ("1998", "tahun 1998", "1998, day and month not known"),
-            ("1998~", "sekitar 1998", "about 1998"),
-            ("1998?", "1998 (belum pasti)", "1998 (uncertain)"),
-            ("1998-03~", "sekitar Maret 1998", "about March 1998"),
-            ("199X", "tahun 1990-an", "1990s"),
-            (
-                "1998/2000",
-                "antara tahun 1998 dan tahun 2000",
-                "between 1998, day and month not known and 2000, day and month not known",
-            ),
-            ("../2000-05", "Mei 2000 atau sebelumnya", "May 2000 or earlier"),
-            ("2000-05-04", "04-05-2000", "04-05-2000"),
-            ("spring 2001", "spring 2001", "spring 2001"),
-        ],
-    )
-    def test_say_what_is_known_and_no_more(self, written: str, indonesian: str, english: str) -> None:
-        for lang, said in (("id", indonesian), ("en", english)):
-            assert Reading(Words(lang), WIT, {}).partial_date(written) == said  # type: ignore[arg-type]
+class TestReading:
+    """Values as the forms write them; what they are called is tested where the names are."""
 
+    reading = Reading(Words("id"), WIT, {})
 
-class TestNames:
-    @pytest.mark.parametrize(
-        ("code", "indonesian", "english"),
-        [("KH", "Kamboja", "Cambodia"), ("TW", "Taiwan", "Taiwan"), ("QQ", "QQ", "QQ")],
-    )
-    def test_of_countries(self, code: str, indonesian: str, english: str) -> None:
-        assert Reading(Words("id"), WIT, {}).country(code) == indonesian
-        assert Reading(Words("en"), WIT, {}).country(code) == english
+    def test_a_language_has_its_tag_beside_its_name(self) -> None:
+        assert (self.reading.language("jv"), self.reading.language("zz")) == ("Jawa (jv)", "zz")
 
-    @pytest.mark.parametrize(
-        ("tag", "indonesian"), [("jv", "Jawa (jv)"), ("tet", "Tetum (tet)"), ("my-x-a", "Burma (my-x-a)"), ("zz", "zz")]
-    )
-    def test_of_languages(self, tag: str, indonesian: str) -> None:
-        assert Reading(Words("id"), WIT, {}).language(tag) == indonesian
+    def test_a_region_has_its_code_beside_its_name(self) -> None:
+        assert self.reading.value(RegionCode, "81.71").text == "Kota Ambon, Maluku (81.71)"
+        assert self.reading.region("99.99") == "99.99"
+
+    def test_a_date_is_said_as_exactly_as_it_is_known(self) -> None:
+        assert self.reading.value(PartialDate, "1998-03-XX~").text == "sekitar Maret 1998"

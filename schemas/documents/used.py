@@ -9,18 +9,18 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 import schemas.exchange
-from schemas.codes import ENUMS
+from schemas.codes import LIST_OF
 from schemas.record import Record
+from schemas.shapes import is_model, models_in, parts_of
 from schemas.text import LegalBasisCode
 
-_LIST_OF = {enum: name for name, enum in ENUMS.items()}
 _LAW = get_args(LegalBasisCode)[1]
 
 
 def _lists_in(annotation: Any, metadata: Any = ()) -> Iterator[str]:
     """The lists whose codes a field of this type may hold."""
-    if annotation in _LIST_OF:
-        yield _LIST_OF[annotation]
+    if annotation in LIST_OF:
+        yield LIST_OF[annotation]
     for part in (*metadata, *get_args(annotation)):
         if part is _LAW:
             yield "legal_basis"
@@ -28,29 +28,16 @@ def _lists_in(annotation: Any, metadata: Any = ()) -> Iterator[str]:
             yield from _lists_in(part)
 
 
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for part in get_args(annotation):
-        yield from _models_in(part)
-
-
 def _in_record(model: type[BaseModel], pointer: str = "") -> Iterator[tuple[str, str]]:
     """Each list with where it stands in the record: a JSON Pointer in which `*` is any item or key."""
     for name, field in model.model_fields.items():
         repeated = any(
-            getattr(part, "__origin__", part) in (tuple, list, dict, frozenset) for part in _parts(field.annotation)
+            getattr(part, "__origin__", part) in (tuple, list, dict, frozenset) for part in parts_of(field.annotation)
         )
         place = f"{pointer}/{field.alias or name}{'/*' if repeated else ''}"
         yield from ((found, place) for found in _lists_in(field.annotation, field.metadata))
-        for below in _models_in(field.annotation):
+        for below in models_in(field.annotation):
             yield from _in_record(below, place)
-
-
-def _parts(annotation: Any) -> Iterator[Any]:
-    yield annotation
-    for part in get_args(annotation):
-        yield from _parts(part)
 
 
 def _in_exchange() -> Iterator[tuple[str, str]]:
@@ -58,7 +45,7 @@ def _in_exchange() -> Iterator[tuple[str, str]]:
     places = [each.name for each in pkgutil.iter_modules(schemas.exchange.__path__, "schemas.exchange.")]
     for module in map(import_module, [*places, "schemas.checks.warning"]):
         for model in vars(module).values():
-            if isinstance(model, type) and issubclass(model, BaseModel) and model.__module__ == module.__name__:
+            if is_model(model) and model.__module__ == module.__name__:
                 for name, field in model.model_fields.items():
                     if not model.__name__.startswith("_"):
                         yield from (

@@ -6,7 +6,7 @@ from json import dumps
 
 from schemas.codes.labels import attribution, code_list
 from schemas.codes.tables import csv_of
-from schemas.codes.used import used_in
+from schemas.documents.used import used_in
 from schemas.exchange.code_lists import PublishedCodeList
 from schemas.record import SCHEMA_VERSION
 
