@@ -78,8 +78,8 @@ class Reading:
         return label(list_name, code, self.lang)
 
     def number(self, given: float) -> str:
-        """Return a number with its thousands parted, as the language parts them."""
-        text = f"{given:,}"
+        """Return a number with its thousands parted, as the language parts them; a whole one without a fraction."""
+        text = f"{int(given) if float(given).is_integer() else given:,}"
         return text.translate(str.maketrans(",.", ".,")) if self.lang == "id" else text
 
     def sum_of_money(self, given: Mapping[str, Any]) -> str:

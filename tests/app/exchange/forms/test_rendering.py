@@ -82,5 +82,9 @@ class TestReading:
         assert self.reading.value(RegionCode, "81.71").text == "Kota Ambon, Maluku (81.71)"
         assert self.reading.region("99.99") == "99.99"
 
+    @pytest.mark.parametrize(("given", "said"), [(9.0, "9"), (9.5, "9,5"), (12_000_000, "12.000.000")])
+    def test_a_number_is_parted_as_the_language_does(self, given: float, said: str) -> None:
+        assert self.reading.number(given) == said
+
     def test_a_date_is_said_as_exactly_as_it_is_known(self) -> None:
         assert self.reading.value(PartialDate, "1998-03-XX~").text == "sekitar Maret 1998"
