@@ -132,15 +132,15 @@ async def _revoke(state: Any, server: Server, sent: TokenRequest) -> Response:
     revocation = Revocation(verified_tokens(state))
     server.register_endpoint(revocation)
     response: Response = server.create_endpoint_response(Revocation.ENDPOINT_NAME, sent)
-    if (used := sent.credential) is not None and response.status_code == 200:
-        ended = revocation.revoked
+    if response.status_code == 200:
+        used, ended = sent.credential, revocation.revoked
         first = await queries.store_revocation(
             state.database.app,
             at=server.now,
             client_id=sent.client.get_client_id(),
             request_id=sent.request_id,
-            assertion=(used.hash, used.until),
-            token=(None, None) if ended is None else (ended.jti, ended.expires_at),
+            assertion=used and (used.hash, used.until),
+            token=ended and (ended.jti, ended.expires_at),
         )
         if not first:
             raise AssertionUsedError

@@ -218,9 +218,10 @@ def _read(value: str, ath: str, snapshot: Snapshot, *, issuer: str, now: datetim
         raise InvalidToken("issuer")
     if claims.get("aud") != issuer:
         raise InvalidToken("audience")
-    texts = [claims[name] for name in ("client_id", "agency", "scope", "jti")] + [claims.get("client_kid", "")]
-    expires, not_before = jose.numeric_date(claims, "exp"), jose.numeric_date(claims, "nbf")
-    if expires is None or not all(isinstance(text, str) for text in texts):
+    # RFC 9068 §2.2: what every access token says
+    texts = [claims[name] for name in ("client_id", "sub", "agency", "scope", "jti")] + [claims.get("client_kid", "")]
+    expires, issued, not_before = (jose.numeric_date(claims, name) for name in ("exp", "iat", "nbf"))
+    if expires is None or issued is None or not all(isinstance(text, str) for text in texts):
         raise InvalidToken("malformed")
     if not_before is not None and not_before > now.timestamp():
         raise InvalidToken("not_yet")

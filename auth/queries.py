@@ -102,12 +102,17 @@ async def store_revocation(
     at: datetime,
     client_id: str,
     request_id: str,
-    assertion: tuple[bytes, datetime],
-    token: tuple[str | None, datetime | None],
+    assertion: tuple[bytes, datetime] | None,
+    token: tuple[str, datetime] | None,
 ) -> bool:
-    """Use up an assertion and revoke a token (its `jti` and end, or nothing), in one statement; False if the assertion was used before."""
+    """Use up an assertion and revoke a token (its `jti` and end), where there are any, in one statement; False if the assertion was used before."""
     first: bool = await pool.fetchval(
-        "SELECT store_revocation($1, $2, $3, $4, $5, $6, $7)", at, client_id, request_id, *assertion, *token
+        "SELECT store_revocation($1, $2, $3, $4, $5, $6, $7)",
+        at,
+        client_id,
+        request_id,
+        *(assertion or (None, None)),
+        *(token or (None, None)),
     )
     return first
 

@@ -168,12 +168,12 @@ BEGIN
     RETURN FOUND;
 END $$;
 
--- RFC 7009: everything a revocation leaves behind, in one statement. Without p_jti only the assertion is used up. False if it was used before.
+-- RFC 7009: everything a revocation leaves behind, in one statement. NULL for what there is none of. False if the assertion was used before.
 CREATE FUNCTION store_revocation(
     p_at timestamptz, p_client text, p_request_id text, p_assertion bytea, p_assertion_until timestamptz, p_jti text, p_expires timestamptz
 ) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
-    IF NOT use_assertion(p_assertion, p_assertion_until) THEN
+    IF p_assertion IS NOT NULL AND NOT use_assertion(p_assertion, p_assertion_until) THEN
         RETURN false;
     END IF;
     IF p_jti IS NOT NULL AND revoke_token(p_jti, p_expires, p_at) THEN
