@@ -175,7 +175,7 @@ def _verify(value: str, verified: VerifiedTokens, snapshot: Snapshot, *, issuer:
     if token is None:
         try:
             token = _read(value, ath, snapshot, issuer=issuer, now=now)
-        except (JoseRefusedError, KeyError, TypeError, ValueError, OverflowError):
+        except (JoseRefusedError, KeyError, TypeError, ValueError, AttributeError):
             raise InvalidToken("malformed") from None  # signed by us, and yet no access token of ours
         verified.put(token)
     _check_still(token, snapshot, now)
@@ -218,11 +218,7 @@ def _read(value: str, ath: str, snapshot: Snapshot, *, issuer: str, now: datetim
         raise InvalidToken("issuer")
     if claims.get("aud") != issuer:
         raise InvalidToken("audience")
-    # RFC 9068 §2.2: what every access token says
-    texts = [claims[name] for name in ("client_id", "sub", "agency", "scope", "jti")] + [claims.get("client_kid", "")]
-    expires, issued, not_before = (jose.numeric_date(claims, name) for name in ("exp", "iat", "nbf"))
-    if expires is None or issued is None or not all(isinstance(text, str) for text in texts):
-        raise InvalidToken("malformed")
+    not_before = _check_complete(claims)
     if not_before is not None and not_before > now.timestamp():
         raise InvalidToken("not_yet")
     known = frozenset(Scope)
@@ -237,6 +233,16 @@ def _read(value: str, ath: str, snapshot: Snapshot, *, issuer: str, now: datetim
         jti=claims["jti"],
         ath=ath,
     )
+
+
+def _check_complete(claims: dict[str, Any]) -> float | None:
+    """Refuse a token that does not say what each one says (RFC 9068 §2.2), and return its `nbf`."""
+    texts = [claims[name] for name in ("client_id", "sub", "agency", "scope", "jti")]
+    texts += [claims.get("client_kid", ""), *claims["cnf"].values()]
+    expires, issued, not_before = (jose.numeric_date(claims, name) for name in ("exp", "iat", "nbf"))
+    if expires is None or issued is None or len(claims["cnf"]) != 1 or not all(isinstance(each, str) for each in texts):
+        raise InvalidToken("malformed")
+    return not_before
 
 
 def _standing(token: AccessToken, snapshot: Snapshot, now: datetime) -> AgencyEntry:
