@@ -139,8 +139,8 @@ async def _revoke(state: Any, server: Server, sent: TokenRequest) -> Response:
             at=server.now,
             client_id=sent.client.get_client_id(),
             request_id=sent.request_id,
-            assertion=used and (used.hash, used.until),
-            token=ended and (ended.jti, ended.expires_at),
+            assertion=None if used is None else (used.hash, used.until),
+            token=None if ended is None else (ended.jti, ended.expires_at),
         )
         if not first:
             raise AssertionUsedError
