@@ -116,6 +116,7 @@ class ExchangeClient:
         self._key = credentials.signing_key()
         self._proof_key = jose.generate("ES256")
         self._proof_header = {"typ": "dpop+jwt", "jwk": dict(self._proof_key.public.jwk)}
+        self._nonce: str | None = None
         self._token: tuple[str, str, float] | None = None
         self._fetching = asyncio.Lock()
 
@@ -152,8 +153,16 @@ class ExchangeClient:
         }
         return self._key.sign({"kid": self._key.public.kid, "typ": "JWT"}, claims)
 
+    def authentication(self) -> dict[str, str]:
+        """Return the parameters that authenticate one request to an endpoint under `/oauth2` (RFC 7523 §2.2)."""
+        return {
+            "client_id": self.credentials.client_id,
+            "client_assertion_type": ASSERTION_TYPE,
+            "client_assertion": self.assertion(),
+        }
+
     def proof(self, method: str, url: str, ath: str | None = None) -> str:
-        """Sign a DPoP proof (RFC 9449 §4.2)."""
+        """Sign a DPoP proof (RFC 9449 §4.2), with the nonce the exchange gave last if it gives any."""
         claims: dict[str, Any] = {
             "jti": secrets.token_urlsafe(16),
             "htm": method,
@@ -162,6 +171,8 @@ class ExchangeClient:
         }
         if ath is not None:
             claims["ath"] = ath
+        if self._nonce is not None:
+            claims["nonce"] = self._nonce
         return self._proof_key.sign(self._proof_header, claims)
 
     async def token(self) -> tuple[str, str]:
@@ -173,17 +184,16 @@ class ExchangeClient:
 
     async def _fetch_token(self) -> tuple[str, str, float]:
         url = f"{self.credentials.issuer}/oauth2/token"
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": self.credentials.client_id,
-            "client_assertion_type": ASSERTION_TYPE,
-            "client_assertion": self.assertion(),
+        asked = {
+            name: value
+            for name, value in (("scope", self.scope), ("agency", self.credentials.agency))
+            if value is not None
         }
-        if self.scope is not None:
-            form["scope"] = self.scope
-        if self.credentials.agency is not None:
-            form["agency"] = self.credentials.agency
-        reply = await self._http.post(url, data=form, headers={"DPoP": self.proof("POST", url)})
+        for _ in range(2):
+            form = {"grant_type": "client_credentials", **self.authentication(), **asked}
+            reply = self._noting(await self._http.post(url, data=form, headers={"DPoP": self.proof("POST", url)}))
+            if not _asks_for_nonce(reply):
+                break
         if reply.status_code != 200:
             raise _refusal(reply)
         answer = reply.json()
@@ -210,8 +220,8 @@ class ExchangeClient:
     ) -> httpx.Response:
         """Send one request and return the answer, whatever its status.
 
-        A `POST` gets an `Idempotency-Key` if none is given. A token the exchange does not take any more is replaced, and the
-        request, which was not begun, sent once more.
+        A `POST` gets an `Idempotency-Key` if none is given. A token the exchange does not take any more is replaced, a nonce it
+        asks for is used, and the request, which was not begun, sent once more.
         """
         extra = dict(headers or {})
         if actor is not None:
@@ -237,8 +247,36 @@ class ExchangeClient:
         return await self.request("POST", path, **options)
 
     async def _send(self, method: str, path: str, body: Any, extra: Mapping[str, str]) -> httpx.Response:
-        authorized = {**extra, **await self.authorization(method, path)}
-        return await self._http.request(method, self.credentials.issuer + path, json=body, headers=authorized)
+        for _ in range(2):
+            authorized = {**extra, **await self.authorization(method, path)}
+            reply = self._noting(
+                await self._http.request(method, self.credentials.issuer + path, json=body, headers=authorized)
+            )
+            if not _asks_for_nonce(reply):
+                break
+        return reply
+
+    def _noting(self, reply: httpx.Response) -> httpx.Response:
+        """Keep the nonce to use next (RFC 9449 §8.2)."""
+        self._nonce = reply.headers.get("DPoP-Nonce", self._nonce)
+        return reply
+
+
+def _asks_for_nonce(reply: httpx.Response) -> bool:
+    """Whether the request was not begun for want of a fresh nonce, and the answer brings one (RFC 9449 §8 and §9)."""
+    if "DPoP-Nonce" not in reply.headers:
+        return False
+    if reply.status_code == 401:
+        return 'error="use_dpop_nonce"' in reply.headers.get("WWW-Authenticate", "")
+    return reply.status_code == 400 and _error_of(reply) == "use_dpop_nonce"
+
+
+def _error_of(reply: httpx.Response) -> str | None:
+    try:
+        answer = reply.json()
+    except ValueError:
+        return None
+    return answer.get("error") if isinstance(answer, dict) else None
 
 
 def _refusal(reply: httpx.Response) -> TokenRefusedError:

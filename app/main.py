@@ -42,6 +42,7 @@ from app.published import schemas as published_schemas
 from app.worker import Worker
 from auth import endpoints as oauth
 from auth import metadata
+from auth.binding.nonces import NonceHeader, Nonces
 from auth.directory import Directory
 
 
@@ -63,6 +64,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         state.settings, state.clock = settings, clock
         found = where or addresses(settings)
         state.keyring = Keyring.open(settings.keyring_path, create=settings.env == "development")
+        state.nonces = Nonces(state.keyring) if settings.dpop_nonces == "on" else None
         state.database = Pools(await open_pool(found.app, size=settings.database_pool_size))
         state.directory = Directory(state.database.app, state.keyring, clock)
         state.listener = Listener(found.app)
@@ -90,7 +92,11 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         redirect_slashes=False,
         lifespan=lifespan,
         generate_unique_id_function=lambda route: route.name,
-        middleware=[Middleware(http.RequestContext), Middleware(http.LastResort)],
+        middleware=[
+            *([Middleware(NonceHeader)] if settings.dpop_nonces == "on" else []),
+            Middleware(http.RequestContext),
+            Middleware(http.LastResort),
+        ],
         telemetry={"tracing": False},
     )
     http.install(app, on_refusal=log_refusal, missing_headers=MISSING_HEADERS)

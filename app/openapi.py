@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.foundation.problems import MEDIA_TYPE, BodyTooLarge, answers
-from auth.problems import InsufficientScope, InvalidProof, InvalidToken, ProofReplayed, Unauthenticated
+from auth.problems import InsufficientScope, InvalidProof, InvalidToken, NonceRequired, ProofReplayed, Unauthenticated
 from schemas.exchange.event import EVENT_TYPES, Event
 from schemas.exchange.problem import Problem
 
@@ -25,7 +25,7 @@ The exchange through which agencies refer victims of trafficking in persons to e
 * **Ids** are UUIDs; **times** RFC 3339 in UTC; **regions** Kemendagri codes; **phones** E.164.
 """
 
-_NOT_KNOWN = answers(Unauthenticated, InvalidToken, InvalidProof, ProofReplayed)
+_NOT_KNOWN = answers(Unauthenticated, InvalidToken, InvalidProof, NonceRequired, ProofReplayed)
 _NOT_LET_IN = answers(InsufficientScope)
 _NOT_READ = answers(BodyTooLarge)
 _TWO_FORMS = re.compile(r"(#/components/schemas/)?(\w+)-(Input|Output)")

@@ -22,7 +22,7 @@ from auth.binding import dpop
 from auth.caller import Caller
 from auth.directory import AgencyEntry, Snapshot
 from auth.jose import JoseRefusedError
-from auth.problems import InsufficientScope, InvalidProof, InvalidToken, Unauthenticated
+from auth.problems import InsufficientScope, InvalidProof, InvalidToken, NonceRequired, Unauthenticated
 from auth.scopes import DESCRIPTIONS, Scope
 from auth.server import TOKEN_PATH
 
@@ -66,18 +66,23 @@ class VerifiedTokens:
             self._tokens.popitem(last=False)
 
 
+def verified_tokens(state: Any) -> VerifiedTokens:
+    """Return the process's memory of verified tokens."""
+    try:
+        verified: VerifiedTokens = state.verified_tokens
+    except AttributeError:
+        verified = state.verified_tokens = VerifiedTokens()
+    return verified
+
+
 async def authenticate(request: Request) -> Caller:
     """Return who sent the request. Raises the problems of `auth.problems`, before anything else wrong with it is told."""
     state = request.app.state
     snapshot = await state.directory.current()
     now = state.clock.now()
-    try:
-        verified: VerifiedTokens = state.verified_tokens
-    except AttributeError:
-        verified = state.verified_tokens = VerifiedTokens()
     scope = request.scope
     value = _credentials(scope["headers"])
-    token = _verify(value, verified, snapshot, issuer=state.settings.public_url, now=now)
+    token = _verify(value, verified_tokens(state), snapshot, issuer=state.settings.public_url, now=now)
     agency = _standing(token, snapshot, now)
     try:
         proof = dpop.check(
@@ -87,9 +92,10 @@ async def authenticate(request: Request) -> Caller:
             now=now,
             ath=token.ath,
             thumbprint=token.thumbprint,
+            nonces=state.nonces,
         )
     except dpop.InvalidProofError as refused:
-        raise InvalidProof(refused.reason) from None
+        raise NonceRequired if refused.reason == "nonce" else InvalidProof(refused.reason) from None
     caller = Caller(
         client_id=token.client_id,
         agency=agency,
@@ -100,8 +106,22 @@ async def authenticate(request: Request) -> Caller:
         request_id=scope.get("request_id", ""),
     )
     scope["rujukan.caller"] = caller  # for the handler that logs a refusal by rule
+    scope["rujukan.token"] = token
     refuse_bad_request(request)
     return caller
+
+
+async def still_let_in(request: Request) -> bool:
+    """Whether the token of a request that was let in still counts: for one that waits."""
+    token: AccessToken = request.scope["rujukan.token"]
+    state = request.app.state
+    snapshot, now = await state.directory.current(), state.clock.now()
+    try:
+        _check_still(token, snapshot, now)
+        _standing(token, snapshot, now)
+    except InvalidToken:
+        return False
+    return True
 
 
 CurrentCaller = Annotated[Caller, Depends(authenticate)]
@@ -153,13 +173,34 @@ def _verify(value: str, verified: VerifiedTokens, snapshot: Snapshot, *, issuer:
     ath = dpop.token_hash(value)
     token = verified.get(ath)
     if token is None:
-        token = _read(value, ath, snapshot, issuer=issuer, now=now)
+        try:
+            token = _read(value, ath, snapshot, issuer=issuer, now=now)
+        except (JoseRefusedError, KeyError, TypeError, ValueError, AttributeError):
+            raise InvalidToken("malformed") from None  # signed by us, and yet no access token of ours
         verified.put(token)
-    elif snapshot.signing.verifying(token.signing_kid, now=now) is None:
+    _check_still(token, snapshot, now)
+    return token
+
+
+def look_at(
+    value: str, verified: VerifiedTokens, snapshot: Snapshot, *, issuer: str, now: datetime
+) -> tuple[AccessToken, bool]:
+    """Return an access token that verifies and has not expired, and whether it is in good standing too. Raises `InvalidToken`."""
+    if not value.isascii():
+        raise InvalidToken("malformed")
+    token = _verify(value, verified, snapshot, issuer=issuer, now=now)
+    try:
+        _standing(token, snapshot, now)
+    except InvalidToken:
+        return token, False
+    return token, True
+
+
+def _check_still(token: AccessToken, snapshot: Snapshot, now: datetime) -> None:
+    if snapshot.signing.verifying(token.signing_kid, now=now) is None:
         raise InvalidToken("signing_key")
     if token.expires_at <= now:
         raise InvalidToken("expired")
-    return token
 
 
 def _read(value: str, ath: str, snapshot: Snapshot, *, issuer: str, now: datetime) -> AccessToken:
@@ -177,6 +218,9 @@ def _read(value: str, ath: str, snapshot: Snapshot, *, issuer: str, now: datetim
         raise InvalidToken("issuer")
     if claims.get("aud") != issuer:
         raise InvalidToken("audience")
+    not_before = _check_complete(claims)
+    if not_before is not None and not_before > now.timestamp():
+        raise InvalidToken("not_yet")
     known = frozenset(Scope)
     return AccessToken(
         signing_kid=key.kid or key.thumbprint,
@@ -189,6 +233,16 @@ def _read(value: str, ath: str, snapshot: Snapshot, *, issuer: str, now: datetim
         jti=claims["jti"],
         ath=ath,
     )
+
+
+def _check_complete(claims: dict[str, Any]) -> float | None:
+    """Refuse a token that does not say what each one says (RFC 9068 §2.2), and return its `nbf`."""
+    texts = [claims[name] for name in ("client_id", "sub", "agency", "scope", "jti")]
+    texts += [claims.get("client_kid", ""), *claims["cnf"].values()]
+    expires, issued, not_before = (jose.numeric_date(claims, name) for name in ("exp", "iat", "nbf"))
+    if expires is None or issued is None or len(claims["cnf"]) != 1 or not all(isinstance(each, str) for each in texts):
+        raise InvalidToken("malformed")
+    return not_before
 
 
 def _standing(token: AccessToken, snapshot: Snapshot, now: datetime) -> AgencyEntry:

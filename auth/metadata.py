@@ -10,9 +10,11 @@ from starlette.responses import Response
 from app.foundation.published import cacheable
 from app.foundation.settings import Settings
 from auth.grants.client_credentials import ClientCredentials
+from auth.introspection import Introspection
 from auth.jose import ALGORITHMS
+from auth.revocation import Revocation
 from auth.scopes import Scope
-from auth.server import TOKEN_PATH
+from auth.server import INTROSPECTION_PATH, REVOCATION_PATH, TOKEN_PATH
 
 router = APIRouter(include_in_schema=False)
 JWKS_PATH: Final = "/oauth2/jwks"
@@ -29,6 +31,12 @@ def authorization_server(settings: Settings) -> dict[str, Any]:
         "grant_types_supported": [ClientCredentials.GRANT_TYPE],
         "token_endpoint_auth_methods_supported": list(ClientCredentials.TOKEN_ENDPOINT_AUTH_METHODS),
         "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
+        "introspection_endpoint": settings.public_url + INTROSPECTION_PATH,
+        "introspection_endpoint_auth_methods_supported": list(Introspection.CLIENT_AUTH_METHODS),
+        "introspection_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
+        "revocation_endpoint": settings.public_url + REVOCATION_PATH,
+        "revocation_endpoint_auth_methods_supported": list(Revocation.CLIENT_AUTH_METHODS),
+        "revocation_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
         "dpop_signing_alg_values_supported": list(ALGORITHMS),  # RFC 9449 §5.1
         "protected_resources": [settings.public_url],  # RFC 9728 §4
     }

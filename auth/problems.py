@@ -48,10 +48,10 @@ class Unauthenticated(NotLetIn):
 class InvalidToken(NotLetIn):
     """The access token does not count, or does not count any more.
 
-    `reason` says why. `expired`, `signing_key`: get a new token. `wrong_scheme`: a bound token is sent with the scheme `DPoP`,
-    not `Bearer`. `malformed`, `signature`, `issuer`, `audience`: it is not a token of this exchange for this exchange.
-    `revoked`, `client`, `client_key`, `agency`: the token was revoked, or the client, its key or its agency is suspended or at
-    its end; ask the operators.
+    `reason` says why. `expired`, `signing_key`: get a new token. `not_yet`: wait a moment. `wrong_scheme`: a bound token is sent
+    with the scheme `DPoP`, not `Bearer`. `malformed`, `signature`, `issuer`, `audience`: it is not a token of this exchange for
+    this exchange. `revoked`, `client`, `client_key`, `agency`: the token was revoked, or the client, its key or its agency is
+    suspended or at its end; ask the operators.
     """
 
     type, status, title, title_id = "invalid-token", 401, "The access token is not valid", "Token akses tidak sah"
@@ -75,6 +75,22 @@ class InvalidProof(NotLetIn):
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason=reason)
+
+
+class NonceRequired(NotLetIn):
+    """The DPoP proof carries no nonce of this exchange, or one that is too old (RFC 9449 §9).
+
+    The header `DPoP-Nonce` of this answer brings a fresh one: send the request again with a new proof whose claim `nonce` it is.
+    Every answer that is not kept by caches brings the nonce to use next.
+    """
+
+    type, status, title, title_id = (
+        "use-dpop-nonce",
+        401,
+        "The DPoP proof needs a fresh nonce",
+        "Bukti DPoP memerlukan nonce baru",
+    )
+    error = "use_dpop_nonce"
 
 
 class ProofReplayed(NotLetIn):

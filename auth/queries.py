@@ -90,6 +90,33 @@ async def store_token(
     return outcome
 
 
+async def use_assertion(pool: asyncpg.Pool, *, assertion: tuple[bytes, datetime]) -> bool:
+    """Use up an assertion (its hash, and until when it is remembered); False if it was used before."""
+    first: bool = await pool.fetchval("SELECT use_assertion($1, $2)", *assertion)
+    return first
+
+
+async def store_revocation(
+    pool: asyncpg.Pool,
+    *,
+    at: datetime,
+    client_id: str,
+    request_id: str,
+    assertion: tuple[bytes, datetime] | None,
+    token: tuple[str, datetime] | None,
+) -> bool:
+    """Use up an assertion and revoke a token (its `jti` and end), where there are any, in one statement; False if the assertion was used before."""
+    first: bool = await pool.fetchval(
+        "SELECT store_revocation($1, $2, $3, $4, $5, $6, $7)",
+        at,
+        client_id,
+        request_id,
+        *(assertion or (None, None)),
+        *(token or (None, None)),
+    )
+    return first
+
+
 async def use_proof(conn: Connection, *, proof_hash: bytes, until: datetime) -> bool:
     """Use up a proof; False if it was used before. Belongs into the transaction that does the request's work."""
     first: bool = await conn.fetchval("SELECT use_proof($1, $2)", proof_hash, until)

@@ -20,6 +20,7 @@ from starlette.responses import Response
 
 from app.foundation.settings import Settings
 from auth.binding import dpop
+from auth.binding.nonces import Nonces
 from auth.client_auth.private_key_jwt import Assertion, PrivateKeyJwt
 from auth.directory import AgencyEntry, ClientEntry, Snapshot
 from auth.errors import ClientRefusedError
@@ -27,6 +28,8 @@ from auth.grants.client_credentials import ClientCredentials
 from auth.scopes import Scope, scope_text
 
 TOKEN_PATH = "/oauth2/token"  # noqa: S105 -- a path
+INTROSPECTION_PATH = "/oauth2/introspect"
+REVOCATION_PATH = "/oauth2/revoke"
 Headers = Sequence[tuple[bytes, bytes]]
 
 
@@ -51,13 +54,15 @@ class OAuthClient(ClientMixin):  # type: ignore[misc]
 
 
 class TokenRequest(OAuth2Request):  # type: ignore[misc]
-    """A token request: form and headers only, the query is never read."""
+    """A request to the token endpoint or one of its neighbours: form and headers only, the query is never read."""
 
     def __init__(self, form: dict[str, str], headers: Headers) -> None:
         # Authlib would check that the address is https; the settings have refused anything else in production already
         super().__init__("POST", f"https://localhost{TOKEN_PATH}")
         self._form = form
         self.raw_headers = headers
+        self.credential: Assertion | None = None
+        self.request_id = ""
         self.payload = BasicOAuth2Payload(form)
 
     @property
@@ -89,11 +94,12 @@ class Issued:
 class Server(AuthorizationServer):  # type: ignore[misc]
     """One token request's server."""
 
-    def __init__(self, *, settings: Settings, snapshot: Snapshot, now: datetime) -> None:
+    def __init__(self, *, settings: Settings, snapshot: Snapshot, now: datetime, nonces: Nonces | None = None) -> None:
         super().__init__()
         self.settings = settings
         self.snapshot = snapshot
         self.now = now
+        self.nonces = nonces
         self.token_endpoint = dpop.normalise(settings.public_url + TOKEN_PATH)
         self.decision: Decision | None = None
         self.jti = secrets.token_urlsafe(16)

@@ -79,7 +79,9 @@ def of_settings(settings: Settings) -> Iterator[Finding]:
     for reason in reasons:
         yield Finding("settings", "fail", reason, "Production refuses to start like this.")
     if not reasons:
-        yield Finding("settings", "ok", f"{settings.env}, issuer {settings.public_url}")
+        yield Finding(
+            "settings", "ok", f"{settings.env}, issuer {settings.public_url}, DPoP nonces {settings.dpop_nonces}"
+        )
     if settings.clock_offset_seconds:
         yield Finding(
             "settings",

@@ -60,6 +60,11 @@ class Settings(BaseSettings):
     worker_in_process: bool = Field(True, description="Run the worker's jobs inside `rujukan serve`.")
     clock_offset_seconds: int = Field(0, description="Shift the process's clock (development only).")
     access_token_seconds: int = Field(300, ge=30, le=600, description="Life of an access token.")
+    dpop_nonces: Literal["off", "on"] = Field(
+        "off",
+        description="Whether DPoP proofs must carry a nonce of the exchange (RFC 9449 §8): a proof made ahead of time is then of no use."
+        " The first request of a client costs one more round trip.",
+    )
     max_body_bytes: int = Field(
         1_048_576, ge=65_536, description="Largest request body accepted; a larger one gets 413."
     )

@@ -9,7 +9,7 @@ from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
 
 from auth.binding import dpop
 from auth.directory import AgencyEntry, ClientEntry
-from auth.errors import InvalidTargetError, ProofRefusedError
+from auth.errors import InvalidTargetError, NonceRequiredError, ProofRefusedError
 from auth.scopes import Scope, UnknownScopeError, parse_scope
 
 
@@ -59,9 +59,10 @@ class ClientCredentials(ClientCredentialsGrant):  # type: ignore[misc]
                 method="POST",
                 url=self.server.token_endpoint,
                 now=self.server.now,
+                nonces=self.server.nonces,
             )
         except dpop.InvalidProofError as refused:
-            raise ProofRefusedError(refused.reason) from None
+            raise NonceRequiredError if refused.reason == "nonce" else ProofRefusedError(refused.reason) from None
 
 
 def _scopes(client: ClientEntry, asked: str | None) -> frozenset[Scope]:

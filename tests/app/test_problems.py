@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from app.foundation.problems import MEDIA_TYPE, Problem, all_problems
+from auth.binding.nonces import Nonces
 from tests.makers import cases, records
 from tests.makers.world import Passed, World
 
@@ -171,6 +172,17 @@ async def one_proof_twice(world: World) -> httpx.Response:
     headers = await world.police.client.authorization("GET", "/v1/me")
     await world.exchange.http.get("/v1/me", headers=headers)
     return await world.exchange.http.get("/v1/me", headers=headers)
+
+
+@provokes("use-dpop-nonce")
+async def no_nonce(world: World) -> httpx.Response:
+    headers = await world.police.client.authorization("GET", "/v1/me")
+    state = world.exchange.app.state
+    state.nonces = Nonces(world.exchange.keyring)
+    try:
+        return await world.exchange.http.get("/v1/me", headers=headers)
+    finally:
+        state.nonces = None
 
 
 @provokes("insufficient-scope")

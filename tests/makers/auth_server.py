@@ -112,6 +112,7 @@ async def server(addresses: Addresses, exchange: Any) -> AsyncIterator[World]:
     app.state.settings = settings
     app.state.clock, app.state.keyring = exchange.clock, exchange.keyring
     app.state.directory, app.state.database = exchange.directory, exchange.database
+    app.state.nonces = None
     transport = httpx.ASGITransport(app=http.RequestContext(http.LastResort(app)))
     async with httpx.AsyncClient(transport=transport, base_url=ISSUER) as client:
         yield World(app, settings, exchange.clock, exchange.keyring, exchange.directory, client, connection, addresses)

@@ -150,14 +150,46 @@ BEGIN
     RETURN FOUND;
 END $$;
 
+-- RFC 7523 §3: true if this assertion was never used before, at whichever endpoint.
+CREATE FUNCTION use_assertion(p_hash bytea, p_until timestamptz) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO assertion_jti (hash, expires_at) VALUES (p_hash, p_until) ON CONFLICT DO NOTHING;
+    RETURN FOUND;
+END $$;
+
+-- Who may revoke may not move the epoch otherwise: this is the definer's. A token that is revoked already moves nothing.
+CREATE FUNCTION revoke_token(p_jti text, p_expires timestamptz, p_at timestamptz) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM revoked_token WHERE jti = p_jti) THEN
+        RETURN false;
+    END IF;
+    INSERT INTO revoked_token (jti, expires_at, revoked_at) VALUES (p_jti, p_expires, p_at) ON CONFLICT DO NOTHING;
+    RETURN FOUND;
+END $$;
+
+-- RFC 7009: everything a revocation leaves behind, in one statement. NULL for what there is none of. False if the assertion was used before.
+CREATE FUNCTION store_revocation(
+    p_at timestamptz, p_client text, p_request_id text, p_assertion bytea, p_assertion_until timestamptz, p_jti text, p_expires timestamptz
+) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    IF p_assertion IS NOT NULL AND NOT use_assertion(p_assertion, p_assertion_until) THEN
+        RETURN false;
+    END IF;
+    IF p_jti IS NOT NULL AND revoke_token(p_jti, p_expires, p_at) THEN
+        PERFORM append_log(p_at, NULL, p_client, NULL, p_request_id, 'token:revoke', 'done', 'client', NULL, NULL,
+                           jsonb_build_object('jti', p_jti));
+    END IF;
+    RETURN true;
+END $$;
+
 -- Everything an issued token leaves behind, in one statement. Returns 'stored', or which of the two was used before.
 CREATE FUNCTION store_token(
     p_at timestamptz, p_client text, p_agency uuid, p_request_id text,
     p_assertion bytea, p_assertion_until timestamptz, p_proof bytea, p_proof_until timestamptz, p_detail jsonb
 ) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO assertion_jti (hash, expires_at) VALUES (p_assertion, p_assertion_until) ON CONFLICT DO NOTHING;
-    IF NOT FOUND THEN
+    IF NOT use_assertion(p_assertion, p_assertion_until) THEN
         RETURN 'assertion_used';
     END IF;
     IF NOT use_proof(p_proof, p_proof_until) THEN
@@ -170,9 +202,11 @@ BEGIN
     RETURN 'stored';
 END $$;
 
-REVOKE ALL ON FUNCTION use_proof(bytea, timestamptz),
+REVOKE ALL ON FUNCTION use_proof(bytea, timestamptz), use_assertion(bytea, timestamptz), revoke_token(text, timestamptz, timestamptz),
+    store_revocation(timestamptz, text, text, bytea, timestamptz, text, timestamptz),
     store_token(timestamptz, text, uuid, text, bytea, timestamptz, bytea, timestamptz, jsonb) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION use_proof(bytea, timestamptz) TO rujukan_app;
+GRANT EXECUTE ON FUNCTION use_proof(bytea, timestamptz), use_assertion(bytea, timestamptz),
+    store_revocation(timestamptz, text, text, bytea, timestamptz, text, timestamptz) TO rujukan_app;
 GRANT EXECUTE ON FUNCTION store_token(timestamptz, text, uuid, text, bytea, timestamptz, bytea, timestamptz, jsonb) TO rujukan_app;
 
 GRANT SELECT ON agency, agreement, service_point, client, client_agency, client_key, signing_key, revoked_token, epoch, proof_memory
@@ -183,8 +217,8 @@ GRANT UPDATE (last_used_at) ON client TO rujukan_app;
 
 GRANT SELECT, DELETE ON assertion_jti, proof_jti, revoked_token TO rujukan_worker;
 GRANT INSERT, UPDATE ON signing_key TO rujukan_worker, rujukan_admin;
-GRANT UPDATE ON epoch TO rujukan_worker, rujukan_admin;
+GRANT UPDATE ON epoch TO rujukan_worker, rujukan_admin, rujukan_definer;
 
 GRANT INSERT, UPDATE ON agency, agreement, service_point, client, client_agency, client_key TO rujukan_admin;
 GRANT DELETE ON service_point, client_agency TO rujukan_admin;
-GRANT INSERT ON revoked_token TO rujukan_admin;
+GRANT INSERT ON revoked_token TO rujukan_admin, rujukan_definer;
