@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -13,6 +14,9 @@ from starlette.responses import Response
 from app.foundation.database import UNREACHABLE
 from app.foundation.published import cacheable
 from auth import queries
+from auth.binding.certificate import presented
+from auth.binding.dpop import Proof
+from auth.client_auth.private_key_jwt import Assertion
 from auth.errors import ClientRefusedError, ProofRefusedError
 from auth.keys import JWKS_MAX_AGE
 from auth.server import TOKEN_PATH, Headers, Server, TokenRequest, log_detail, render
@@ -49,7 +53,9 @@ async def token(request: Request) -> Response:
             log.error("no active signing key")
             raise UnavailableError
         server = Server(settings=state.settings, snapshot=snapshot, now=now)
-        response: Response = server.create_token_response(TokenRequest(form, request.scope["headers"]))
+        response: Response = server.create_token_response(
+            TokenRequest(form, request.scope["headers"], presented(request.scope))
+        )
         if server.issued is not None:
             decision = server.issued.decision
             outcome = await queries.store_token(
@@ -58,8 +64,8 @@ async def token(request: Request) -> Response:
                 client_id=decision.client.client_id,
                 agency_id=decision.agency.id,
                 request_id=request.scope.get("request_id", ""),
-                assertion=(decision.assertion.hash, decision.assertion.until),
-                proof=(decision.proof.hash, decision.proof.until),
+                assertion=_used_once(decision.assertion),
+                proof=_used_once(decision.proof),
                 detail=log_detail(server.issued, seconds=state.settings.access_token_seconds),
             )
             if outcome == "assertion_used":
@@ -72,6 +78,10 @@ async def token(request: Request) -> Response:
     except OAuth2Error as error:
         return _render(error)
     return response
+
+
+def _used_once(what: Assertion | Proof | None) -> tuple[bytes, datetime] | None:
+    return None if what is None else (what.hash, what.until)
 
 
 @router.api_route(TOKEN_PATH, methods=["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"])

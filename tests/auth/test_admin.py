@@ -137,6 +137,7 @@ class TestClients:
             "client_id": given["client_id"],
             "agencies": given["agencies"],
             "scopes": ["cases.read", "events.read"],
+            "auth_method": "private_key_jwt",
             "kids": [kid],
         }
         assert ("done", "client", entry) in await log("client:add")
