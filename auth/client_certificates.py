@@ -56,6 +56,8 @@ class ClientCertificates:
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
         self.settings = settings
+        self.networks = settings.proxy_networks
+        self.behind_proxy, self.trusts_socket = settings.behind_proxy, settings.trusts_socket
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -76,14 +78,14 @@ class ClientCertificates:
                 raise ClientCertificateNotTaken("untrusted")
             scope["headers"] = [each for each in headers if each[0] not in (CLIENT_CERT, CLIENT_CERT_CHAIN)]
             return read_fields(passed, chain)
-        if self.settings.behind_proxy:
+        if self.behind_proxy:
             return None
         return _of_connection(scope)
 
     def _trusts(self, client: tuple[str, int] | None) -> bool:
         if self.settings.socket is not None:  # then nobody comes another way
-            return self.settings.trusts_socket
-        return client is not None and _is_within(client[0], self.settings.proxy_networks)
+            return self.trusts_socket
+        return client is not None and _is_within(client[0], self.networks)
 
 
 @lru_cache(maxsize=1024)

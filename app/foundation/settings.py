@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal, Self
@@ -17,6 +17,11 @@ _MOST_PROXIES = {4: 2**16, 6: 2**64}
 
 def _listed(text: str) -> list[str]:
     return [each.strip() for each in text.split(",") if each.strip()]
+
+
+@lru_cache(maxsize=16)
+def _networks_of(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(each) for each in _listed(text) if each != "unix")
 
 
 class UnsafeSettings(Exception):
@@ -157,12 +162,10 @@ class Settings(BaseSettings):
     @field_validator("trusted_proxies")
     @classmethod
     def _networks(cls, value: str) -> str:
-        for each in _listed(value):
-            if each != "unix":
-                try:
-                    ip_network(each)
-                except ValueError:
-                    raise ValueError("must be addresses or CIDR networks separated by commas, or unix") from None
+        try:
+            _networks_of(value)
+        except ValueError:
+            raise ValueError("must be addresses or CIDR networks separated by commas, or unix") from None
         return value
 
     @model_validator(mode="after")
@@ -194,12 +197,12 @@ class Settings(BaseSettings):
         """Where the keyring lies."""
         return self.keyring_file or self.data_dir / "keyring.json"
 
-    @cached_property
+    @property
     def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """The networks of the proxies that may pass client certificates."""
-        return tuple(ip_network(each) for each in _listed(self.trusted_proxies) if each != "unix")
+        return _networks_of(self.trusted_proxies)
 
-    @cached_property
+    @property
     def trusts_socket(self) -> bool:
         """Whether who connects to the unix socket may pass client certificates."""
         return "unix" in _listed(self.trusted_proxies)
