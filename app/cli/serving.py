@@ -6,6 +6,7 @@ import asyncio
 import errno
 import signal
 import socket
+import ssl
 from typing import Annotated, Any
 
 import typer
@@ -21,6 +22,7 @@ from app.foundation.settings import Settings
 from app.main import create_app
 from app.serving import configure, listen, reachable, tls_context
 from app.worker import Worker
+from auth.client_auth import mtls
 
 app = typer.Typer()
 GRACE = 20
@@ -40,13 +42,14 @@ def serve(
     settings.refuse_unsafe()
     _end_normally_when_told()
     logs.configure(settings)
+    tls = _tls(settings)
     listening = _bind(settings)
     if settings.socket is None:
         settings = at_port(settings, listening.getsockname()[1])
     clock = clock_of(settings)
     where = asyncio.run(prepared(settings, clock))
     service = create_app(settings, clock=clock, where=where)
-    config = _configured(service, settings)
+    config = configure(service, grace=GRACE, tls=tls)
     try:
         _Server(config, settings, service).run(sockets=[listening])
     except KeyboardInterrupt:
@@ -106,12 +109,15 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _configured(service: FastAPI, settings: Settings) -> uvicorn.Config:
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    """Read every file TLS needs, or say which of them is wrong."""
     try:
-        return configure(service, grace=GRACE, tls=tls_context(settings))
-    except OSError as error:  # ssl's errors are some
+        if settings.tls_client_ca is not None:
+            mtls.authorities(settings.tls_client_ca)
+        return tls_context(settings)
+    except (OSError, ValueError) as error:  # ssl's errors are some
         raise Failure(
-            f"TLS cannot be set up: {getattr(error, 'reason', None) or error.strerror}",
+            f"TLS cannot be set up: {getattr(error, 'reason', None) or getattr(error, 'strerror', None) or error}",
             "See RUJUKAN_TLS_CERTIFICATE, _KEY and _CLIENT_CA; `rujukan doctor` looks at each.",
             code=Code.failed,
         ) from None

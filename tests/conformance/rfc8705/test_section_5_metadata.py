@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from authlib.integrations.httpx_client import AsyncOAuth2Client
+import ssl
+import warnings
 
 from app.foundation.settings import Settings
 from auth.metadata import authorization_server, protected_resource
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it imports a module of its own that it deprecates
+    from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 SUBJECT = "CN=rs-bhayangkara,O=Polri,C=ID"
 
@@ -63,8 +68,6 @@ def test_the_aliases_are_at_an_address_of_their_own_if_there_is_one():
 async def test_authlibs_client_goes_all_the_way_with_nothing_but_a_certificate(own_tls):
     client_id = await own_tls.register(auth_method="tls_client_auth", tls_name=("subject_dn", SUBJECT))
     metadata = await told(own_tls, "oauth-authorization-server")
-    import ssl
-
     context = ssl.create_default_context(cadata=own_tls.ca.issued.pem.decode())
     own_tls.ca.issue(SUBJECT).into(context, own_tls.folder)
     async with AsyncOAuth2Client(
