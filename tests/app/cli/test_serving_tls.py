@@ -8,7 +8,6 @@ import re
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -26,10 +25,10 @@ CERTIFICATES, SERVICE, CLIENT = re.findall(r"```bash\n(.*?)```", SECTION, re.DOT
 
 
 @pytest.fixture(scope="module")
-def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Machine:
     """A machine in whose folder the page's commands run, with a free port instead of the page's."""
     folder = tmp_path_factory.mktemp("mtls")
-    yield Machine(folder / "data", free_port())
+    return Machine(folder / "data", free_port())
 
 
 def run(machine: Machine, commands: str) -> subprocess.CompletedProcess[str]:
