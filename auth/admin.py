@@ -398,11 +398,13 @@ def certificate_jwk(pem: bytes) -> dict[str, Any]:
     """Return a certificate as the JWK to register it by (`x5c`, RFC 7517 §4.7, RFC 8705 §2.2.2). Raises `UnusableKeyError`."""
     try:
         (found,) = x509.load_pem_x509_certificates(pem)
+        if read(found.public_bytes(Encoding.DER)).misfit == "key":
+            raise JoseRefusedError("key type, curve or size")
         key = found.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         return {**jose.jwk_of(key), "x5c": [b64encode(found.public_bytes(Encoding.DER)).decode()]}
     except ValueError:
         raise UnusableKeyError("that is not one certificate in PEM") from None
-    except (JoseRefusedError, UnsupportedAlgorithm):
+    except (JoseRefusedError, UnsupportedAlgorithm, UnreadableCertificateError):
         raise UnusableKeyError(f"the certificate's key cannot be used; {_KEYS}") from None
 
 
