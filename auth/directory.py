@@ -110,6 +110,11 @@ class ClientEntry:
     scopes: frozenset[Scope]
     agency_ids: tuple[UUID, ...]
     keys: Mapping[str, ClientKeyEntry]
+    auth_method: str = "private_key_jwt"
+    certificate_bound: bool = False
+    """Whether its access tokens are bound to its certificate (RFC 8705 §3.4) instead of a DPoP key."""
+    tls_name: tuple[str, str] | None = None
+    """Kind and name its certificate is known by (RFC 8705 §2.1.2)."""
 
     @property
     def active(self) -> bool:
@@ -262,6 +267,9 @@ def build(rows: queries.Rows, keyring: Keyring) -> Snapshot:
                     scopes=frozenset(Scope(name) for name in row["scopes"] if name in known),
                     agency_ids=tuple(acts_for.get(row["client_id"], ())),
                     keys=MappingProxyType(client_keys.get(row["client_id"], {})),
+                    auth_method=row["auth_method"],
+                    certificate_bound=row["certificate_bound"],
+                    tls_name=None if row["tls_name"] is None else (row["tls_name_kind"], row["tls_name"]),
                 )
                 for row in rows.clients
             }

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -16,6 +17,9 @@ from starlette.responses import Response
 from app.foundation.database import UNREACHABLE
 from app.foundation.published import cacheable
 from auth import queries
+from auth.binding.certificate import presented
+from auth.binding.dpop import Proof
+from auth.client_auth.private_key_jwt import Assertion
 from auth.errors import AssertionUsedError, ClientRefusedError, ProofRefusedError
 from auth.guard import verified_tokens
 from auth.introspection import Introspection
@@ -79,7 +83,7 @@ async def _answer(
     """
     state = request.app.state
     try:
-        sent = TokenRequest(await _read_form(request, needed), request.scope["headers"])
+        sent = TokenRequest(await _read_form(request, needed), request.scope["headers"], presented(request.scope))
         sent.request_id = request.scope.get("request_id", "")
         server = Server(
             settings=state.settings,
@@ -108,8 +112,8 @@ async def _issue(state: Any, server: Server, sent: TokenRequest) -> Response:
             client_id=decision.client.client_id,
             agency_id=decision.agency.id,
             request_id=sent.request_id,
-            assertion=(decision.assertion.hash, decision.assertion.until),
-            proof=(decision.proof.hash, decision.proof.until),
+            assertion=_used_once(decision.assertion),
+            proof=_used_once(decision.proof),
             detail=log_detail(server.issued, seconds=state.settings.access_token_seconds),
         )
         if outcome == "assertion_used":
@@ -122,8 +126,8 @@ async def _issue(state: Any, server: Server, sent: TokenRequest) -> Response:
 async def _introspect(state: Any, server: Server, sent: TokenRequest) -> Response:
     server.register_endpoint(Introspection(verified_tokens(state)))
     response: Response = server.create_endpoint_response(Introspection.ENDPOINT_NAME, sent)
-    used = sent.credential if response.status_code == 200 else None
-    if used is not None and not await queries.use_assertion(state.database.app, assertion=(used.hash, used.until)):
+    used = _used_once(sent.credential) if response.status_code == 200 else None
+    if used is not None and not await queries.use_assertion(state.database.app, assertion=used):
         raise AssertionUsedError
     return response
 
@@ -133,18 +137,22 @@ async def _revoke(state: Any, server: Server, sent: TokenRequest) -> Response:
     server.register_endpoint(revocation)
     response: Response = server.create_endpoint_response(Revocation.ENDPOINT_NAME, sent)
     if response.status_code == 200:
-        used, ended = sent.credential, revocation.revoked
+        ended = revocation.revoked
         first = await queries.store_revocation(
             state.database.app,
             at=server.now,
             client_id=sent.client.get_client_id(),
             request_id=sent.request_id,
-            assertion=None if used is None else (used.hash, used.until),
+            assertion=_used_once(sent.credential),
             token=None if ended is None else (ended.jti, ended.expires_at),
         )
         if not first:
             raise AssertionUsedError
     return response
+
+
+def _used_once(what: Assertion | Proof | None) -> tuple[bytes, datetime] | None:
+    return None if what is None else (what.hash, what.until)
 
 
 async def by_another_method() -> Response:

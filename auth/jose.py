@@ -202,6 +202,16 @@ def _import_public(jwk: object) -> VerificationKey:
     return VerificationKey(kid=kid, thumbprint=key.thumbprint(), algorithms=algorithms, jwk=plain, key=key)
 
 
+def jwk_of(key: bytes) -> dict[str, Any]:
+    """Return the JWK of a public key in PEM. Raises `JoseRefusedError` for a kind this exchange does not take."""
+    for kind in (ECKey, OKPKey, RSAKey):
+        try:
+            return dict(import_public(dict(kind.import_key(key).as_dict(private=False))).jwk)
+        except (JoseRefusedError, *_ESCAPES):
+            continue
+    raise JoseRefusedError("key type, curve or size")
+
+
 def _typed(kty: Literal["EC", "OKP", "RSA"], plain: dict[str, Any]) -> tuple[Key, frozenset[str]]:
     if kty == "EC" and plain["crv"] == "P-256":
         return ECKey.import_key(plain), frozenset({"ES256"})

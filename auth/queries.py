@@ -55,7 +55,9 @@ async def everything(pool: asyncpg.Pool, *, now: datetime) -> Rows:
             service_points=await conn.fetch(
                 "SELECT id, agency_id, name, confidential, region, address, services FROM service_point"
             ),
-            clients=await conn.fetch("SELECT client_id, name, status, scopes FROM client"),
+            clients=await conn.fetch(
+                "SELECT client_id, name, status, scopes, auth_method, certificate_bound, tls_name_kind, tls_name FROM client"
+            ),
             client_agencies=await conn.fetch("SELECT client_id, agency_id FROM client_agency"),
             client_keys=await conn.fetch("SELECT client_id, kid, jwk::text AS jwk, starts_at, ends_at FROM client_key"),
             signing_keys=await conn.fetch(
@@ -72,19 +74,19 @@ async def store_token(
     client_id: str,
     agency_id: UUID,
     request_id: str,
-    assertion: tuple[bytes, datetime],
-    proof: tuple[bytes, datetime],
+    assertion: tuple[bytes, datetime] | None,
+    proof: tuple[bytes, datetime] | None,
     detail: Mapping[str, Any],
 ) -> str:
-    """Use up assertion and proof and log the token, in one statement. Returns `stored`, `assertion_used` or `proof_used`."""
+    """Use up assertion and proof, where there are any, and log the token, in one statement. Returns `stored`, `assertion_used` or `proof_used`."""
     outcome: str = await pool.fetchval(
         "SELECT store_token($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         at,
         client_id,
         agency_id,
         request_id,
-        *assertion,
-        *proof,
+        *(assertion or (None, None)),
+        *(proof or (None, None)),
         json.dumps(detail),
     )
     return outcome
@@ -293,13 +295,27 @@ async def insert_service_point(conn: Connection, **values: Any) -> None:
     )
 
 
-async def insert_client(conn: Connection, *, client_id: str, name: str, scopes: Sequence[str], at: datetime) -> bool:
-    """Add a client; False if its id is taken."""
+async def insert_client(
+    conn: Connection,
+    *,
+    client_id: str,
+    name: str,
+    scopes: Sequence[str],
+    auth_method: str,
+    certificate_bound: bool,
+    tls_name: tuple[str, str] | None,
+    at: datetime,
+) -> bool:
+    """Add a client; False if its id is taken. `tls_name`: the kind and the name its certificate is known by."""
     done = await conn.execute(
-        "INSERT INTO client (client_id, name, scopes, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        "INSERT INTO client (client_id, name, scopes, auth_method, certificate_bound, tls_name_kind, tls_name, created_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
         client_id,
         name,
         scopes,
+        auth_method,
+        certificate_bound,
+        *(tls_name or (None, None)),
         at,
     )
     return bool(done == "INSERT 0 1")
@@ -344,6 +360,12 @@ async def client_exists(conn: Connection, client_id: str) -> bool:
     return bool(await conn.fetchval("SELECT true FROM client WHERE client_id = $1 FOR UPDATE", client_id))
 
 
+async def auth_method_of(conn: Connection, client_id: str) -> str:
+    """Return how a client that is there authenticates."""
+    found: str = await conn.fetchval("SELECT auth_method FROM client WHERE client_id = $1", client_id)
+    return found
+
+
 async def set_client_status(conn: Connection, client_id: str, status: str) -> bool:
     """Set a client's status; False if there is no such client."""
     return bool(
@@ -355,7 +377,8 @@ async def clients(conn: Connection) -> list[asyncpg.Record]:
     """Return all clients with their agencies' codes and their keys."""
     return list(
         await conn.fetch(
-            "SELECT c.client_id, c.name, c.status, c.scopes, c.created_at, c.last_used_at,"
+            "SELECT c.client_id, c.name, c.status, c.scopes, c.auth_method, c.certificate_bound, c.tls_name_kind, c.tls_name,"
+            " c.created_at, c.last_used_at,"
             " ARRAY(SELECT a.code FROM client_agency ca JOIN agency a ON a.id = ca.agency_id"
             "       WHERE ca.client_id = c.client_id ORDER BY a.code) AS agencies,"
             " (SELECT coalesce(jsonb_agg(jsonb_build_object('kid', k.kid, 'starts_at', k.starts_at, 'ends_at', k.ends_at) ORDER BY k.starts_at),"

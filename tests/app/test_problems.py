@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from app.foundation.problems import MEDIA_TYPE, Problem, all_problems
+from app.main import create_app
 from auth.binding.nonces import Nonces
 from tests.makers import cases, records
 from tests.makers.world import Passed, World
@@ -159,6 +160,16 @@ async def no_token(world: World) -> httpx.Response:
 @provokes("invalid-token")
 async def a_token_of_nobody(world: World) -> httpx.Response:
     return await world.exchange.http.get("/v1/me", headers={"Authorization": "DPoP eyJhbGciOiJub25lIn0.e30."})
+
+
+@provokes("client-certificate-not-taken")
+async def a_certificate_that_no_proxy_passes(world: World) -> httpx.Response:
+    settings = world.exchange.settings.model_copy(update={"trusted_proxies": "10.0.0.1"})
+    transport = httpx.ASGITransport(
+        app=create_app(settings), raise_app_exceptions=False
+    )  # refused before anything is asked
+    async with httpx.AsyncClient(transport=transport, base_url=settings.public_url) as http:
+        return await http.get("/v1/me", headers={"Client-Cert": ":canary4711:"})
 
 
 @provokes("invalid-dpop-proof")

@@ -41,8 +41,17 @@ CREATE TABLE client (
     name         text        NOT NULL,
     status       text        NOT NULL DEFAULT 'active' CONSTRAINT client_status_known CHECK (status IN ('active', 'suspended')),
     scopes       text[]      NOT NULL CONSTRAINT client_scopes_some CHECK (cardinality(scopes) > 0),
+    auth_method  text        NOT NULL DEFAULT 'private_key_jwt' CONSTRAINT client_auth_method_known
+                             CHECK (auth_method IN ('private_key_jwt', 'tls_client_auth', 'self_signed_tls_client_auth')),
+    -- RFC 8705 §3.4: its access tokens are bound to its certificate, else to a DPoP key
+    certificate_bound boolean NOT NULL DEFAULT false,
+    -- RFC 8705 §2.1.2: the one name by which its certificate is known, as registered
+    tls_name_kind text       CONSTRAINT client_tls_name_kind_known CHECK (tls_name_kind IN ('subject_dn', 'san_dns', 'san_uri', 'san_ip', 'san_email')),
+    tls_name     text,
     created_at   timestamptz NOT NULL,
-    last_used_at timestamptz
+    last_used_at timestamptz,
+    CONSTRAINT client_tls_name_where_needed CHECK ((auth_method = 'tls_client_auth') = (tls_name IS NOT NULL)
+        AND (tls_name IS NULL) = (tls_name_kind IS NULL))
 );
 
 CREATE TABLE client_agency (
@@ -133,7 +142,7 @@ END $$;
 CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON agency        FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
 CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON agreement     FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
 CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON service_point FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
-CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OF name, status, scopes OR DELETE OR TRUNCATE ON client
+CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OF name, status, scopes, auth_method, certificate_bound, tls_name_kind, tls_name OR DELETE OR TRUNCATE ON client
                                                                                         FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
 CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON client_agency FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
 CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON client_key    FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
@@ -184,15 +193,16 @@ BEGIN
 END $$;
 
 -- Everything an issued token leaves behind, in one statement. Returns 'stored', or which of the two was used before.
+-- NULL for what there is none of: mutual TLS needs neither, the handshake is its proof (RFC 8705 §2, §3).
 CREATE FUNCTION store_token(
     p_at timestamptz, p_client text, p_agency uuid, p_request_id text,
     p_assertion bytea, p_assertion_until timestamptz, p_proof bytea, p_proof_until timestamptz, p_detail jsonb
 ) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
-    IF NOT use_assertion(p_assertion, p_assertion_until) THEN
+    IF p_assertion IS NOT NULL AND NOT use_assertion(p_assertion, p_assertion_until) THEN
         RETURN 'assertion_used';
     END IF;
-    IF NOT use_proof(p_proof, p_proof_until) THEN
+    IF p_proof IS NOT NULL AND NOT use_proof(p_proof, p_proof_until) THEN
         RETURN 'proof_used';
     END IF;
     PERFORM append_log(p_at, p_agency, p_client, NULL, p_request_id, 'token:issue', 'done', 'client', NULL, NULL, p_detail);

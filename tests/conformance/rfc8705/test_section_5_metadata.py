@@ -1,0 +1,80 @@
+"""RFC 8705 §2.1.1, §3.3, §3.4 and §5: what the metadata says of mutual TLS, and only where it is switched on."""
+
+from __future__ import annotations
+
+import ssl
+import warnings
+
+from app.foundation.settings import Settings
+from auth.metadata import authorization_server, protected_resource
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it imports a module of its own that it deprecates
+    from authlib.integrations.httpx_client import AsyncOAuth2Client
+
+SUBJECT = "CN=rs-bhayangkara,O=Polri,C=ID"
+
+
+async def told(site, what: str) -> dict:
+    async with site.http() as http:
+        return (await http.get(f"/.well-known/{what}")).json()
+
+
+async def test_on_our_own_tls(own_tls):
+    metadata = await told(own_tls, "oauth-authorization-server")
+    assert metadata["token_endpoint_auth_methods_supported"] == ["private_key_jwt", "tls_client_auth"]
+    assert metadata["tls_client_certificate_bound_access_tokens"] is True
+    assert metadata["mtls_endpoint_aliases"]["token_endpoint"] == f"{own_tls.url}/oauth2/token"
+
+
+async def test_behind_a_proxy(behind_proxy):
+    metadata = await told(behind_proxy, "oauth-authorization-server")
+    methods = ["private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth"]
+    assert metadata["token_endpoint_auth_methods_supported"] == methods
+
+
+async def test_the_resource_takes_what_looks_like_a_bearer_token(own_tls):
+    metadata = await told(own_tls, "oauth-protected-resource")
+    assert metadata["tls_client_certificate_bound_access_tokens"] is True
+    assert metadata["bearer_methods_supported"] == ["header"]
+    assert metadata["dpop_bound_access_tokens_required"] is False
+
+
+def test_nothing_is_said_where_it_is_off():
+    settings = Settings(public_url="https://rujukan.example")
+    both = {**authorization_server(settings), **protected_resource(settings)}
+    assert not [name for name in both if "tls" in name]
+    assert both["token_endpoint_auth_methods_supported"] == ["private_key_jwt"]
+    assert both["dpop_bound_access_tokens_required"] is True
+
+
+def test_without_authorities_there_are_registered_certificates_only():
+    settings = Settings(public_url="https://rujukan.example", trusted_proxies="10.0.0.1")
+    methods = authorization_server(settings)["token_endpoint_auth_methods_supported"]
+    assert methods == ["private_key_jwt", "self_signed_tls_client_auth"]
+
+
+def test_the_aliases_are_at_an_address_of_their_own_if_there_is_one():
+    settings = Settings(
+        public_url="https://rujukan.example", mtls_url="https://mtls.rujukan.example", trusted_proxies="10.0.0.1"
+    )
+    metadata = authorization_server(settings)
+    endpoints = {name for name in metadata if name.endswith("_endpoint")}
+    assert set(metadata["mtls_endpoint_aliases"]) == endpoints
+    assert metadata["mtls_endpoint_aliases"]["token_endpoint"] == "https://mtls.rujukan.example/oauth2/token"
+    assert metadata["issuer"] == "https://rujukan.example"
+
+
+async def test_authlibs_client_goes_all_the_way_with_nothing_but_a_certificate(own_tls):
+    client_id = await own_tls.register(auth_method="tls_client_auth", tls_name=("subject_dn", SUBJECT))
+    metadata = await told(own_tls, "oauth-authorization-server")
+    context = ssl.create_default_context(cadata=own_tls.ca.issued.pem.decode())
+    own_tls.ca.issue(SUBJECT).into(context, own_tls.folder)
+    async with AsyncOAuth2Client(
+        client_id, token_endpoint_auth_method="none", verify=context, trust_env=False
+    ) as client:
+        await client.fetch_token(
+            metadata["mtls_endpoint_aliases"]["token_endpoint"], grant_type="client_credentials", scope="cases.read"
+        )
+        reply = await client.get(f"{own_tls.url}/v1/me")
+    assert (reply.status_code, reply.json()["client_id"]) == (200, client_id)
