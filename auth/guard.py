@@ -131,6 +131,8 @@ async def still_let_in(request: Request) -> bool:
     try:
         _check_still(token, snapshot, now)
         _standing(token, snapshot, now)
+        if token.certificate is not None:
+            _check_certificate(token, request.scope, now)
     except InvalidToken:
         return False
     return True

@@ -13,12 +13,15 @@ import asyncpg
 
 from app.foundation.database import Connection
 
+_NO_EPOCH = "the migrations have put the epoch's row in"
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Everything a process keeps in memory, read in one snapshot."""
 
     epoch: int
+    revocations: int
     agencies: Sequence[Mapping[str, Any]]
     agreements: Sequence[Mapping[str, Any]]
     service_points: Sequence[Mapping[str, Any]]
@@ -26,14 +29,23 @@ class Rows:
     client_agencies: Sequence[Mapping[str, Any]]
     client_keys: Sequence[Mapping[str, Any]]
     signing_keys: Sequence[Mapping[str, Any]]
-    revoked: Sequence[Mapping[str, Any]]
+    revoked: Sequence[str]
 
 
-async def epoch_now(conn: Connection) -> tuple[int, bool]:
-    """Return the epoch, and whether the memory of used proofs is there."""
-    row = await conn.fetchrow("SELECT value, EXISTS (SELECT FROM proof_memory) AS remembers FROM epoch")
-    assert row is not None, "the migrations have put the epoch's row in"
-    return row["value"], row["remembers"]
+async def epoch_now(conn: Connection) -> tuple[int, int, bool]:
+    """Return the epoch, how far revocations have come, and whether the memory of used proofs is there."""
+    row = await conn.fetchrow("SELECT value, revocations, EXISTS (SELECT FROM proof_memory) AS remembers FROM epoch")
+    assert row is not None, _NO_EPOCH
+    return row["value"], row["revocations"], row["remembers"]
+
+
+async def revoked_now(conn: Connection, *, now: datetime) -> tuple[int, Sequence[str]]:
+    """Return the tokens that are revoked and would else still count, and how far revocations had come then."""
+    row = await conn.fetchrow(
+        "SELECT revocations, ARRAY(SELECT jti FROM revoked_token WHERE expires_at > $1) AS revoked FROM epoch", now
+    )
+    assert row is not None, _NO_EPOCH
+    return row["revocations"], row["revoked"]
 
 
 async def begin_proof_memory(conn: Connection, *, complete_from: datetime) -> None:
@@ -44,8 +56,10 @@ async def begin_proof_memory(conn: Connection, *, complete_from: datetime) -> No
 async def everything(pool: asyncpg.Pool, *, now: datetime) -> Rows:
     """Return agencies, clients, keys and revocations as of one instant, with the epoch they belong to."""
     async with pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
+        revocations, revoked = await revoked_now(conn, now=now)
         return Rows(
             epoch=await conn.fetchval("SELECT value FROM epoch"),
+            revocations=revocations,
             agencies=await conn.fetch(
                 "SELECT id, code, name, kind, region, country, parent_id, status, desk FROM agency"
             ),
@@ -63,7 +77,7 @@ async def everything(pool: asyncpg.Pool, *, now: datetime) -> Rows:
             signing_keys=await conn.fetch(
                 "SELECT id, kid, state, jwk::text AS jwk, private_sealed, published_until FROM signing_key WHERE state <> 'retired'"
             ),
-            revoked=await conn.fetch("SELECT jti FROM revoked_token WHERE expires_at > $1", now),
+            revoked=revoked,
         )
 
 

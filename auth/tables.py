@@ -228,3 +228,4 @@ class Epoch(SQLModel, table=True):
 
     id: bool = Field(sa_column=Column(Boolean, primary_key=True, server_default=text("true")))
     value: int = Field(sa_column=Column(BigInteger, nullable=False))
+    revocations: int = Field(sa_column=Column(BigInteger, nullable=False, server_default=text("0")))

@@ -39,7 +39,8 @@ async def no_log(request: Request, problem: Problem) -> None:
 async def use_up(request: Request, caller: Caller) -> dict[str, Any]:
     """Do what every endpoint's transaction does first."""
     async with request.app.state.database.app.acquire() as conn, conn.transaction():
-        if not await queries.use_proof(conn, proof_hash=caller.proof_hash, until=caller.proof_until):
+        proof, until = caller.proof_hash, caller.proof_until
+        if proof is not None and not await queries.use_proof(conn, proof_hash=proof, until=until):
             raise ProofReplayed
     return {"client_id": caller.client_id, "agency": caller.agency.code, "scopes": sorted(caller.scopes)}
 

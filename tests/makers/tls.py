@@ -89,11 +89,13 @@ class Site:
         return Party(credentials, [agency], http, self.clock)
 
 
-async def ask(http: httpx.AsyncClient, client_id: str | None, **extra: Any) -> httpx.Response:
-    """Send the token request of a client that authenticates by its certificate."""
+async def ask(
+    http: httpx.AsyncClient, client_id: str | None, *, path: str = "/oauth2/token", **extra: Any
+) -> httpx.Response:
+    """Send the request of a client that authenticates by its certificate: for a token, or to another endpoint."""
     form = {"grant_type": "client_credentials", **({"client_id": client_id} if client_id else {})}
     headers = extra.pop("headers", {})
-    return await http.post("/oauth2/token", data={**form, **extra}, headers=headers)
+    return await http.post(path, data={**form, **extra}, headers=headers)
 
 
 async def token_of(http: httpx.AsyncClient, client_id: str, **extra: Any) -> str:

@@ -82,6 +82,7 @@ def sample() -> Sample:
     )
     snapshot = Snapshot(
         epoch=1,
+        revocations=0,
         agencies={entry.id: entry for entry in entries},
         by_code={entry.code: entry for entry in entries},
         agreements=(),

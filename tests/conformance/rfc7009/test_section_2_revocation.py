@@ -83,9 +83,9 @@ async def test_section_2_2_a_wrong_hint_is_ignored(world, party, hint):
 async def test_twice_is_as_good_as_once_and_moves_nothing(world, party):
     token = await party.token()
     assert await outcome(party, token) == DONE
-    epoch = await world.admin.fetchval("SELECT value FROM epoch")
+    epoch = await world.admin.fetchrow("SELECT * FROM epoch")
     assert await outcome(party, token) == DONE
-    assert await world.admin.fetchval("SELECT value FROM epoch") == epoch
+    assert await world.admin.fetchrow("SELECT * FROM epoch") == epoch
 
 
 async def test_several_at_once(world, party):

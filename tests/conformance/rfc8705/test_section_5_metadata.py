@@ -5,8 +5,15 @@ from __future__ import annotations
 import ssl
 import warnings
 
+import httpx
+import pytest
+
 from app.foundation.settings import Settings
+from auth import admin
+from auth.client_auth import mtls
 from auth.metadata import authorization_server, protected_resource
+from tests.makers.certificates import self_signed
+from tests.makers.tls import Site, ask
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it imports a module of its own that it deprecates
@@ -31,6 +38,54 @@ async def test_behind_a_proxy(behind_proxy):
     metadata = await told(behind_proxy, "oauth-authorization-server")
     methods = ["private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth"]
     assert metadata["token_endpoint_auth_methods_supported"] == methods
+
+
+@pytest.fixture(params=["own_tls", "behind_proxy"])
+def site(request) -> Site:
+    """Both ways a certificate takes."""
+    return request.getfixturevalue(request.param)
+
+
+WAYS = ("private_key_jwt", mtls.TLS_CLIENT_AUTH, mtls.SELF_SIGNED)
+
+
+async def by(site: Site, method: str, endpoint: str, path: str) -> tuple[int, str | None]:
+    """Register a client for a method, and use one of the endpoints by it; returns status and error."""
+    if method == "private_key_jwt":
+        async with site.http() as http:
+            signer = await site.party(http)
+            needed = {"token": "x"} if endpoint != "token_endpoint" else {}
+            reply = await http.post(
+                path,
+                data=signer.form(**needed),
+                headers={} if needed else {"DPoP": signer.proof("POST", "/oauth2/token")},
+            )
+    else:
+        pki = method == mtls.TLS_CLIENT_AUTH
+        certificate = site.ca.issue(SUBJECT) if pki else self_signed()
+        known = (
+            {"tls_name": ("subject_dn", SUBJECT)}
+            if pki
+            else {"jwks": {"keys": [admin.certificate_jwk(certificate.pem)]}}
+        )
+        client_id = await site.register(auth_method=method, **known)
+        async with site.http(certificate) as http:
+            reply = await ask(http, client_id, path=path, **({} if endpoint == "token_endpoint" else {"token": "x"}))
+    return reply.status_code, reply.json().get("error")
+
+
+@pytest.mark.parametrize("method", WAYS)
+async def test_what_is_listed_works_at_every_endpoint_and_what_is_not_does_not(site, method):
+    metadata = await told(site, "oauth-authorization-server")
+    aliases = metadata["mtls_endpoint_aliases"]
+    assert set(aliases) == {"token_endpoint", "introspection_endpoint", "revocation_endpoint"}
+    for endpoint, address in aliases.items():
+        listed = method in metadata[f"{endpoint}_auth_methods_supported"]
+        try:
+            outcome = await by(site, method, endpoint, address.removeprefix(site.url))
+        except (httpx.TransportError, ssl.SSLError):
+            outcome = (401, "refused by the handshake")
+        assert outcome[0] == (200 if listed else 401), (endpoint, outcome)
 
 
 async def test_the_resource_takes_what_looks_like_a_bearer_token(own_tls):
