@@ -21,7 +21,7 @@ from tests.makers.certificates import Authority, self_signed
 
 ROOT = Path(__file__).parents[3]
 SECTION = (ROOT / "docs" / "oauth.md").read_text().partition("## The easy way: mutual TLS")[2].partition("\n## ")[0]
-CERTIFICATES, SERVICE, CLIENT = re.findall(r"```bash\n(.*?)```", SECTION, re.DOTALL)
+CERTIFICATES, SERVICE, CLIENT, BY_OURS = re.findall(r"```bash\n(.*?)```", SECTION, re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +58,28 @@ def test_the_page_can_be_followed(shell: Machine) -> None:
         told = run(shell, CLIENT)
         assert told.returncode == 0, told.stdout + told.stderr
         assert json.loads(told.stdout)["client_id"] == "rptc-system"
+        ours = run(shell, f"export RUJUKAN_PUBLIC_URL={exported['RUJUKAN_PUBLIC_URL']}\n{BY_OURS}")
+        assert (ours.returncode, ours.stderr) == (0, "")
+        assert json.loads(ours.stdout)["client_id"] == "rptc-system"
         alone = re.sub(r"--cert \S+ --key \S+", "", CLIENT)
         assert run(shell, alone).returncode != 0
+
+
+def test_what_is_wrong_with_the_files_of_api_is_said_in_words(shell: Machine, tmp_path: Path) -> None:
+    certificate, key = (str(path) for path in self_signed().write(tmp_path, "one"))
+    other = str(self_signed().write(tmp_path, "two")[1])
+    for files, said in (
+        (("--certificate", certificate), "a client certificate is two files"),
+        (("--certificate", certificate, "--certificate-key", other), "the client certificate cannot be used"),
+        (("--certificate", "nowhere", "--certificate-key", key), "the client certificate cannot be used"),
+        (("--certificate", key, "--certificate-key", key), "the client certificate cannot be used"),
+        (
+            ("--certificate", certificate, "--certificate-key", key, "--authority", key),
+            "the client certificate cannot be used",
+        ),
+    ):
+        ended = shell.run("api", "GET", "/v1/me", "--as", "rptc-system", *files)
+        assert (ended.code, said in ended.err) == (2, True), ended.err
 
 
 def test_a_file_that_is_no_certificate_is_said_in_words(shell: Machine, tmp_path: Path) -> None:

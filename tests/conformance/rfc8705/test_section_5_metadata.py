@@ -8,6 +8,7 @@ import warnings
 import httpx
 import pytest
 
+from app.client import CertificateFiles, Credentials, ExchangeClient
 from app.foundation.settings import Settings
 from auth import admin
 from auth.client_auth import mtls
@@ -118,6 +119,32 @@ def test_the_aliases_are_at_an_address_of_their_own_if_there_is_one():
     assert set(metadata["mtls_endpoint_aliases"]) == endpoints
     assert metadata["mtls_endpoint_aliases"]["token_endpoint"] == "https://mtls.rujukan.example/oauth2/token"
     assert metadata["issuer"] == "https://rujukan.example"
+
+
+class TestOurOwnClient:
+    """`ExchangeClient`, which `rujukan api` speaks through."""
+
+    def credentials(self, site, client_id, private_jwk=None):
+        certificate, key = site.ca.issue(SUBJECT).write(site.folder, client_id)
+        files = CertificateFiles(certificate, key, site.folder / "ca.crt")
+        return Credentials(client_id, site.url, private_jwk, certificate=files)
+
+    async def test_needs_nothing_but_a_certificate(self, own_tls):
+        client_id = await own_tls.register(auth_method="tls_client_auth", tls_name=("subject_dn", SUBJECT))
+        async with ExchangeClient(self.credentials(own_tls, client_id), clock=own_tls.clock) as client:
+            assert (await client.get("/v1/me")).json()["client_id"] == client_id
+            assert await client.authorization("GET", "/v1/me") == {
+                "Authorization": f"Bearer {(await client.token())[0]}"
+            }
+            with pytest.raises(ValueError, match="has no key to sign with"):
+                client.assertion()
+
+    async def test_signs_too_if_it_has_a_key(self, own_tls):
+        async with own_tls.http() as http:
+            signer = await own_tls.party(http, certificate_bound=True)
+        credentials = self.credentials(own_tls, signer.client_id, signer.credentials.private_jwk)
+        async with ExchangeClient(credentials, clock=own_tls.clock) as client:
+            assert (await client.get("/v1/me")).json()["client_id"] == signer.client_id
 
 
 async def test_authlibs_client_goes_all_the_way_with_nothing_but_a_certificate(own_tls):
