@@ -17,7 +17,8 @@ _INTRODUCTION = """
 The exchange through which agencies refer victims of trafficking in persons to each other and hand over their cases.
 
 * **Access**: OAuth 2 `client_credentials` with `private_key_jwt`; access tokens are bound to the client's key by DPoP (RFC 9449).
-  Or, where it is switched on, mutual TLS for both (RFC 8705).
+  Or, where it is switched on, mutual TLS for both (RFC 8705). `docs/oauth.md` of the source explains both, and has one complete raw
+  exchange with fixed keys (under "One exchange, byte by byte") to check an implementation by.
 * **Who acts**: every request that reads or changes a case carries `Rujukan-Actor`, your own opaque staff reference.
 * **Once**: every `POST` carries `Idempotency-Key`; a repeated request gets the original answer.
 * **On what was seen**: every move carries `If-Match: "<version>"`; a stale one is refused with 412 and loses nothing.
