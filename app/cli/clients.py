@@ -92,6 +92,9 @@ class Made:
         if self.file is not None:
             typer.echo(f"  private key     {self.file} (readable by its owner alone)")
             typer.echo(f"Try it: rujukan api GET /v1/me --as {self.client_id}")
+        elif self.auth_method != "private_key_jwt":
+            files = "--certificate FILE --certificate-key FILE"
+            typer.echo(f"Try it: rujukan api GET /v1/me --as {self.client_id} {files}")
 
 
 @app.command()

@@ -10,6 +10,7 @@ from base64 import urlsafe_b64encode
 import pytest
 
 from auth import jose
+from auth.binding.nonces import Nonces
 from tests.makers.auth import ABSENT
 from tests.makers.certificates import self_signed
 from tests.makers.tls import Site, ask, me, token_of
@@ -116,6 +117,19 @@ async def test_it_is_used_as_often_as_one_likes(site, client_id):
         token = await token_of(http, client_id)
         replies = await asyncio.gather(*(me(http, token) for _ in range(5)))
     assert {reply.status_code for reply in replies} == {200}
+
+
+async def test_no_nonce_is_asked_of_who_sends_no_proof(site, client_id, exchange):
+    """RFC 9449 §8: nonces are for proofs, and there they are asked for as ever."""
+    state = site.app.state
+    state.nonces = Nonces(exchange.keyring)
+    try:
+        async with site.http(site.ca.issue(SUBJECT)) as http:
+            assert (await me(http, await token_of(http, client_id))).status_code == 200
+            signer = await site.party(http)
+            assert (await signer.ask()).json()["error"] == "use_dpop_nonce"
+    finally:
+        state.nonces = None
 
 
 class TestTheScheme:
