@@ -1,4 +1,5 @@
-"""A client of the exchange: tokens by `private_key_jwt`, bound to a key of its own by DPoP, a fresh proof a request.
+"""A client of the exchange: tokens by `private_key_jwt`, bound to a key of its own by DPoP, a fresh proof a request; or a TLS client
+certificate, which takes the place of proofs, and of assertions too where there is no key (RFC 8705).
 
 The command line, the demonstration, the tests and the benchmarks speak to the exchange through this; so may integrators
 who write Python.
@@ -11,6 +12,7 @@ import hashlib
 import json
 import os
 import secrets
+import ssl
 import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
@@ -41,13 +43,32 @@ class TokenRefusedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateFiles:
+    """A TLS client certificate to which tokens are bound (RFC 8705 §3), all in PEM; the first file also has the chain behind it."""
+
+    certificate: Path
+    key: Path
+    authority: Path | None = None
+    """Who vouches for the exchange; None: those the system trusts."""
+
+    def context(self) -> ssl.SSLContext:
+        """Return a context whose connections present it. Raises `OSError`, of which `ssl.SSLError` is one."""
+        context = ssl.create_default_context(cafile=self.authority)
+        context.load_cert_chain(self.certificate, self.key)
+        return context
+
+
+@dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a client needs to be itself. The key never leaves its file but to sign."""
+    """What a client needs to be itself: a key that signs its assertions, which never leaves its file but to sign, or a certificate, or both."""
 
     client_id: str
     issuer: str
-    private_jwk: Mapping[str, Any] = field(repr=False)
+    private_jwk: Mapping[str, Any] | None = field(repr=False)
     agency: str | None = None
+    certificate: CertificateFiles | None = None
+    address: str | None = None
+    """Where the exchange is called, if that is not at `issuer`: where it asks for certificates (RFC 8705 §5)."""
 
     @classmethod
     def generate(
@@ -72,18 +93,33 @@ class Credentials:
             "client_id": self.client_id,
             "issuer": self.issuer,
             "agency": self.agency,
-            "private_jwk": dict(self.private_jwk),
+            "private_jwk": dict(self._private_jwk()),
         }
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             json.dump(stored, file, indent=1)
 
     def signing_key(self) -> SigningKey:
         """Return the key to sign assertions by."""
-        return jose.import_private(self.private_jwk)
+        return jose.import_private(self._private_jwk())
+
+    def _private_jwk(self) -> Mapping[str, Any]:
+        if self.private_jwk is None:
+            raise ValueError(f"{self.client_id} is known by its certificate and has no key to sign with")
+        return self.private_jwk
 
     def public_jwks(self) -> dict[str, Any]:
         """Return the JWK Set to register."""
         return {"keys": [self.signing_key().public_jwk()]}
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token, and how it is sent."""
+
+    value: str = field(repr=False)
+    ath: str
+    bound_to_certificate: bool
+    renew_at: float
 
 
 class ExchangeClient:
@@ -107,16 +143,19 @@ class ExchangeClient:
         self.scope = scope
         self._clock = clock or Clock()
         self._own = http is None
+        self._address = credentials.address or credentials.issuer
         self._http = http or httpx.AsyncClient(
             transport=transport,
-            base_url=credentials.issuer,
+            base_url=self._address,
             timeout=timeout,
-            trust_env=urlsplit(credentials.issuer).hostname not in ("127.0.0.1", "localhost", "::1"),
+            trust_env=urlsplit(self._address).hostname not in ("127.0.0.1", "localhost", "::1"),
+            verify=True if credentials.certificate is None else credentials.certificate.context(),
         )
-        self._key = credentials.signing_key()
+        self._key = None if credentials.private_jwk is None else credentials.signing_key()
         self._proof_key = jose.generate("ES256")
         self._proof_header = {"typ": "dpop+jwt", "jwk": dict(self._proof_key.public.jwk)}
-        self._token: tuple[str, str, float] | None = None
+        self._nonce: str | None = None
+        self._token: Token | None = None
         self._fetching = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
@@ -140,6 +179,7 @@ class ExchangeClient:
 
     def assertion(self) -> str:
         """Sign a client assertion (RFC 7523 §2.2)."""
+        key = self._key or self.credentials.signing_key()
         now = int(self._clock.now().timestamp())
         client_id = self.credentials.client_id
         claims = {
@@ -150,10 +190,20 @@ class ExchangeClient:
             "exp": now + 60,
             "jti": secrets.token_urlsafe(16),
         }
-        return self._key.sign({"kid": self._key.public.kid, "typ": "JWT"}, claims)
+        return key.sign({"kid": key.public.kid, "typ": "JWT"}, claims)
+
+    def authentication(self) -> dict[str, str]:
+        """Return the parameters that authenticate one request to an endpoint under `/oauth2` (RFC 7523 §2.2, RFC 8705 §2)."""
+        if self._key is None:
+            return {"client_id": self.credentials.client_id}
+        return {
+            "client_id": self.credentials.client_id,
+            "client_assertion_type": ASSERTION_TYPE,
+            "client_assertion": self.assertion(),
+        }
 
     def proof(self, method: str, url: str, ath: str | None = None) -> str:
-        """Sign a DPoP proof (RFC 9449 §4.2)."""
+        """Sign a DPoP proof (RFC 9449 §4.2), with the nonce the exchange gave last if it gives any."""
         claims: dict[str, Any] = {
             "jti": secrets.token_urlsafe(16),
             "htm": method,
@@ -162,40 +212,50 @@ class ExchangeClient:
         }
         if ath is not None:
             claims["ath"] = ath
+        if self._nonce is not None:
+            claims["nonce"] = self._nonce
         return self._proof_key.sign(self._proof_header, claims)
 
     async def token(self) -> tuple[str, str]:
         """Return an access token and its hash, from memory while it lasts. Raises `TokenRefusedError`, `httpx.HTTPError`."""
-        async with self._fetching:
-            if self._token is None or self._token[2] <= self._clock.now().timestamp():
-                self._token = await self._fetch_token()
-            return self._token[0], self._token[1]
+        token = await self._present_token()
+        return token.value, token.ath
 
-    async def _fetch_token(self) -> tuple[str, str, float]:
-        url = f"{self.credentials.issuer}/oauth2/token"
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": self.credentials.client_id,
-            "client_assertion_type": ASSERTION_TYPE,
-            "client_assertion": self.assertion(),
+    async def _present_token(self) -> Token:
+        async with self._fetching:
+            if self._token is None or self._token.renew_at <= self._clock.now().timestamp():
+                self._token = await self._fetch_token()
+            return self._token
+
+    async def _fetch_token(self) -> Token:
+        path = "/oauth2/token"
+        asked = {
+            name: value
+            for name, value in (("scope", self.scope), ("agency", self.credentials.agency))
+            if value is not None
         }
-        if self.scope is not None:
-            form["scope"] = self.scope
-        if self.credentials.agency is not None:
-            form["agency"] = self.credentials.agency
-        reply = await self._http.post(url, data=form, headers={"DPoP": self.proof("POST", url)})
+        for _ in range(2):
+            form = {"grant_type": "client_credentials", **self.authentication(), **asked}
+            # what tokens are bound to is registered; a proof beside a certificate would be refused
+            bound = {} if self.credentials.certificate else {"DPoP": self.proof("POST", self.credentials.issuer + path)}
+            reply = self._noting(await self._http.post(self._address + path, data=form, headers=bound))
+            if not _asks_for_nonce(reply):
+                break
         if reply.status_code != 200:
             raise _refusal(reply)
         answer = reply.json()
         access_token: str = answer["access_token"]
         ath = urlsafe_b64encode(hashlib.sha256(access_token.encode("ascii")).digest()).rstrip(b"=").decode()
-        return access_token, ath, self._clock.now().timestamp() + answer["expires_in"] - RENEW_BEFORE
+        renew_at = self._clock.now().timestamp() + answer["expires_in"] - RENEW_BEFORE
+        return Token(access_token, ath, answer["token_type"].lower() == "bearer", renew_at)
 
     async def authorization(self, method: str, path: str) -> dict[str, str]:
-        """Return the two headers that authorize one request; for callers that send it by other means."""
-        token, ath = await self.token()
+        """Return the headers that authorize one request; for callers that send it by other means."""
+        token = await self._present_token()
+        if token.bound_to_certificate:
+            return {"Authorization": f"Bearer {token.value}"}
         url = self.credentials.issuer + urlsplit(path).path
-        return {"Authorization": f"DPoP {token}", "DPoP": self.proof(method, url, ath)}
+        return {"Authorization": f"DPoP {token.value}", "DPoP": self.proof(method, url, token.ath)}
 
     async def request(
         self,
@@ -210,8 +270,8 @@ class ExchangeClient:
     ) -> httpx.Response:
         """Send one request and return the answer, whatever its status.
 
-        A `POST` gets an `Idempotency-Key` if none is given. A token the exchange does not take any more is replaced, and the
-        request, which was not begun, sent once more.
+        A `POST` gets an `Idempotency-Key` if none is given. A token the exchange does not take any more is replaced, a nonce it
+        asks for is used, and the request, which was not begun, sent once more.
         """
         extra = dict(headers or {})
         if actor is not None:
@@ -237,8 +297,34 @@ class ExchangeClient:
         return await self.request("POST", path, **options)
 
     async def _send(self, method: str, path: str, body: Any, extra: Mapping[str, str]) -> httpx.Response:
-        authorized = {**extra, **await self.authorization(method, path)}
-        return await self._http.request(method, self.credentials.issuer + path, json=body, headers=authorized)
+        for _ in range(2):
+            authorized = {**extra, **await self.authorization(method, path)}
+            reply = self._noting(await self._http.request(method, self._address + path, json=body, headers=authorized))
+            if not _asks_for_nonce(reply):
+                break
+        return reply
+
+    def _noting(self, reply: httpx.Response) -> httpx.Response:
+        """Keep the nonce to use next (RFC 9449 §8.2)."""
+        self._nonce = reply.headers.get("DPoP-Nonce", self._nonce)
+        return reply
+
+
+def _asks_for_nonce(reply: httpx.Response) -> bool:
+    """Whether the request was not begun for want of a fresh nonce, and the answer brings one (RFC 9449 §8 and §9)."""
+    if "DPoP-Nonce" not in reply.headers:
+        return False
+    if reply.status_code == 401:
+        return 'error="use_dpop_nonce"' in reply.headers.get("WWW-Authenticate", "")
+    return reply.status_code == 400 and _error_of(reply) == "use_dpop_nonce"
+
+
+def _error_of(reply: httpx.Response) -> str | None:
+    try:
+        answer = reply.json()
+    except ValueError:
+        return None
+    return answer.get("error") if isinstance(answer, dict) else None
 
 
 def _refusal(reply: httpx.Response) -> TokenRefusedError:

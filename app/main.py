@@ -42,6 +42,9 @@ from app.published import schemas as published_schemas
 from app.worker import Worker
 from auth import endpoints as oauth
 from auth import metadata
+from auth.binding.nonces import NonceHeader, Nonces
+from auth.client_auth import mtls
+from auth.client_certificates import ClientCertificates
 from auth.directory import Directory
 
 
@@ -63,6 +66,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         state.settings, state.clock = settings, clock
         found = where or addresses(settings)
         state.keyring = Keyring.open(settings.keyring_path, create=settings.env == "development")
+        state.nonces = Nonces(state.keyring) if settings.dpop_nonces == "on" else None
         state.database = Pools(await open_pool(found.app, size=settings.database_pool_size))
         state.directory = Directory(state.database.app, state.keyring, clock)
         state.listener = Listener(found.app)
@@ -90,7 +94,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         redirect_slashes=False,
         lifespan=lifespan,
         generate_unique_id_function=lambda route: route.name,
-        middleware=[Middleware(http.RequestContext), Middleware(http.LastResort)],
+        middleware=_layers(settings),
         telemetry={"tracing": False},
     )
     http.install(app, on_refusal=log_refusal, missing_headers=MISSING_HEADERS)
@@ -120,6 +124,16 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         app.mount(path, files)
     _add_health(app)
     return app
+
+
+def _layers(settings: Settings) -> list[Middleware]:
+    layers = [Middleware(NonceHeader)] if settings.dpop_nonces == "on" else []
+    layers += [Middleware(http.RequestContext), Middleware(http.LastResort)]
+    if settings.takes_client_certificates:
+        if settings.tls_client_ca is not None:
+            mtls.authorities(settings.tls_client_ca)  # a file that cannot be read ends the start, not a token request
+        layers.append(Middleware(ClientCertificates, settings=settings))
+    return layers
 
 
 def _settle_memory() -> None:

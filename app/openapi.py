@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.foundation.problems import MEDIA_TYPE, BodyTooLarge, answers
-from auth.problems import InsufficientScope, InvalidProof, InvalidToken, ProofReplayed, Unauthenticated
+from auth.problems import InsufficientScope, InvalidProof, InvalidToken, NonceRequired, ProofReplayed, Unauthenticated
 from schemas.exchange.event import EVENT_TYPES, Event
 from schemas.exchange.problem import Problem
 
@@ -17,6 +17,8 @@ _INTRODUCTION = """
 The exchange through which agencies refer victims of trafficking in persons to each other and hand over their cases.
 
 * **Access**: OAuth 2 `client_credentials` with `private_key_jwt`; access tokens are bound to the client's key by DPoP (RFC 9449).
+  Or, where it is switched on, mutual TLS for both (RFC 8705). `docs/oauth.md` of the source explains both, and has one complete raw
+  exchange with fixed keys (under "One exchange, byte by byte") to check an implementation by.
 * **Who acts**: every request that reads or changes a case carries `Rujukan-Actor`, your own opaque staff reference.
 * **Once**: every `POST` carries `Idempotency-Key`; a repeated request gets the original answer.
 * **On what was seen**: every move carries `If-Match: "<version>"`; a stale one is refused with 412 and loses nothing.
@@ -25,7 +27,13 @@ The exchange through which agencies refer victims of trafficking in persons to e
 * **Ids** are UUIDs; **times** RFC 3339 in UTC; **regions** Kemendagri codes; **phones** E.164.
 """
 
-_NOT_KNOWN = answers(Unauthenticated, InvalidToken, InvalidProof, ProofReplayed)
+_MUTUAL_TLS = {
+    "type": "mutualTLS",
+    "description": "The easy way, where the exchange has it switched on (its metadata says so): a client certificate authenticates you at the"
+    " token endpoint, and the token is bound to it (RFC 8705). Send it as `Authorization: Bearer <token>` over a connection that presents"
+    " the same certificate; there is nothing to sign.",
+}
+_NOT_KNOWN = answers(Unauthenticated, InvalidToken, InvalidProof, NonceRequired, ProofReplayed)
 _NOT_LET_IN = answers(InsufficientScope)
 _NOT_READ = answers(BodyTooLarge)
 _TWO_FORMS = re.compile(r"(#/components/schemas/)?(\w+)-(Input|Output)")
@@ -65,6 +73,11 @@ def document(app: FastAPI) -> dict[str, Any]:
             if "requestBody" in operation:
                 _add(found, _NOT_READ)
             operation["responses"] = dict(sorted(found.items()))
+            if (
+                "security" in operation
+            ):  # RFC 8705: the same scopes, the token bound to the certificate instead of a DPoP key
+                operation["security"] += [{**way, "mutualTLS": []} for way in operation["security"]]
+    made["components"]["securitySchemes"]["mutualTLS"] = _MUTUAL_TLS
     made["components"]["schemas"]["Event"]["properties"]["type"]["x-known-values"] = sorted(EVENT_TYPES)
     made["x-event-types"] = EVENT_TYPES
     app.openapi_schema = _renamed(made)

@@ -9,21 +9,30 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 from app.foundation.database import Connection
 from app.foundation.ids import uuid7
 from auth import jose, queries
+from auth.binding.certificate import UnreadableCertificateError, read
+from auth.client_auth import mtls
+from auth.client_auth.private_key_jwt import PrivateKeyJwt
 from auth.jose import JoseRefusedError
 from auth.scopes import Scope, UnknownScopeError
 from schemas.codes.agencies import AgencyKind
 
 _CODE: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,62}[a-z0-9]")
 _CLIENT_ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{2,63}")
+_KEYS: Final = "keys are P-256 (ES256), Ed25519 (EdDSA) or RSA from 2048 bits (PS256), public only"
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
 
 
@@ -78,6 +87,10 @@ class ListedClient:
     status: str
     scopes: tuple[str, ...]
     agencies: tuple[str, ...]
+    auth_method: str
+    certificate_bound: bool
+    tls_name_kind: str | None
+    tls_name: str | None
     keys: tuple[ListedKey, ...]
     created_at: datetime
     last_used_at: datetime | None
@@ -239,11 +252,18 @@ async def add_client(
     name: str,
     agencies: Sequence[str],
     scopes: Iterable[str],
-    jwks: Mapping[str, Any],
+    jwks: Mapping[str, Any] | None = None,
+    auth_method: str = PrivateKeyJwt.CLIENT_AUTH_METHOD,
+    tls_name: tuple[str, str] | None = None,
+    certificate_bound: bool | None = None,
     now: datetime,
     actor: str,
 ) -> None:
-    """Register a client for agencies (codes), scopes and public keys (a JWK Set).
+    """Register a client for agencies (codes), scopes and one way of authenticating.
+
+    That is by public keys (`jwks`, a JWK Set), by registered certificates (`self_signed_tls_client_auth`: each JWK with `x5c`), or by a
+    name that an authority certifies (`tls_client_auth`: `tls_name`, its kind and value). `certificate_bound`: its tokens are bound to
+    its certificate, not to a DPoP key; unset, as it authenticates.
 
     Raises `InvalidValueError`, `UnknownScopeError`, `UnknownAgencyError`, `UnusableKeyError`, `TakenError`.
     """
@@ -253,9 +273,29 @@ async def add_client(
     if not agencies:
         raise InvalidValueError("a client acts for at least one agency")
     wanted = sorted(_scopes(scopes))
-    public = _public_keys(jwks.get("keys"))
+    if auth_method == mtls.TLS_CLIENT_AUTH:
+        if tls_name is None or jwks is not None:
+            raise InvalidValueError("a client that an authority vouches for has one name, and no keys of its own here")
+        public: dict[str, dict[str, Any]] = {}
+        tls_name = (tls_name[0], mtls.normalise_name(*tls_name))
+    elif tls_name is not None:
+        raise InvalidValueError(f"a name in a certificate goes with {mtls.TLS_CLIENT_AUTH}")
+    else:
+        public = _registered(auth_method, None if jwks is None else jwks.get("keys"))
+    if certificate_bound is None:
+        certificate_bound = auth_method != PrivateKeyJwt.CLIENT_AUTH_METHOD
     async with conn.transaction():
-        if not await queries.insert_client(conn, client_id=client_id, name=name, scopes=wanted, at=now):
+        added = await queries.insert_client(
+            conn,
+            client_id=client_id,
+            name=name,
+            scopes=wanted,
+            auth_method=auth_method,
+            certificate_bound=certificate_bound,
+            tls_name=tls_name,
+            at=now,
+        )
+        if not added:
             raise TakenError(f"there is a client {client_id} already")
         for code in dict.fromkeys(agencies):
             await queries.insert_client_agency(conn, client_id=client_id, agency_id=await _agency_id(conn, code))
@@ -269,6 +309,7 @@ async def add_client(
             actor,
             agencies=list(dict.fromkeys(agencies)),
             scopes=wanted,
+            auth_method=auth_method,
             kids=list(public),
         )
 
@@ -306,9 +347,14 @@ async def rotate_client_key(
     conn: Connection, client_id: str, *, jwk: Mapping[str, Any], old_ends_at: datetime, now: datetime, actor: str
 ) -> str:
     """Register another key, let the present ones count until `old_ends_at`, and return the new key's `kid`."""
-    ((kid, public),) = _public_keys([jwk]).items()
     async with conn.transaction():
         await _require_client(conn, client_id)
+        method = await queries.auth_method_of(conn, client_id)
+        if method == mtls.TLS_CLIENT_AUTH:
+            raise UnusableKeyError(
+                "an authority vouches for this client: a renewed certificate with the same name works by itself"
+            )
+        ((kid, public),) = _registered(method, [jwk]).items()
         if not await queries.insert_client_key(conn, client_id=client_id, kid=kid, jwk=public, starts_at=now):
             raise TakenError("the client has a key of that kid already")
         ended = await queries.end_client_keys(conn, client_id=client_id, kid=None, but=kid, ends_at=old_ends_at)
@@ -348,6 +394,50 @@ def _scopes(scopes: Iterable[str]) -> set[str]:
     return wanted
 
 
+def certificate_jwk(pem: bytes) -> dict[str, Any]:
+    """Return a certificate as the JWK to register it by (`x5c`, RFC 7517 §4.7, RFC 8705 §2.2.2). Raises `UnusableKeyError`."""
+    try:
+        (found,) = x509.load_pem_x509_certificates(pem)
+        if read(found.public_bytes(Encoding.DER)).misfit == "key":
+            raise JoseRefusedError("key type, curve or size")
+        key = found.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        return {**jose.jwk_of(key), "x5c": [b64encode(found.public_bytes(Encoding.DER)).decode()]}
+    except ValueError:
+        raise UnusableKeyError("that is not one certificate in PEM") from None
+    except (JoseRefusedError, UnsupportedAlgorithm, UnreadableCertificateError):
+        raise UnusableKeyError(f"the certificate's key cannot be used; {_KEYS}") from None
+
+
+def _registered(method: str, jwks: object) -> dict[str, dict[str, Any]]:
+    """Return what is registered by `kid`: keys, or certificates by their `x5t#S256`."""
+    if method == PrivateKeyJwt.CLIENT_AUTH_METHOD:
+        return _public_keys(jwks)
+    if method != mtls.SELF_SIGNED:
+        raise InvalidValueError(
+            f"a client authenticates by {PrivateKeyJwt.CLIENT_AUTH_METHOD}, {mtls.TLS_CLIENT_AUTH} or {mtls.SELF_SIGNED}"
+        )
+    if not isinstance(jwks, list) or not jwks:
+        raise UnusableKeyError("at least one certificate is needed")
+    found: dict[str, dict[str, Any]] = {}
+    for jwk in jwks:
+        try:
+            der = b64decode(jwk["x5c"][0], validate=True)
+            certificate = read(der)
+            again = certificate_jwk(certificate.leaf.public_bytes(Encoding.PEM))
+            if jose.import_public(jwk).thumbprint != jose.import_public(again).thumbprint:
+                raise UnusableKeyError("a JWK is not the key of its certificate")
+        except (JoseRefusedError, UnreadableCertificateError, ValueError, TypeError, LookupError) as error:
+            if isinstance(error, UnusableKeyError):
+                raise
+            raise UnusableKeyError(f"each JWK needs its certificate in x5c; {_KEYS}") from None
+        if certificate.misfit is not None:
+            raise UnusableKeyError(mtls.FAULTS[certificate.misfit])
+        if certificate.thumbprint in found:
+            raise UnusableKeyError("two certificates are the same")
+        found[certificate.thumbprint] = {**again, "use": "sig"}
+    return found
+
+
 def _public_keys(jwks: object) -> dict[str, dict[str, Any]]:
     """Return the registered form of each JWK by `kid` (its thumbprint if it has none)."""
     if not isinstance(jwks, list) or not jwks:
@@ -357,9 +447,7 @@ def _public_keys(jwks: object) -> dict[str, dict[str, Any]]:
         try:
             key = jose.import_public(jwk)
         except JoseRefusedError as refused:
-            raise UnusableKeyError(
-                f"{refused}; keys are P-256 (ES256), Ed25519 (EdDSA) or RSA from 2048 bits (PS256), public only"
-            ) from None
+            raise UnusableKeyError(f"{refused}; {_KEYS}") from None
         kid = key.kid or key.thumbprint
         if kid in found:
             raise UnusableKeyError("two keys have the same kid")

@@ -11,12 +11,15 @@ from auth.scopes import Scope
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A client speaking for one agency. The proof is still to be used up, in the transaction that does the work."""
+    """A client speaking for one agency. The DPoP proof is still to be used up, in the transaction that does the work.
+
+    Over mutual TLS there is none (None): the handshake is the proof, and nothing that is sent could be replayed (RFC 8705 §3).
+    """
 
     client_id: str
     agency: AgencyEntry
     scopes: frozenset[Scope]
-    proof_hash: bytes = field(repr=False)
-    proof_until: datetime
+    proof_hash: bytes | None = field(repr=False)
+    proof_until: datetime | None
     expires_at: datetime
     request_id: str

@@ -1,4 +1,4 @@
-"""Who there is, in memory: one immutable snapshot, read again when the epoch row has moved.
+"""Who there is, in memory: one immutable snapshot, read again when the epoch row has moved (of it only what is revoked, if only that has).
 
 A process whose last look is older than a second asks the database before it answers, and lets its errors pass (they become
 503): so a suspended client, agency or key is out within a second, everywhere.
@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from types import MappingProxyType
@@ -110,6 +110,11 @@ class ClientEntry:
     scopes: frozenset[Scope]
     agency_ids: tuple[UUID, ...]
     keys: Mapping[str, ClientKeyEntry]
+    auth_method: str = "private_key_jwt"
+    certificate_bound: bool = False
+    """Whether its access tokens are bound to its certificate (RFC 8705 §3.4) instead of a DPoP key."""
+    tls_name: tuple[str, str] | None = None
+    """Kind and name its certificate is known by (RFC 8705 §2.1.2)."""
 
     @property
     def active(self) -> bool:
@@ -123,9 +128,10 @@ class ClientEntry:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All of it as of one epoch."""
+    """All of it as of one epoch; what is revoked may be newer."""
 
     epoch: int
+    revocations: int
     agencies: Mapping[UUID, AgencyEntry]
     by_code: Mapping[str, AgencyEntry]
     agreements: tuple[Agreement, ...]
@@ -211,7 +217,7 @@ class Directory:
 
     async def _look(self) -> None:
         asked_at = time.monotonic()  # before the query: what changed while it ran may be missing from its answer
-        epoch, remembers = await queries.epoch_now(self._pool)
+        epoch, revocations, remembers = await queries.epoch_now(self._pool)
         if not remembers:
             now = self._clock.now()
             await queries.begin_proof_memory(self._pool, complete_from=now + dpop.LONGEST_MEMORY)
@@ -219,6 +225,9 @@ class Directory:
         if self._snapshot is None or self._snapshot.epoch != epoch:
             rows = await queries.everything(self._pool, now=self._clock.now())
             self._snapshot = build(rows, self._keyring)
+        elif self._snapshot.revocations != revocations:
+            revocations, revoked = await queries.revoked_now(self._pool, now=self._clock.now())
+            self._snapshot = replace(self._snapshot, revocations=revocations, revoked=frozenset(revoked))
         self._looked_at = asked_at
 
 
@@ -235,6 +244,7 @@ def build(rows: queries.Rows, keyring: Keyring) -> Snapshot:
     known = frozenset(Scope)
     return Snapshot(
         epoch=rows.epoch,
+        revocations=rows.revocations,
         agencies=MappingProxyType(agencies),
         by_code=MappingProxyType({entry.code: entry for entry in agencies.values()}),
         agreements=tuple(
@@ -262,11 +272,14 @@ def build(rows: queries.Rows, keyring: Keyring) -> Snapshot:
                     scopes=frozenset(Scope(name) for name in row["scopes"] if name in known),
                     agency_ids=tuple(acts_for.get(row["client_id"], ())),
                     keys=MappingProxyType(client_keys.get(row["client_id"], {})),
+                    auth_method=row["auth_method"],
+                    certificate_bound=row["certificate_bound"],
+                    tls_name=None if row["tls_name"] is None else (row["tls_name_kind"], row["tls_name"]),
                 )
                 for row in rows.clients
             }
         ),
-        revoked=frozenset(row["jti"] for row in rows.revoked),
+        revoked=frozenset(rows.revoked),
         signing=keys.load(rows.signing_keys, keyring),
     )
 

@@ -1,9 +1,13 @@
-"""`/oauth2/token` and `/oauth2/jwks`: HTTP in and out. Errors have OAuth's own form and are never stored by anybody."""
+"""`/oauth2/token`, its neighbours for introspection and revocation, and `/oauth2/jwks`: HTTP in and out.
+
+Errors have OAuth's own form and are never stored by anybody."""
 
 from __future__ import annotations
 
 import logging
-from typing import Final
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from authlib.oauth2.rfc6749.errors import InvalidRequestError, OAuth2Error
@@ -13,9 +17,24 @@ from starlette.responses import Response
 from app.foundation.database import UNREACHABLE
 from app.foundation.published import cacheable
 from auth import queries
-from auth.errors import ClientRefusedError, ProofRefusedError
+from auth.binding.certificate import presented
+from auth.binding.dpop import Proof
+from auth.client_auth.private_key_jwt import Assertion
+from auth.errors import AssertionUsedError, ClientRefusedError, ProofRefusedError
+from auth.guard import verified_tokens
+from auth.introspection import Introspection
 from auth.keys import JWKS_MAX_AGE
-from auth.server import TOKEN_PATH, Headers, Server, TokenRequest, log_detail, render
+from auth.revocation import Revocation
+from auth.server import (
+    INTROSPECTION_PATH,
+    REVOCATION_PATH,
+    TOKEN_PATH,
+    Headers,
+    Server,
+    TokenRequest,
+    log_detail,
+    render,
+)
 
 log = logging.getLogger("rujukan.auth")
 router = APIRouter(include_in_schema=False)
@@ -40,48 +59,113 @@ class UnavailableError(OAuth2Error):  # type: ignore[misc]
 @router.post(TOKEN_PATH)
 async def token(request: Request) -> Response:
     """Issue an access token (RFC 6749 §4.4)."""
+    return await _answer(request, "grant_type", _issue)
+
+
+@router.post(INTROSPECTION_PATH)
+async def introspect(request: Request) -> Response:
+    """Say whether a token of the client's own still counts, and for what (RFC 7662)."""
+    return await _answer(request, "token", _introspect)
+
+
+@router.post(REVOCATION_PATH)
+async def revoke(request: Request) -> Response:
+    """End a token of the client's own (RFC 7009)."""
+    return await _answer(request, "token", _revoke)
+
+
+async def _answer(
+    request: Request, needed: str, work: Callable[[Any, Server, TokenRequest], Awaitable[Response]]
+) -> Response:
+    """Read the request, do the work of its endpoint, and answer in OAuth's form whatever happens.
+
+    All three endpoints authenticate in one way, `Server.authenticate_client`, and use up what they were authenticated by.
+    """
     state = request.app.state
-    now = state.clock.now()
     try:
-        form = await _read_form(request)
-        snapshot = await state.directory.current()
-        if snapshot.signing.active is None:
-            log.error("no active signing key")
-            raise UnavailableError
-        server = Server(settings=state.settings, snapshot=snapshot, now=now)
-        response: Response = server.create_token_response(TokenRequest(form, request.scope["headers"]))
-        if server.issued is not None:
-            decision = server.issued.decision
-            outcome = await queries.store_token(
-                state.database.app,
-                at=now,
-                client_id=decision.client.client_id,
-                agency_id=decision.agency.id,
-                request_id=request.scope.get("request_id", ""),
-                assertion=(decision.assertion.hash, decision.assertion.until),
-                proof=(decision.proof.hash, decision.proof.until),
-                detail=log_detail(server.issued, seconds=state.settings.access_token_seconds),
-            )
-            if outcome == "assertion_used":
-                raise ClientRefusedError("The assertion was used before.")
-            if outcome == "proof_used":
-                raise ProofRefusedError("used")
+        sent = TokenRequest(await _read_form(request, needed), request.scope["headers"], presented(request.scope))
+        sent.request_id = request.scope.get("request_id", "")
+        server = Server(
+            settings=state.settings,
+            snapshot=await state.directory.current(),
+            now=state.clock.now(),
+            nonces=state.nonces,
+        )
+        return await work(state, server, sent)
     except UNREACHABLE as error:
-        log.warning("token not issued: %s", type(error).__name__)
+        log.warning("%s not answered: %s", request.scope["path"], type(error).__name__)
         return _render(UnavailableError())
     except OAuth2Error as error:
         return _render(error)
+
+
+async def _issue(state: Any, server: Server, sent: TokenRequest) -> Response:
+    if server.snapshot.signing.active is None:
+        log.error("no active signing key")
+        raise UnavailableError
+    response: Response = server.create_token_response(sent)
+    if server.issued is not None:
+        decision = server.issued.decision
+        outcome = await queries.store_token(
+            state.database.app,
+            at=server.now,
+            client_id=decision.client.client_id,
+            agency_id=decision.agency.id,
+            request_id=sent.request_id,
+            assertion=_used_once(decision.assertion),
+            proof=_used_once(decision.proof),
+            detail=log_detail(server.issued, seconds=state.settings.access_token_seconds),
+        )
+        if outcome == "assertion_used":
+            raise AssertionUsedError
+        if outcome == "proof_used":
+            raise ProofRefusedError("used")
     return response
 
 
-@router.api_route(TOKEN_PATH, methods=["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"])
-async def token_by_another_method() -> Response:
-    """Refuse, in OAuth's form: the token endpoint takes POST only (RFC 6749 §3.2)."""
-    refused = InvalidRequestError(description="The token endpoint takes POST only.")
+async def _introspect(state: Any, server: Server, sent: TokenRequest) -> Response:
+    server.register_endpoint(Introspection(verified_tokens(state)))
+    response: Response = server.create_endpoint_response(Introspection.ENDPOINT_NAME, sent)
+    used = _used_once(sent.credential) if response.status_code == 200 else None
+    if used is not None and not await queries.use_assertion(state.database.app, assertion=used):
+        raise AssertionUsedError
+    return response
+
+
+async def _revoke(state: Any, server: Server, sent: TokenRequest) -> Response:
+    revocation = Revocation(verified_tokens(state))
+    server.register_endpoint(revocation)
+    response: Response = server.create_endpoint_response(Revocation.ENDPOINT_NAME, sent)
+    if response.status_code == 200:
+        ended = revocation.revoked
+        first = await queries.store_revocation(
+            state.database.app,
+            at=server.now,
+            client_id=sent.client.get_client_id(),
+            request_id=sent.request_id,
+            assertion=_used_once(sent.credential),
+            token=None if ended is None else (ended.jti, ended.expires_at),
+        )
+        if not first:
+            raise AssertionUsedError
+    return response
+
+
+def _used_once(what: Assertion | Proof | None) -> tuple[bytes, datetime] | None:
+    return None if what is None else (what.hash, what.until)
+
+
+async def by_another_method() -> Response:
+    """Refuse, in OAuth's form: these endpoints take POST only (RFC 6749 §3.2)."""
+    refused = InvalidRequestError(description="This endpoint takes POST only.")
     refused.status_code = 405
     response = _render(refused)
     response.headers["Allow"] = "POST"
     return response
+
+
+for _path in (TOKEN_PATH, INTROSPECTION_PATH, REVOCATION_PATH):
+    router.add_api_route(_path, by_another_method, methods=["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"])
 
 
 @router.get("/oauth2/jwks")
@@ -97,8 +181,8 @@ async def jwks(request: Request) -> Response:
     )
 
 
-async def _read_form(request: Request) -> dict[str, str]:
-    """Return the parameters of a well-formed request (RFC 6749 §3.2 and appendix B). Raises `invalid_request`."""
+async def _read_form(request: Request, needed: str) -> dict[str, str]:
+    """Return the parameters of a well-formed request (RFC 6749 §3.2 and appendix B) that has the one `needed`. Raises `invalid_request`."""
     if request.scope["query_string"]:
         raise InvalidRequestError(description="Parameters belong into the body, not into the URL.")
     kind, _, parameters = request.headers.get("content-type", "").lower().partition(";")
@@ -123,8 +207,8 @@ async def _read_form(request: Request) -> dict[str, str]:
     if len(form) != len(pairs):
         raise InvalidRequestError(description="A parameter is repeated.")
     form = {name: value for name, value in form.items() if value}  # RFC 6749 §3.2: without a value is as if omitted
-    if "grant_type" not in form:
-        raise InvalidRequestError(description="grant_type is required.")
+    if needed not in form:
+        raise InvalidRequestError(description=f"{needed} is required.")
     _refuse_other_authentication(form, request.scope["headers"])
     return form
 

@@ -23,6 +23,13 @@ class ClientRefusedError(InvalidClientError):  # type: ignore[misc]
         return headers if self.scheme is None else [*headers, ("WWW-Authenticate", f'{self.scheme} realm="oauth2"')]
 
 
+class AssertionUsedError(ClientRefusedError):
+    """`invalid_client`: the assertion was used before, here or at another endpoint."""
+
+    def __init__(self) -> None:
+        super().__init__("The assertion was used before.")
+
+
 class InvalidTargetError(OAuth2Error):  # type: ignore[misc]
     """`invalid_target` (RFC 8707 §2): a resource that is not this exchange, or an agency the client does not act for."""
 
@@ -41,6 +48,7 @@ PROOF_TEXTS: Final = {
     "time": "A time in the DPoP proof is not a number.",
     "nbf": "The DPoP proof is not valid yet.",
     "exp": "The DPoP proof has expired.",
+    "nonce": "The DPoP proof must carry the nonce of the DPoP-Nonce header of this answer.",
     "used": "The DPoP proof was used before.",
 }
 
@@ -52,3 +60,12 @@ class ProofRefusedError(OAuth2Error):  # type: ignore[misc]
 
     def __init__(self, reason: str) -> None:
         super().__init__(description=PROOF_TEXTS[reason])
+
+
+class NonceRequiredError(OAuth2Error):  # type: ignore[misc]
+    """`use_dpop_nonce` (RFC 9449 §8): the answer's `DPoP-Nonce` header brings the one to use."""
+
+    error = "use_dpop_nonce"
+
+    def __init__(self) -> None:
+        super().__init__(description=PROOF_TEXTS["nonce"])

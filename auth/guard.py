@@ -1,4 +1,4 @@
-"""The guard an endpoint declares: token and proof are verified in memory, and end in a `Caller` (RFC 9068 §4, RFC 9449 §7).
+"""The guard an endpoint declares: token and proof are verified in memory, and end in a `Caller` (RFC 9068 §4, RFC 9449 §7, RFC 8705 §3).
 
 Of a verified token only the signature's result and the claims are remembered. Expiry, revocation, the state of client, key and
 agency, and the registered scopes are looked at in every request.
@@ -19,10 +19,12 @@ from fastapi.security import OAuth2
 from app.foundation.http import refuse_bad_request
 from auth import jose
 from auth.binding import dpop
+from auth.binding.certificate import presented
 from auth.caller import Caller
+from auth.client_auth.mtls import TLS_CLIENT_AUTH
 from auth.directory import AgencyEntry, Snapshot
 from auth.jose import JoseRefusedError
-from auth.problems import InsufficientScope, InvalidProof, InvalidToken, Unauthenticated
+from auth.problems import InsufficientScope, InvalidProof, InvalidToken, NonceRequired, Unauthenticated
 from auth.scopes import DESCRIPTIONS, Scope
 from auth.server import TOKEN_PATH
 
@@ -36,13 +38,15 @@ class AccessToken:
 
     signing_kid: str
     client_id: str
-    client_kid: str
+    client_kid: str | None
     agency: str
     scopes: frozenset[Scope]
-    thumbprint: str
+    thumbprint: str | None
     expires_at: datetime
     jti: str
     ath: str = field(repr=False)
+    certificate: str | None = None
+    """`x5t#S256` of the certificate it is bound to; else it is bound to the DPoP key of that `thumbprint`."""
 
 
 class VerifiedTokens:
@@ -66,42 +70,72 @@ class VerifiedTokens:
             self._tokens.popitem(last=False)
 
 
+def verified_tokens(state: Any) -> VerifiedTokens:
+    """Return the process's memory of verified tokens."""
+    try:
+        verified: VerifiedTokens = state.verified_tokens
+    except AttributeError:
+        verified = state.verified_tokens = VerifiedTokens()
+    return verified
+
+
 async def authenticate(request: Request) -> Caller:
     """Return who sent the request. Raises the problems of `auth.problems`, before anything else wrong with it is told."""
     state = request.app.state
     snapshot = await state.directory.current()
     now = state.clock.now()
-    try:
-        verified: VerifiedTokens = state.verified_tokens
-    except AttributeError:
-        verified = state.verified_tokens = VerifiedTokens()
     scope = request.scope
-    value = _credentials(scope["headers"])
-    token = _verify(value, verified, snapshot, issuer=state.settings.public_url, now=now)
+    bearer, value = _credentials(scope["headers"])
+    if bearer and not state.settings.takes_client_certificates:
+        raise InvalidToken("wrong_scheme")
+    token = _verify(value, verified_tokens(state), snapshot, issuer=state.settings.public_url, now=now)
     agency = _standing(token, snapshot, now)
-    try:
-        proof = dpop.check(
-            dpop.header_of(scope["headers"]),
-            method=scope["method"],
-            url=_origin(state.settings.public_url) + dpop.normalise_path(_raw_path(scope)),
-            now=now,
-            ath=token.ath,
-            thumbprint=token.thumbprint,
-        )
-    except dpop.InvalidProofError as refused:
-        raise InvalidProof(refused.reason) from None
+    proof = None
+    if bearer:
+        _check_certificate(token, scope, now)
+    elif token.thumbprint is None:
+        raise InvalidToken("wrong_scheme")
+    else:
+        try:
+            proof = dpop.check(
+                dpop.header_of(scope["headers"]),
+                method=scope["method"],
+                url=_origin(state.settings.public_url) + dpop.normalise_path(_raw_path(scope)),
+                now=now,
+                ath=token.ath,
+                thumbprint=token.thumbprint,
+                nonces=state.nonces,
+            )
+        except dpop.InvalidProofError as refused:
+            raise NonceRequired if refused.reason == "nonce" else InvalidProof(refused.reason) from None
     caller = Caller(
         client_id=token.client_id,
         agency=agency,
         scopes=token.scopes & snapshot.clients[token.client_id].scopes,
-        proof_hash=proof.hash,
-        proof_until=proof.until,
+        proof_hash=None if proof is None else proof.hash,
+        proof_until=None if proof is None else proof.until,
         expires_at=token.expires_at,
         request_id=scope.get("request_id", ""),
     )
     scope["rujukan.caller"] = caller  # for the handler that logs a refusal by rule
+    scope["rujukan.token"] = token
     refuse_bad_request(request)
     return caller
+
+
+async def still_let_in(request: Request) -> bool:
+    """Whether the token of a request that was let in still counts: for one that waits."""
+    token: AccessToken = request.scope["rujukan.token"]
+    state = request.app.state
+    snapshot, now = await state.directory.current(), state.clock.now()
+    try:
+        _check_still(token, snapshot, now)
+        _standing(token, snapshot, now)
+        if token.certificate is not None:
+            _check_certificate(token, request.scope, now)
+    except InvalidToken:
+        return False
+    return True
 
 
 CurrentCaller = Annotated[Caller, Depends(authenticate)]
@@ -113,7 +147,7 @@ oauth2 = OAuth2(
         )
     ),
     scheme_name="oauth2",
-    description="`private_key_jwt` and DPoP-bound access tokens.",
+    description="`private_key_jwt` and DPoP-bound access tokens; or, where mutual TLS is on, a client certificate for both.",
     auto_error=False,
 )
 
@@ -130,20 +164,30 @@ def requires(*scopes: Scope) -> Any:
     return Security(guard, scopes=sorted(needed))
 
 
-def _credentials(headers: list[tuple[bytes, bytes]]) -> str:
-    """Return the token of the one `Authorization: DPoP` header (RFC 9449 §7.1)."""
+def _credentials(headers: list[tuple[bytes, bytes]]) -> tuple[bool, str]:
+    """Return the token of the one `Authorization` header, and whether it came as `Bearer` instead of `DPoP` (RFC 9449 §7.1, RFC 8705 §3)."""
     found = [value for name, value in headers if name == b"authorization"]
     if not found:
         raise Unauthenticated
     scheme, _, token = found[0].decode("latin-1").partition(" ")
     if len(found) > 1:
         raise InvalidToken("malformed")
-    if scheme.lower() != "dpop":
+    scheme = scheme.lower()
+    if scheme not in ("dpop", "bearer"):
         raise InvalidToken("wrong_scheme")
     token = token.strip(" ")
     if not token or not token.isascii():
         raise InvalidToken("malformed")
-    return token
+    return scheme == "bearer", token
+
+
+def _check_certificate(token: AccessToken, scope: Any, now: datetime) -> None:
+    """Raise unless the token is bound to the certificate this very request came with (RFC 8705 §3)."""
+    if token.certificate is None:
+        raise InvalidToken("wrong_scheme")
+    certificate = presented(scope)
+    if certificate is None or certificate.thumbprint != token.certificate or certificate.fault(now) is not None:
+        raise InvalidToken("certificate")
 
 
 def _verify(value: str, verified: VerifiedTokens, snapshot: Snapshot, *, issuer: str, now: datetime) -> AccessToken:
@@ -153,13 +197,34 @@ def _verify(value: str, verified: VerifiedTokens, snapshot: Snapshot, *, issuer:
     ath = dpop.token_hash(value)
     token = verified.get(ath)
     if token is None:
-        token = _read(value, ath, snapshot, issuer=issuer, now=now)
+        try:
+            token = _read(value, ath, snapshot, issuer=issuer, now=now)
+        except (JoseRefusedError, KeyError, TypeError, ValueError, AttributeError):
+            raise InvalidToken("malformed") from None  # signed by us, and yet no access token of ours
         verified.put(token)
-    elif snapshot.signing.verifying(token.signing_kid, now=now) is None:
+    _check_still(token, snapshot, now)
+    return token
+
+
+def look_at(
+    value: str, verified: VerifiedTokens, snapshot: Snapshot, *, issuer: str, now: datetime
+) -> tuple[AccessToken, bool]:
+    """Return an access token that verifies and has not expired, and whether it is in good standing too. Raises `InvalidToken`."""
+    if not value.isascii():
+        raise InvalidToken("malformed")
+    token = _verify(value, verified, snapshot, issuer=issuer, now=now)
+    try:
+        _standing(token, snapshot, now)
+    except InvalidToken:
+        return token, False
+    return token, True
+
+
+def _check_still(token: AccessToken, snapshot: Snapshot, now: datetime) -> None:
+    if snapshot.signing.verifying(token.signing_kid, now=now) is None:
         raise InvalidToken("signing_key")
     if token.expires_at <= now:
         raise InvalidToken("expired")
-    return token
 
 
 def _read(value: str, ath: str, snapshot: Snapshot, *, issuer: str, now: datetime) -> AccessToken:
@@ -177,18 +242,32 @@ def _read(value: str, ath: str, snapshot: Snapshot, *, issuer: str, now: datetim
         raise InvalidToken("issuer")
     if claims.get("aud") != issuer:
         raise InvalidToken("audience")
+    not_before = _check_complete(claims)
+    if not_before is not None and not_before > now.timestamp():
+        raise InvalidToken("not_yet")
     known = frozenset(Scope)
     return AccessToken(
         signing_kid=key.kid or key.thumbprint,
         client_id=claims["client_id"],
-        client_kid=claims["client_kid"],
+        client_kid=claims.get("client_kid"),
         agency=claims["agency"],
         scopes=frozenset(Scope(name) for name in claims["scope"].split(" ") if name in known),
-        thumbprint=claims["cnf"]["jkt"],
+        thumbprint=claims["cnf"].get("jkt"),
         expires_at=datetime.fromtimestamp(claims["exp"], UTC),
         jti=claims["jti"],
         ath=ath,
+        certificate=claims["cnf"].get("x5t#S256"),
     )
+
+
+def _check_complete(claims: dict[str, Any]) -> float | None:
+    """Refuse a token that does not say what each one says (RFC 9068 §2.2), and return its `nbf`."""
+    texts = [claims[name] for name in ("client_id", "sub", "agency", "scope", "jti")]
+    texts += [claims.get("client_kid", ""), *claims["cnf"].values()]
+    expires, issued, not_before = (jose.numeric_date(claims, name) for name in ("exp", "iat", "nbf"))
+    if expires is None or issued is None or len(claims["cnf"]) != 1 or not all(isinstance(each, str) for each in texts):
+        raise InvalidToken("malformed")
+    return not_before
 
 
 def _standing(token: AccessToken, snapshot: Snapshot, now: datetime) -> AgencyEntry:
@@ -198,8 +277,11 @@ def _standing(token: AccessToken, snapshot: Snapshot, now: datetime) -> AgencyEn
     client = snapshot.clients.get(token.client_id)
     if client is None or not client.active:
         raise InvalidToken("client")
-    key = client.keys.get(token.client_kid)
-    if key is None or not key.counts(now):
+    if token.client_kid is not None:
+        key = client.keys.get(token.client_kid)
+        if key is None or not key.counts(now):
+            raise InvalidToken("client_key")
+    elif client.auth_method != TLS_CLIENT_AUTH:  # only there it is not a registered key that asked
         raise InvalidToken("client_key")
     agency = snapshot.by_code.get(token.agency)
     if agency is None or not agency.active or agency.id not in client.agency_ids:

@@ -97,10 +97,8 @@ class Unverified:
             return False
 
 
-def _media_type(value: object) -> str | None:
+def _media_type(value: object) -> str:
     """Return a `typ` as RFC 7515 §4.1.9 compares it: case-insensitively, `application/` understood."""
-    if value is None:
-        return None
     if not isinstance(value, str):
         raise JoseRefusedError("typ is not a string")
     return value.lower().removeprefix("application/")
@@ -112,7 +110,7 @@ def _checked(header: dict[str, Any], types: Collection[str | None]) -> dict[str,
     for name in ("crit", "b64", "zip", "enc"):
         if name in header:
             raise JoseRefusedError(f"{name} is not taken")
-    if _media_type(header.get("typ")) not in types:
+    if (_media_type(header["typ"]) if "typ" in header else None) not in types:
         raise JoseRefusedError("typ")
     if not isinstance(header.get("kid", ""), str):
         raise JoseRefusedError("kid is not a string")
@@ -146,9 +144,11 @@ def read_header(head: str, types: Collection[str | None]) -> dict[str, Any]:
 def assemble(header: dict[str, Any], head: str, payload: str, signature: str) -> Unverified:
     """Parse payload and signature under a header that was read before."""
     try:
-        return Unverified(
-            header, _json(payload), f"{head}.{payload}".encode("ascii"), urlsafe_b64decode(signature.encode("ascii"))
-        )
+        encoded = signature.encode("ascii")
+        decoded = urlsafe_b64decode(encoded)
+        if urlsafe_b64encode(decoded) != encoded:
+            raise JoseRefusedError("not base64url")  # RFC 4648 §3.5: else one JWS could be written in several ways
+        return Unverified(header, _json(payload), f"{head}.{payload}".encode("ascii"), decoded)
     except _ESCAPES as error:
         raise JoseRefusedError(type(error).__name__) from None
 
@@ -200,6 +200,16 @@ def _import_public(jwk: object) -> VerificationKey:
     if alg is not None and alg not in algorithms:
         raise JoseRefusedError("the JWK is for another algorithm")
     return VerificationKey(kid=kid, thumbprint=key.thumbprint(), algorithms=algorithms, jwk=plain, key=key)
+
+
+def jwk_of(key: bytes) -> dict[str, Any]:
+    """Return the JWK of a public key in PEM. Raises `JoseRefusedError` for a kind this exchange does not take."""
+    for kind in (ECKey, OKPKey, RSAKey):
+        try:
+            return dict(import_public(dict(kind.import_key(key).as_dict(private=False))).jwk)
+        except (JoseRefusedError, *_ESCAPES):
+            continue
+    raise JoseRefusedError("key type, curve or size")
 
 
 def _typed(kty: Literal["EC", "OKP", "RSA"], plain: dict[str, Any]) -> tuple[Key, frozenset[str]]:

@@ -29,16 +29,23 @@ class NotLetIn(Problem):
             "algs": " ".join(ALGORITHMS),
             "resource_metadata": f"{request.app.state.settings.public_url}/.well-known/oauth-protected-resource",
         }
-        self.headers["WWW-Authenticate"] = "DPoP " + ", ".join(
-            f'{name}="{value}"' for name, value in parameters.items()
-        )
+        challenge = ", ".join(f'{name}="{value}"' for name, value in parameters.items())
+        self.headers["WWW-Authenticate"] = f"DPoP {challenge}"
+        if request.app.state.settings.takes_client_certificates:
+            # RFC 6750 §3 for those bound to a certificate; who said neither is told of both
+            del parameters["algs"]
+            bearer = "Bearer " + ", ".join(f'{name}="{value}"' for name, value in parameters.items())
+            used = request.headers.get("authorization", "").partition(" ")[0].lower()
+            if used != "dpop":
+                self.headers["WWW-Authenticate"] = bearer if used == "bearer" else f"DPoP {challenge}, {bearer}"
         return super().response(request)
 
 
 class Unauthenticated(NotLetIn):
     """The request carries no access token.
 
-    Get one at the token endpoint and send it as `Authorization: DPoP <token>` with a `DPoP` proof of possession. Tokens in the
+    Get one at the token endpoint and send it as `Authorization: DPoP <token>` with a `DPoP` proof of possession, or, if it is bound
+    to your client certificate, as `Authorization: Bearer <token>` on a connection that presents the certificate. Tokens in the
     query or the body are not read. The metadata that `WWW-Authenticate` points to says where the token endpoint is.
     """
 
@@ -48,10 +55,11 @@ class Unauthenticated(NotLetIn):
 class InvalidToken(NotLetIn):
     """The access token does not count, or does not count any more.
 
-    `reason` says why. `expired`, `signing_key`: get a new token. `wrong_scheme`: a bound token is sent with the scheme `DPoP`,
-    not `Bearer`. `malformed`, `signature`, `issuer`, `audience`: it is not a token of this exchange for this exchange.
-    `revoked`, `client`, `client_key`, `agency`: the token was revoked, or the client, its key or its agency is suspended or at
-    its end; ask the operators.
+    `reason` says why. `expired`, `signing_key`: get a new token. `not_yet`: wait a moment. `wrong_scheme`: a token bound to a DPoP
+    key is sent with the scheme `DPoP`, one bound to a client certificate with `Bearer`. `certificate`: the token is bound to a client
+    certificate, and this connection presented another, one that has expired, or none; after a renewal get a new token. `malformed`,
+    `signature`, `issuer`, `audience`: it is not a token of this exchange for this exchange. `revoked`, `client`, `client_key`,
+    `agency`: the token was revoked, or the client, its key or its agency is suspended or at its end; ask the operators.
     """
 
     type, status, title, title_id = "invalid-token", 401, "The access token is not valid", "Token akses tidak sah"
@@ -75,6 +83,22 @@ class InvalidProof(NotLetIn):
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason=reason)
+
+
+class NonceRequired(NotLetIn):
+    """The DPoP proof carries no nonce of this exchange, or one that is too old (RFC 9449 §9).
+
+    The header `DPoP-Nonce` of this answer brings a fresh one: send the request again with a new proof whose claim `nonce` it is.
+    Every answer that is not kept by caches brings the nonce to use next.
+    """
+
+    type, status, title, title_id = (
+        "use-dpop-nonce",
+        401,
+        "The DPoP proof needs a fresh nonce",
+        "Bukti DPoP memerlukan nonce baru",
+    )
+    error = "use_dpop_nonce"
 
 
 class ProofReplayed(NotLetIn):

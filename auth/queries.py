@@ -13,12 +13,15 @@ import asyncpg
 
 from app.foundation.database import Connection
 
+_NO_EPOCH = "the migrations have put the epoch's row in"
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Everything a process keeps in memory, read in one snapshot."""
 
     epoch: int
+    revocations: int
     agencies: Sequence[Mapping[str, Any]]
     agreements: Sequence[Mapping[str, Any]]
     service_points: Sequence[Mapping[str, Any]]
@@ -26,14 +29,23 @@ class Rows:
     client_agencies: Sequence[Mapping[str, Any]]
     client_keys: Sequence[Mapping[str, Any]]
     signing_keys: Sequence[Mapping[str, Any]]
-    revoked: Sequence[Mapping[str, Any]]
+    revoked: Sequence[str]
 
 
-async def epoch_now(conn: Connection) -> tuple[int, bool]:
-    """Return the epoch, and whether the memory of used proofs is there."""
-    row = await conn.fetchrow("SELECT value, EXISTS (SELECT FROM proof_memory) AS remembers FROM epoch")
-    assert row is not None, "the migrations have put the epoch's row in"
-    return row["value"], row["remembers"]
+async def epoch_now(conn: Connection) -> tuple[int, int, bool]:
+    """Return the epoch, how far revocations have come, and whether the memory of used proofs is there."""
+    row = await conn.fetchrow("SELECT value, revocations, EXISTS (SELECT FROM proof_memory) AS remembers FROM epoch")
+    assert row is not None, _NO_EPOCH
+    return row["value"], row["revocations"], row["remembers"]
+
+
+async def revoked_now(conn: Connection, *, now: datetime) -> tuple[int, Sequence[str]]:
+    """Return the tokens that are revoked and would else still count, and how far revocations had come then."""
+    row = await conn.fetchrow(
+        "SELECT revocations, ARRAY(SELECT jti FROM revoked_token WHERE expires_at > $1) AS revoked FROM epoch", now
+    )
+    assert row is not None, _NO_EPOCH
+    return row["revocations"], row["revoked"]
 
 
 async def begin_proof_memory(conn: Connection, *, complete_from: datetime) -> None:
@@ -44,8 +56,10 @@ async def begin_proof_memory(conn: Connection, *, complete_from: datetime) -> No
 async def everything(pool: asyncpg.Pool, *, now: datetime) -> Rows:
     """Return agencies, clients, keys and revocations as of one instant, with the epoch they belong to."""
     async with pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
+        revocations, revoked = await revoked_now(conn, now=now)
         return Rows(
             epoch=await conn.fetchval("SELECT value FROM epoch"),
+            revocations=revocations,
             agencies=await conn.fetch(
                 "SELECT id, code, name, kind, region, country, parent_id, status, desk FROM agency"
             ),
@@ -55,13 +69,15 @@ async def everything(pool: asyncpg.Pool, *, now: datetime) -> Rows:
             service_points=await conn.fetch(
                 "SELECT id, agency_id, name, confidential, region, address, services FROM service_point"
             ),
-            clients=await conn.fetch("SELECT client_id, name, status, scopes FROM client"),
+            clients=await conn.fetch(
+                "SELECT client_id, name, status, scopes, auth_method, certificate_bound, tls_name_kind, tls_name FROM client"
+            ),
             client_agencies=await conn.fetch("SELECT client_id, agency_id FROM client_agency"),
             client_keys=await conn.fetch("SELECT client_id, kid, jwk::text AS jwk, starts_at, ends_at FROM client_key"),
             signing_keys=await conn.fetch(
                 "SELECT id, kid, state, jwk::text AS jwk, private_sealed, published_until FROM signing_key WHERE state <> 'retired'"
             ),
-            revoked=await conn.fetch("SELECT jti FROM revoked_token WHERE expires_at > $1", now),
+            revoked=revoked,
         )
 
 
@@ -72,22 +88,49 @@ async def store_token(
     client_id: str,
     agency_id: UUID,
     request_id: str,
-    assertion: tuple[bytes, datetime],
-    proof: tuple[bytes, datetime],
+    assertion: tuple[bytes, datetime] | None,
+    proof: tuple[bytes, datetime] | None,
     detail: Mapping[str, Any],
 ) -> str:
-    """Use up assertion and proof and log the token, in one statement. Returns `stored`, `assertion_used` or `proof_used`."""
+    """Use up assertion and proof, where there are any, and log the token, in one statement. Returns `stored`, `assertion_used` or `proof_used`."""
     outcome: str = await pool.fetchval(
         "SELECT store_token($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         at,
         client_id,
         agency_id,
         request_id,
-        *assertion,
-        *proof,
+        *(assertion or (None, None)),
+        *(proof or (None, None)),
         json.dumps(detail),
     )
     return outcome
+
+
+async def use_assertion(pool: asyncpg.Pool, *, assertion: tuple[bytes, datetime]) -> bool:
+    """Use up an assertion (its hash, and until when it is remembered); False if it was used before."""
+    first: bool = await pool.fetchval("SELECT use_assertion($1, $2)", *assertion)
+    return first
+
+
+async def store_revocation(
+    pool: asyncpg.Pool,
+    *,
+    at: datetime,
+    client_id: str,
+    request_id: str,
+    assertion: tuple[bytes, datetime] | None,
+    token: tuple[str, datetime] | None,
+) -> bool:
+    """Use up an assertion and revoke a token (its `jti` and end), where there are any, in one statement; False if the assertion was used before."""
+    first: bool = await pool.fetchval(
+        "SELECT store_revocation($1, $2, $3, $4, $5, $6, $7)",
+        at,
+        client_id,
+        request_id,
+        *(assertion or (None, None)),
+        *(token or (None, None)),
+    )
+    return first
 
 
 async def use_proof(conn: Connection, *, proof_hash: bytes, until: datetime) -> bool:
@@ -266,13 +309,27 @@ async def insert_service_point(conn: Connection, **values: Any) -> None:
     )
 
 
-async def insert_client(conn: Connection, *, client_id: str, name: str, scopes: Sequence[str], at: datetime) -> bool:
-    """Add a client; False if its id is taken."""
+async def insert_client(
+    conn: Connection,
+    *,
+    client_id: str,
+    name: str,
+    scopes: Sequence[str],
+    auth_method: str,
+    certificate_bound: bool,
+    tls_name: tuple[str, str] | None,
+    at: datetime,
+) -> bool:
+    """Add a client; False if its id is taken. `tls_name`: the kind and the name its certificate is known by."""
     done = await conn.execute(
-        "INSERT INTO client (client_id, name, scopes, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        "INSERT INTO client (client_id, name, scopes, auth_method, certificate_bound, tls_name_kind, tls_name, created_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
         client_id,
         name,
         scopes,
+        auth_method,
+        certificate_bound,
+        *(tls_name or (None, None)),
         at,
     )
     return bool(done == "INSERT 0 1")
@@ -317,6 +374,12 @@ async def client_exists(conn: Connection, client_id: str) -> bool:
     return bool(await conn.fetchval("SELECT true FROM client WHERE client_id = $1 FOR UPDATE", client_id))
 
 
+async def auth_method_of(conn: Connection, client_id: str) -> str:
+    """Return how a client that is there authenticates."""
+    found: str = await conn.fetchval("SELECT auth_method FROM client WHERE client_id = $1", client_id)
+    return found
+
+
 async def set_client_status(conn: Connection, client_id: str, status: str) -> bool:
     """Set a client's status; False if there is no such client."""
     return bool(
@@ -328,7 +391,8 @@ async def clients(conn: Connection) -> list[asyncpg.Record]:
     """Return all clients with their agencies' codes and their keys."""
     return list(
         await conn.fetch(
-            "SELECT c.client_id, c.name, c.status, c.scopes, c.created_at, c.last_used_at,"
+            "SELECT c.client_id, c.name, c.status, c.scopes, c.auth_method, c.certificate_bound, c.tls_name_kind, c.tls_name,"
+            " c.created_at, c.last_used_at,"
             " ARRAY(SELECT a.code FROM client_agency ca JOIN agency a ON a.id = ca.agency_id"
             "       WHERE ca.client_id = c.client_id ORDER BY a.code) AS agencies,"
             " (SELECT coalesce(jsonb_agg(jsonb_build_object('kid', k.kid, 'starts_at', k.starts_at, 'ends_at', k.ends_at) ORDER BY k.starts_at),"

@@ -20,6 +20,9 @@ from starlette.responses import Response
 
 from app.foundation.settings import Settings
 from auth.binding import dpop
+from auth.binding.certificate import Certificate
+from auth.binding.nonces import Nonces
+from auth.client_auth import mtls
 from auth.client_auth.private_key_jwt import Assertion, PrivateKeyJwt
 from auth.directory import AgencyEntry, ClientEntry, Snapshot
 from auth.errors import ClientRefusedError
@@ -27,6 +30,8 @@ from auth.grants.client_credentials import ClientCredentials
 from auth.scopes import Scope, scope_text
 
 TOKEN_PATH = "/oauth2/token"  # noqa: S105 -- a path
+INTROSPECTION_PATH = "/oauth2/introspect"
+REVOCATION_PATH = "/oauth2/revoke"
 Headers = Sequence[tuple[bytes, bytes]]
 
 
@@ -43,7 +48,7 @@ class OAuthClient(ClientMixin):  # type: ignore[misc]
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
         """Whether it is registered for this method (RFC 7591 §2)."""
         del endpoint
-        return method == PrivateKeyJwt.CLIENT_AUTH_METHOD
+        return method == self.entry.auth_method
 
     def check_grant_type(self, grant_type: str) -> bool:
         """Whether it is registered for this grant."""
@@ -51,13 +56,16 @@ class OAuthClient(ClientMixin):  # type: ignore[misc]
 
 
 class TokenRequest(OAuth2Request):  # type: ignore[misc]
-    """A token request: form and headers only, the query is never read."""
+    """A request to the token endpoint or one of its neighbours: form and headers only, the query is never read."""
 
-    def __init__(self, form: dict[str, str], headers: Headers) -> None:
+    def __init__(self, form: dict[str, str], headers: Headers, certificate: Certificate | None = None) -> None:
         # Authlib would check that the address is https; the settings have refused anything else in production already
         super().__init__("POST", f"https://localhost{TOKEN_PATH}")
         self._form = form
         self.raw_headers = headers
+        self.credential: Assertion | None = None
+        self.request_id = ""
+        self.certificate = certificate
         self.payload = BasicOAuth2Payload(form)
 
     @property
@@ -73,8 +81,22 @@ class Decision:
     client: ClientEntry
     agency: AgencyEntry
     scopes: frozenset[Scope]
-    assertion: Assertion
-    proof: dpop.Proof
+    assertion: Assertion | None
+    certificate: Certificate | None
+    binding: dpop.Proof | Certificate
+
+    @property
+    def proof(self) -> dpop.Proof | None:
+        """The proof to use up, if the token is bound by one."""
+        return self.binding if isinstance(self.binding, dpop.Proof) else None
+
+    def client_kid(self) -> str | None:
+        """Return the registered key that asked, which the token ends with; None where an authority vouches for the client."""
+        if self.assertion is not None:
+            return self.assertion.kid
+        if self.client.auth_method == mtls.SELF_SIGNED and self.certificate is not None:
+            return self.certificate.thumbprint
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +111,12 @@ class Issued:
 class Server(AuthorizationServer):  # type: ignore[misc]
     """One token request's server."""
 
-    def __init__(self, *, settings: Settings, snapshot: Snapshot, now: datetime) -> None:
+    def __init__(self, *, settings: Settings, snapshot: Snapshot, now: datetime, nonces: Nonces | None = None) -> None:
         super().__init__()
         self.settings = settings
         self.snapshot = snapshot
         self.now = now
+        self.nonces = nonces
         self.token_endpoint = dpop.normalise(settings.public_url + TOKEN_PATH)
         self.decision: Decision | None = None
         self.jti = secrets.token_urlsafe(16)
@@ -101,6 +124,9 @@ class Server(AuthorizationServer):  # type: ignore[misc]
         self.register_client_auth_method(
             PrivateKeyJwt.CLIENT_AUTH_METHOD, PrivateKeyJwt(issuer=settings.public_url, now=now)
         )
+        self.mutual_tls = mtls.methods(settings)
+        for method in self.mutual_tls:
+            self.register_client_auth_method(method, mtls.MutualTls(method, settings=settings, now=now))
         self.register_grant(ClientCredentials)
         self.register_token_generator("default", self.access_token)
 
@@ -110,7 +136,13 @@ class Server(AuthorizationServer):  # type: ignore[misc]
         return None if entry is None else OAuthClient(entry)
 
     def authenticate_client(self, request: TokenRequest, methods: list[str], endpoint: str = "token") -> OAuthClient:
-        """Authenticate the client, turning whatever Authlib says into the one answer."""
+        """Authenticate the client in the one way the request tries, turning whatever Authlib says into the one answer."""
+        if self.mutual_tls and "client_assertion" not in request.form:
+            if request.certificate is None:
+                raise ClientRefusedError(
+                    "The client must authenticate by private_key_jwt, or by a client certificate; there is neither."
+                )
+            methods = list(self.mutual_tls)
         try:
             client: OAuthClient = super().authenticate_client(request, methods, endpoint)
         except ClientRefusedError:
@@ -125,14 +157,15 @@ class Server(AuthorizationServer):  # type: ignore[misc]
         client: ClientEntry,
         agency: AgencyEntry,
         scopes: frozenset[Scope],
-        assertion: Assertion,
-        proof: dpop.Proof,
+        assertion: Assertion | None,
+        certificate: Certificate | None,
+        binding: dpop.Proof | Certificate,
     ) -> None:
         """Take the grant's decision, from which the token is made."""
-        self.decision = Decision(client, agency, scopes, assertion, proof)
+        self.decision = Decision(client, agency, scopes, assertion, certificate, binding)
 
     def access_token(self, **_: Any) -> dict[str, Any]:
-        """Return the token response of RFC 6749 §5.1 and RFC 9449 §5 with an access token by RFC 9068 §2."""
+        """Return the token response of RFC 6749 §5.1 and RFC 9449 §5 with an access token by RFC 9068 §2 (RFC 8705 §3.1)."""
         decision, key = self.decision, self.snapshot.signing.active
         assert decision is not None, "a grant that does not raise has decided"
         assert key is not None, "the endpoint has looked"
@@ -143,17 +176,18 @@ class Server(AuthorizationServer):  # type: ignore[misc]
             "aud": self.settings.public_url,
             "sub": decision.client.client_id,
             "client_id": decision.client.client_id,
-            "client_kid": decision.assertion.kid,  # so that the token ends with the key that asked for it
             "agency": decision.agency.code,
             "scope": scope_text(decision.scopes),
             "iat": issued_at,
             "exp": issued_at + lifetime,
             "jti": self.jti,
-            "cnf": {"jkt": decision.proof.thumbprint},
+            "cnf": {"x5t#S256" if decision.proof is None else "jkt": decision.binding.thumbprint},
         }
+        if (kid := decision.client_kid()) is not None:
+            claims["client_kid"] = kid  # so that the token ends with the key that asked for it
         return {
             "access_token": key.sign({"typ": "at+jwt", "kid": key.public.kid}, claims),
-            "token_type": "DPoP",
+            "token_type": "Bearer" if decision.proof is None else "DPoP",
             "expires_in": lifetime,
             "scope": scope_text(decision.scopes),
             "agency": decision.agency.code,
@@ -187,6 +221,6 @@ def log_detail(issued: Issued, *, seconds: int) -> dict[str, Any]:
     return {
         "jti": issued.jti,
         "scope": scope_text(issued.decision.scopes),
-        "kid": issued.decision.assertion.kid,
+        "kid": issued.decision.client_kid(),
         "seconds": seconds,
     }

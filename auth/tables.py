@@ -120,6 +120,10 @@ class Client(SQLModel, table=True):
     name: str = _text()
     status: str = _text(default="active")
     scopes: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    auth_method: str = _text(default="private_key_jwt")
+    certificate_bound: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("false")))
+    tls_name_kind: str | None = _text(nullable=True)
+    tls_name: str | None = _text(nullable=True)
     created_at: datetime = _time()
     last_used_at: datetime | None = _time(nullable=True)
 
@@ -224,3 +228,4 @@ class Epoch(SQLModel, table=True):
 
     id: bool = Field(sa_column=Column(Boolean, primary_key=True, server_default=text("true")))
     value: int = Field(sa_column=Column(BigInteger, nullable=False))
+    revocations: int = Field(sa_column=Column(BigInteger, nullable=False, server_default=text("0")))

@@ -17,7 +17,7 @@ from rich.highlighter import JSONHighlighter
 
 from app.cli.common import ACTOR, harmless, load_settings, read_json
 from app.cli.failures import Code, Failure
-from app.client import Credentials, ExchangeClient
+from app.client import CertificateFiles, Credentials, ExchangeClient
 from app.foundation.settings import Settings
 from auth.jose import JoseRefusedError
 
@@ -51,10 +51,25 @@ def api(
     key: Annotated[
         str | None, typer.Option(help="Idempotency-Key. Unset: a new one for each POST.", show_default=False)
     ] = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(
+            help="Client certificate in PEM, for a client that has one (with --certificate-key).", show_default=False
+        ),
+    ] = None,
+    certificate_key: Annotated[Path | None, typer.Option(help="Its private key.", show_default=False)] = None,
+    authority: Annotated[
+        Path | None,
+        typer.Option(
+            help="Who vouches for the exchange's own certificate. Unset: those the system trusts.", show_default=False
+        ),
+    ] = None,
     include: Annotated[bool, typer.Option("--include", "-i", help="Show status and headers too.")] = False,
 ) -> None:
     """Send one request and print the answer. A POST without -d sends {}."""
-    credentials = find_credentials(load_settings(), client)
+    settings = load_settings()
+    files = _files(certificate, certificate_key, authority)
+    credentials = find_credentials(settings, client) if files is None else _with_certificate(settings, client, files)
     if agency is not None:
         credentials = dataclasses.replace(credentials, agency=agency)
     if not ACTOR.fullmatch(actor):
@@ -77,16 +92,24 @@ def api(
         raise typer.Exit(Code.broken if reply.status_code >= 500 else Code.refused)
 
 
+def _named(settings: Settings, client: str) -> Path:
+    return settings.data_dir / "clients" / f"{client}.json"
+
+
+def _key_file(settings: Settings, client: str) -> Path:
+    named = _named(settings, client)
+    return named if "/" not in client and named.exists() else Path(client)
+
+
 def find_credentials(settings: Settings, client: str) -> Credentials:
     """Return the credentials of a client id with a file in the data folder, or those in the file named."""
-    named = settings.data_dir / "clients" / f"{client}.json"
-    path = named if "/" not in client and named.exists() else Path(client)
+    path = _key_file(settings, client)
     try:
         credentials = Credentials.load(path)
         credentials.signing_key()
     except FileNotFoundError:
         raise Failure(
-            f"there is no key file for {client}: neither {named} nor {client} is there",
+            f"there is no key file for {client}: neither {_named(settings, client)} nor {client} is there",
             "`rujukan clients add … --generate` makes one.",
         ) from None
     except OSError as error:
@@ -96,6 +119,30 @@ def find_credentials(settings: Settings, client: str) -> Credentials:
             f"{path} does not hold a client's credentials", "`rujukan clients add … --generate` makes such a file."
         ) from None
     return credentials
+
+
+def _files(certificate: Path | None, key: Path | None, authority: Path | None) -> CertificateFiles | None:
+    """Return the client certificate to present, if there is one; it is tried here, where it can be said what is wrong."""
+    if certificate is None and key is None and authority is None:
+        return None
+    if certificate is None or key is None:
+        raise Failure("a client certificate is two files", "Give --certificate FILE and --certificate-key FILE.")
+    files = CertificateFiles(certificate, key, authority)
+    try:
+        files.context()
+    except OSError as error:  # also for what is read but no certificate
+        why = getattr(error, "reason", None) or error.strerror
+        raise Failure(
+            f"the client certificate cannot be used: {why}", "Do --certificate and --certificate-key belong together?"
+        ) from None
+    return files
+
+
+def _with_certificate(settings: Settings, client: str, files: CertificateFiles) -> Credentials:
+    """Return the credentials of a client that has no key, or has one too, at the exchange of the settings."""
+    known = _key_file(settings, client).exists()
+    credentials = find_credentials(settings, client) if known else Credentials(client, settings.public_url, None)
+    return dataclasses.replace(credentials, certificate=files, address=settings.mtls_url)
 
 
 def body_of(data: str | None) -> Any:

@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Final, Literal
 
 import asyncpg
 import httpx
+from cryptography import x509
 
 import auth.keys
 from app.cli import queries
@@ -23,9 +25,12 @@ from app.foundation.clock import Clock
 from app.foundation.database import Addresses, Role, connection
 from app.foundation.keyring import Keyring, KeyringUnusable
 from app.foundation.settings import Settings
+from app.serving import tls_context
+from auth.client_auth import mtls
 
 MINIMUM_VERSION: Final = 180_000
 MAY_DIFFER: Final = timedelta(seconds=2)
+ENDS_SOON: Final = timedelta(days=30)
 MAY_WAIT: Final = timedelta(seconds=10)
 PARTITIONED: Final = ("log_entry", "event", "idempotency")
 NEEDS: Final[dict[Role, tuple[str, str]]] = {
@@ -51,6 +56,8 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     for finding in of_settings(settings):
         yield finding
     for finding in of_files(settings):
+        yield finding
+    for finding in of_tls(settings, clock_of(settings).now()):
         yield finding
     if settings.embedded and not _has_database(settings):
         yield Finding("database", "fail", f"{settings.data_dir} holds no database yet", "`rujukan serve` makes it.")
@@ -79,7 +86,9 @@ def of_settings(settings: Settings) -> Iterator[Finding]:
     for reason in reasons:
         yield Finding("settings", "fail", reason, "Production refuses to start like this.")
     if not reasons:
-        yield Finding("settings", "ok", f"{settings.env}, issuer {settings.public_url}")
+        yield Finding(
+            "settings", "ok", f"{settings.env}, issuer {settings.public_url}, DPoP nonces {settings.dpop_nonces}"
+        )
     if settings.clock_offset_seconds:
         yield Finding(
             "settings",
@@ -116,6 +125,50 @@ def of_files(settings: Settings) -> Iterator[Finding]:
         yield Finding("keyring", "fail", f"{path} can be read by others (mode {mode:04o})", f"chmod 600 {path}")
     else:
         yield Finding("keyring", "ok", f"{path} can be read, by its owner alone")
+
+
+def of_tls(settings: Settings, now: datetime) -> Iterator[Finding]:
+    """Whether TLS that ends here can be set up, whose client certificates are taken, and who may pass them."""
+    if settings.tls_certificate is not None:
+        yield _of_own_tls(settings, settings.tls_certificate, now)
+    if settings.tls_client_ca is not None:
+        yield _of_authorities(settings.tls_client_ca, now)
+    if methods := mtls.methods(settings):
+        whence = f"passed by {settings.trusted_proxies}" if settings.behind_proxy else "from TLS that ends here"
+        yield Finding("mutual TLS", "ok", f"{', '.join(methods)}; certificates are {whence}")
+    elif settings.tls_client_ca is not None or settings.mtls_url is not None:
+        says = "is off: no client certificate can reach the service"
+        do = "Set RUJUKAN_TLS_CERTIFICATE and _KEY, or RUJUKAN_TRUSTED_PROXIES if a proxy ends TLS."
+        yield Finding("mutual TLS", "warn", says, do)
+
+
+def _of_own_tls(settings: Settings, path: Path, now: datetime) -> Finding:
+    try:
+        tls_context(settings)
+        own = x509.load_pem_x509_certificates(path.read_bytes())[0]
+    except (OSError, ValueError) as error:
+        says = f"cannot be set up: {getattr(error, 'reason', None) or getattr(error, 'strerror', None) or 'no certificate'}"
+        return Finding("TLS", "fail", says, "Do RUJUKAN_TLS_CERTIFICATE and RUJUKAN_TLS_KEY belong together?")
+    return _of_end("TLS", "its certificate", own.not_valid_after_utc, now)
+
+
+def _of_authorities(path: Path, now: datetime) -> Finding:
+    try:
+        found = mtls.authorities(path).certificates
+    except (OSError, ValueError):
+        return Finding(
+            "client CA", "fail", f"{path} cannot be read", "It should hold authorities' certificates in PEM."
+        )
+    return _of_end(
+        "client CA", f"the first of {len(found)} to expire", min(each.not_valid_after_utc for each in found), now
+    )
+
+
+def _of_end(check: str, what: str, ends: datetime, now: datetime) -> Finding:
+    if ends <= now:
+        return Finding(check, "fail", f"{what} expired on {ends:%Y-%m-%d}", "Renew it, and start the service again.")
+    state: Literal["ok", "warn"] = "warn" if ends <= now + ENDS_SOON else "ok"
+    return Finding(check, state, f"{what} ends on {ends:%Y-%m-%d}", "Renew it, and start the service again.")
 
 
 async def of_database(settings: Settings, found: Addresses, clock: Clock) -> AsyncIterator[Finding]:

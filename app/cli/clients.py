@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +20,7 @@ from app.cli.failures import Code, Failure
 from app.client import Credentials
 from app.foundation.settings import Settings
 from auth import admin
+from auth.client_auth import mtls
 from auth.scopes import Scope
 
 app = typer.Typer(help="Add, list, suspend and resume clients; rotate their keys.", no_args_is_help=True)
@@ -34,6 +36,27 @@ Out = Annotated[
         help="Where --generate writes. Unset: clients/<client_id>.json in the data folder.", show_default=False
     ),
 ]
+CertificateFile = Annotated[
+    Path | None,
+    typer.Option(help="File with its certificate in PEM, for self_signed_tls_client_auth.", show_default=False),
+]
+
+
+class Auth(StrEnum):
+    """How a client authenticates."""
+
+    private_key_jwt = "private_key_jwt"
+    tls_client_auth = "tls_client_auth"
+    self_signed_tls_client_auth = "self_signed_tls_client_auth"
+
+
+class BoundTo(StrEnum):
+    """What a client's tokens are bound to."""
+
+    certificate = "certificate"
+    dpop = "dpop"
+
+
 _DURATION = re.compile(r"([0-9]{1,6})([smhd]?)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -46,6 +69,8 @@ class Made:
     agencies: tuple[str, ...]
     issuer: str
     token_endpoint: str
+    auth_method: str
+    name_in_certificate: str | None
     kids: tuple[str, ...]
     file: str | None
 
@@ -58,10 +83,18 @@ class Made:
         typer.echo(f"  issuer          {self.issuer}")
         typer.echo(f"  token endpoint  {self.token_endpoint}")
         typer.echo(f"  client_id       {self.client_id}")
-        typer.echo(f"  kid             {', '.join(self.kids)}")
+        if self.name_in_certificate is not None:
+            typer.echo(f"  certificate     {self.name_in_certificate}, of an authority in RUJUKAN_TLS_CLIENT_CA")
+        elif self.auth_method == mtls.SELF_SIGNED:
+            typer.echo(f"  x5t#S256        {', '.join(self.kids)}")
+        else:
+            typer.echo(f"  kid             {', '.join(self.kids)}")
         if self.file is not None:
             typer.echo(f"  private key     {self.file} (readable by its owner alone)")
             typer.echo(f"Try it: rujukan api GET /v1/me --as {self.client_id}")
+        elif self.auth_method != "private_key_jwt":
+            files = "--certificate FILE --certificate-key FILE"
+            typer.echo(f"Try it: rujukan api GET /v1/me --as {self.client_id} {files}")
 
 
 @app.command()
@@ -75,20 +108,49 @@ def add(
     generate: Generate = False,
     jwks: Jwks = None,
     out: Out = None,
+    auth: Annotated[
+        Auth, typer.Option(help="How it authenticates: by its key, or by its TLS client certificate (RFC 8705).")
+    ] = Auth.private_key_jwt,
+    subject_dn: Annotated[
+        str | None, typer.Option(help="tls_client_auth: the certificate's subject (RFC 4514).", show_default=False)
+    ] = None,
+    san_dns: Annotated[
+        str | None, typer.Option(help="tls_client_auth: a DNS name in it instead.", show_default=False)
+    ] = None,
+    san_uri: Annotated[str | None, typer.Option(help="Or a URI.", show_default=False)] = None,
+    san_ip: Annotated[str | None, typer.Option(help="Or an IP address.", show_default=False)] = None,
+    san_email: Annotated[str | None, typer.Option(help="Or an e-mail address.", show_default=False)] = None,
+    certificate: CertificateFile = None,
+    bound_to: Annotated[
+        BoundTo | None,
+        typer.Option(
+            help="What its tokens are bound to. Unset: its certificate if it authenticates by it.", show_default=False
+        ),
+    ] = None,
     actor: Actor = None,
     as_json: Json = False,
 ) -> None:
-    """Register a client for agencies, with exactly one of --generate and --jwks."""
+    """Register a client for agencies, with exactly one of --generate, --jwks, --certificate and a name in a certificate."""
     settings = load_settings()
-    _one_source(generate, jwks, out)
+    names = {"subject_dn": subject_dn, "san_dns": san_dns, "san_uri": san_uri, "san_ip": san_ip, "san_email": san_email}
+    named = [(kind, value) for kind, value in names.items() if value is not None]
+    _fitting(auth, generate=generate, jwks=jwks, certificate=certificate, names=len(named))
+    if out is not None and not generate:
+        raise Failure("--out goes with --generate")
     values: dict[str, Any] = {
         "client_id": client_id,
         "name": name or client_id,
         "agencies": agency,
         "scopes": [part for each in scope for part in each.split()] if scope else [str(each) for each in Scope],
         "actor": acting(actor),
+        "auth_method": auth.value,
+        "certificate_bound": None if bound_to is None else bound_to is BoundTo.certificate,
     }
-    if jwks is not None:
+    if named:
+        made = asyncio.run(_add(settings, {**values, "tls_name": named[0]}, None))
+    elif certificate is not None:
+        made = asyncio.run(_add(settings, {**values, "jwks": {"keys": [_jwk(certificate)]}}, None))
+    elif jwks is not None:
         made = asyncio.run(_add(settings, {**values, "jwks": _public(jwks)}, None))
     else:
         only = agency[0] if len(set(agency)) == 1 else None
@@ -105,15 +167,66 @@ async def _add(settings: Settings, values: dict[str, Any], path: Path | None) ->
 
 
 async def _made(settings: Settings, conn: Any, client_id: str, path: Path | None, kid: str | None = None) -> Made:
-    listed = next(client for client in await admin.list_clients(conn) if client.client_id == client_id)
+    listed = await _find(conn, client_id)
+    base = settings.mtls_url if listed.certificate_bound and settings.mtls_url else settings.public_url
     return Made(
         client_id=client_id,
         agencies=listed.agencies,
         issuer=settings.public_url,
-        token_endpoint=f"{settings.public_url}/oauth2/token",
+        token_endpoint=f"{base}/oauth2/token",
+        auth_method=listed.auth_method,
+        name_in_certificate=_name_of(listed),
         kids=(kid,) if kid else tuple(key.kid for key in listed.keys),
         file=None if path is None else str(path),
     )
+
+
+async def _find(conn: Any, client_id: str) -> admin.ListedClient:
+    for client in await admin.list_clients(conn):
+        if client.client_id == client_id:
+            return client
+    raise admin.UnknownClientError(f"there is no client {client_id}")
+
+
+def _name_of(client: admin.ListedClient) -> str | None:
+    if client.tls_name is None or client.tls_name_kind is None:
+        return None
+    return f"{client.tls_name_kind.replace('_', ' ')} {client.tls_name}"
+
+
+@app.command()
+def show(client_id: ClientId, as_json: Json = False) -> None:
+    """Show one client: whom it acts for, how it authenticates, what its tokens are bound to, its keys or certificates."""
+    settings = load_settings()
+    client = asyncio.run(_show(settings, client_id))
+    if as_json:
+        show_json(asdict(client))
+        return
+    rows = [
+        ("name", client.name),
+        ("status", client.status),
+        ("agencies", client.agencies),
+        ("scopes", "all" if set(client.scopes) == set(Scope) else client.scopes),
+        ("authenticates by", client.auth_method),
+        ("known by", _name_of(client)),
+        ("tokens bound to", "its certificate (RFC 8705)" if client.certificate_bound else "a DPoP key (RFC 9449)"),
+        *(("certificate" if client.auth_method == mtls.SELF_SIGNED else "key", _key(key)) for key in client.keys),
+        ("registered", client.created_at),
+        ("last used", client.last_used_at),
+    ]
+    show_table((client.client_id, ""), [row for row in rows if row[1] is not None], empty="")
+    if client.auth_method not in ("private_key_jwt", *mtls.methods(settings)):
+        typer.echo(f"{client.auth_method} is switched off here: `rujukan doctor` says why.", err=True)
+
+
+def _key(key: admin.ListedKey) -> str:
+    until = "" if key.ends_at is None else f" until {key.ends_at:%Y-%m-%d %H:%M}Z"
+    return f"{key.kid} from {key.starts_at:%Y-%m-%d %H:%M}Z{until}"
+
+
+async def _show(settings: Settings, client_id: str) -> admin.ListedClient:
+    async with administer(settings) as the:
+        return await _find(the.conn, client_id)
 
 
 @app.command("list")
@@ -131,7 +244,8 @@ def list_(as_json: Json = False) -> None:
                 client.agencies,
                 client.status,
                 "all" if set(client.scopes) == set(Scope) else client.scopes,
-                [
+                _name_of(client)
+                or [
                     f"{key.kid[:12]}{f' until {key.ends_at:%Y-%m-%d %H:%M}Z' if key.ends_at else ''}"
                     for key in client.keys
                 ],
@@ -176,15 +290,21 @@ def rotate(
     ] = "1h",
     generate: Generate = False,
     jwks: Jwks = None,
+    certificate: CertificateFile = None,
     out: Out = None,
     actor: Actor = None,
     as_json: Json = False,
 ) -> None:
-    """Give a client another key and end its present ones after an overlap, with exactly one of --generate and --jwks."""
+    """Give a client another key and end its present ones after an overlap, with exactly one of --generate, --jwks and --certificate."""
     settings = load_settings()
-    _one_source(generate, jwks, out)
+    if certificate is None:
+        _one_source(generate, jwks, out)
+    elif generate or jwks is not None or out is not None:
+        raise Failure("give exactly one of --generate, --jwks FILE and --certificate FILE")
     still, who = parse_duration(overlap), acting(actor)
-    if jwks is not None:
+    if certificate is not None:
+        made = asyncio.run(_rotate(settings, client_id, _jwk(certificate), still, who, None))
+    elif jwks is not None:
         keys = _public(jwks)["keys"]
         if len(keys) != 1:
             raise Failure("a rotation registers one key", f"{jwks} holds {len(keys)}.")
@@ -238,6 +358,36 @@ def _one_source(generate: bool, jwks: Path | None, out: Path | None) -> None:
         )
     if out is not None and not generate:
         raise Failure("--out goes with --generate")
+
+
+def _fitting(auth: Auth, *, generate: bool, jwks: Path | None, certificate: Path | None, names: int) -> None:
+    """Refuse what does not go with the way of authenticating."""
+    given = names + generate + (jwks is not None) + (certificate is not None)
+    if auth is Auth.private_key_jwt:
+        if given != 1 or names or certificate is not None:
+            raise Failure(
+                "give exactly one of --generate and --jwks FILE",
+                "--generate makes a key here, --jwks takes the client's own; a certificate goes with --auth.",
+            )
+    elif auth is Auth.tls_client_auth and (names != 1 or given != 1):
+        raise Failure(
+            "tls_client_auth knows the client by one name in its certificate",
+            "Give one of --subject-dn, --san-dns, --san-uri, --san-ip, --san-email, and nothing else.",
+        )
+    elif auth is Auth.self_signed_tls_client_auth and (names or generate):
+        raise Failure(
+            "self_signed_tls_client_auth knows the client by its certificate",
+            "Give --certificate FILE, or --jwks FILE with x5c in each key.",
+        )
+    if given != 1:
+        raise Failure("give exactly one of --generate, --jwks FILE and --certificate FILE")
+
+
+def _jwk(path: Path) -> dict[str, Any]:
+    try:
+        return admin.certificate_jwk(path.read_bytes())
+    except OSError as error:
+        raise Failure(f"{path} cannot be read: {error.strerror}", "It should hold one certificate in PEM.") from None
 
 
 def _public(path: Path) -> dict[str, Any]:

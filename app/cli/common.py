@@ -54,7 +54,8 @@ def at_port(settings: Settings, port: int) -> Settings:
     """Return settings whose address, if nobody set it, is that of this port; production must say it."""
     if settings.env != "development" or "public_url" in settings.model_fields_set:
         return settings
-    return settings.model_copy(update={"public_url": f"http://{reachable(settings.host)}:{port}"})
+    scheme = "http" if settings.tls_certificate is None else "https"
+    return settings.model_copy(update={"public_url": f"{scheme}://{reachable(settings.host)}:{port}"})
 
 
 def clock_of(settings: Settings) -> Clock:

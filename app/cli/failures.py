@@ -23,6 +23,7 @@ from auth.admin import (
     UnusableKeyError,
 )
 from auth.agreements import UnknownAgreementError
+from auth.client_auth.mtls import InvalidNameError
 from auth.keys import NextKeyTooYoungError
 from auth.scopes import UnknownScopeError
 
@@ -53,6 +54,7 @@ class Failure(Exception):
 
 _ASKED_WRONGLY: Final = (
     InvalidValueError,
+    InvalidNameError,
     OpenDutiesError,
     TakenError,
     UnusableKeyError,

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import signal
 import socket
+import ssl
 from typing import Annotated, Any
 
 import typer
@@ -19,8 +20,9 @@ from app.foundation import logs
 from app.foundation.keyring import Keyring
 from app.foundation.settings import Settings
 from app.main import create_app
-from app.serving import configure, listen, reachable
+from app.serving import configure, listen, reachable, tls_context
 from app.worker import Worker
+from auth.client_auth import mtls
 
 app = typer.Typer()
 GRACE = 20
@@ -40,12 +42,14 @@ def serve(
     settings.refuse_unsafe()
     _end_normally_when_told()
     logs.configure(settings)
+    tls = _tls(settings)
     listening = _bind(settings)
-    settings = at_port(settings, listening.getsockname()[1])
+    if settings.socket is None:
+        settings = at_port(settings, listening.getsockname()[1])
     clock = clock_of(settings)
     where = asyncio.run(prepared(settings, clock))
     service = create_app(settings, clock=clock, where=where)
-    config = configure(service, grace=GRACE)
+    config = configure(service, grace=GRACE, tls=tls)
     try:
         _Server(config, settings, service).run(sockets=[listening])
     except KeyboardInterrupt:
@@ -89,8 +93,12 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         assert sockets is not None
         settings, url = self._settings, self._settings.public_url
-        port = sockets[0].getsockname()[1]
-        typer.echo(f"Rujukan listens on http://{reachable(settings.host)}:{port} ({settings.env})")
+        if settings.socket is not None:
+            where = str(settings.socket)
+        else:
+            scheme = "http" if settings.tls_certificate is None else "https"
+            where = f"{scheme}://{reachable(settings.host)}:{sockets[0].getsockname()[1]}"
+        typer.echo(f"Rujukan listens on {where} ({settings.env})")
         typer.echo(f"  issuer       {url}\n  for people   {url}/docs\n  for programs {url}/openapi.json")
         if not settings.worker_in_process:
             typer.echo("  The jobs are left to `rujukan worker`.")
@@ -101,15 +109,31 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    """Read every file TLS needs, or say which of them is wrong."""
+    try:
+        if settings.tls_client_ca is not None:
+            mtls.authorities(settings.tls_client_ca)
+        return tls_context(settings)
+    except (OSError, ValueError) as error:  # ssl's errors are some
+        raise Failure(
+            f"TLS cannot be set up: {getattr(error, 'reason', None) or getattr(error, 'strerror', None) or error}",
+            "See RUJUKAN_TLS_CERTIFICATE, _KEY and _CLIENT_CA; `rujukan doctor` looks at each.",
+            code=Code.failed,
+        ) from None
+
+
 def _bind(settings: Settings) -> socket.socket:
     """Take the port, or say what to do."""
     try:
         return listen(settings)
     except OSError as error:
         another = "Is another `rujukan serve` running? " if error.errno == errno.EADDRINUSE else ""
+        where = f"{settings.host} port {settings.port}" if settings.socket is None else str(settings.socket)
+        do = "--host and --port, or RUJUKAN_HOST and RUJUKAN_PORT" if settings.socket is None else "RUJUKAN_SOCKET"
         raise Failure(
-            f"cannot listen on {settings.host} port {settings.port}: {error.strerror or error}",
-            f"{another}Choose another with --host and --port, or RUJUKAN_HOST and RUJUKAN_PORT.",
+            f"cannot listen on {where}: {error.strerror or error}",
+            f"{another}Choose another with {do}.",
             code=Code.failed,
         ) from None
 

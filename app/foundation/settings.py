@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_MOST_PROXIES = {4: 2**16, 6: 2**64}
+
+
+def _listed(text: str) -> list[str]:
+    return [each.strip() for each in text.split(",") if each.strip()]
+
+
+@lru_cache(maxsize=16)
+def _networks_of(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(each) for each in _listed(text) if each != "unix")
 
 
 class UnsafeSettings(Exception):
@@ -35,6 +47,30 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address `rujukan serve` listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port `rujukan serve` listens on.")
+    socket: Path | None = Field(
+        None,
+        description="Unix socket `rujukan serve` listens on instead of host and port, for a proxy on the same machine.",
+    )
+    tls_certificate: Path | None = Field(
+        None,
+        description="PEM file of the service's own certificate with its chain: TLS ends in `rujukan serve` itself.",
+    )
+    tls_key: Path | None = Field(None, description="PEM file of that certificate's private key, mode 0600.")
+    tls_client_ca: Path | None = Field(
+        None,
+        description="PEM file of the authorities whose client certificates are taken (`tls_client_auth`, RFC 8705), read at start."
+        " Each in it is trusted, an intermediate one without its root too.",
+    )
+    trusted_proxies: str = Field(
+        "",
+        description="The proxies that pass client certificates in `Client-Cert` (RFC 9440) and strip it from everyone else:"
+        " addresses or CIDR networks separated by commas, or `unix` for whoever may connect to `RUJUKAN_SOCKET`.",
+    )
+    mtls_url: str | None = Field(
+        None,
+        description="Address at which callers present client certificates, if another than `RUJUKAN_PUBLIC_URL`"
+        " (`mtls_endpoint_aliases`, RFC 8705 §5).",
+    )
     data_dir: Path = Field(
         Path("data"), description="Folder of the embedded database, the keyring and client key files in development."
     )
@@ -60,6 +96,11 @@ class Settings(BaseSettings):
     worker_in_process: bool = Field(True, description="Run the worker's jobs inside `rujukan serve`.")
     clock_offset_seconds: int = Field(0, description="Shift the process's clock (development only).")
     access_token_seconds: int = Field(300, ge=30, le=600, description="Life of an access token.")
+    dpop_nonces: Literal["off", "on"] = Field(
+        "off",
+        description="Whether DPoP proofs must carry a nonce of the exchange (RFC 9449 §8): a proof made ahead of time is then of no use."
+        " The first request of a client costs one more round trip.",
+    )
     max_body_bytes: int = Field(
         1_048_576, ge=65_536, description="Largest request body accepted; a larger one gets 413."
     )
@@ -123,9 +164,28 @@ class Settings(BaseSettings):
         timedelta(hours=24), description="When an escalation nobody takes goes to the next contact: standard."
     )
 
-    @field_validator("public_url")
+    @field_validator("trusted_proxies")
     @classmethod
-    def _bare_origin(cls, value: str) -> str:
+    def _networks(cls, value: str) -> str:
+        try:
+            _networks_of(value)
+        except ValueError:
+            raise ValueError("must be addresses or CIDR networks separated by commas, or unix") from None
+        return value
+
+    @model_validator(mode="after")
+    def _belong_together(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("RUJUKAN_TLS_CERTIFICATE and RUJUKAN_TLS_KEY must be set together")
+        if self.trusts_socket and self.socket is None:
+            raise ValueError("RUJUKAN_TRUSTED_PROXIES says unix, but RUJUKAN_SOCKET is not set")
+        return self
+
+    @field_validator("public_url", "mtls_url")
+    @classmethod
+    def _bare_origin(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         parts = urlsplit(value)
         if (
             parts.scheme not in ("http", "https")
@@ -143,6 +203,26 @@ class Settings(BaseSettings):
         return self.keyring_file or self.data_dir / "keyring.json"
 
     @property
+    def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of the proxies that may pass client certificates."""
+        return _networks_of(self.trusted_proxies)
+
+    @property
+    def trusts_socket(self) -> bool:
+        """Whether who connects to the unix socket may pass client certificates."""
+        return "unix" in _listed(self.trusted_proxies)
+
+    @property
+    def behind_proxy(self) -> bool:
+        """Whether client certificates come from a proxy: then never from the connection itself."""
+        return bool(self.proxy_networks) or self.trusts_socket
+
+    @property
+    def takes_client_certificates(self) -> bool:
+        """Whether mutual TLS is switched on: certificates can reach the service, from a proxy or on its own TLS."""
+        return self.behind_proxy or (self.tls_certificate is not None and self.tls_client_ca is not None)
+
+    @property
     def embedded(self) -> bool:
         """Whether the database is the embedded one."""
         return self.database_url is None
@@ -154,6 +234,7 @@ class Settings(BaseSettings):
         reasons = []
         if not self.public_url.startswith("https://"):
             reasons.append("RUJUKAN_PUBLIC_URL must be https")
+        reasons += self._unsafe_tls()
         if self.embedded:
             reasons.append("RUJUKAN_DATABASE_URL must name a PostgreSQL server: the embedded one is for development")
         if self.worker_in_process and self.database_worker_url is None and not self.embedded:
@@ -172,6 +253,23 @@ class Settings(BaseSettings):
             reasons.append("RUJUKAN_CLOCK_OFFSET_SECONDS must be 0")
         if self.log_level == "DEBUG":
             reasons.append("RUJUKAN_LOG_LEVEL must not be DEBUG: libraries log tokens at that level")
+        return reasons
+
+    def _unsafe_tls(self) -> list[str]:
+        reasons = []
+        if self.mtls_url is not None and not self.mtls_url.startswith("https://"):
+            reasons.append("RUJUKAN_MTLS_URL must be https")
+        if self.mtls_url is not None and not self.takes_client_certificates:
+            reasons.append("RUJUKAN_MTLS_URL must not be set where no client certificate can reach the service")
+        if self.tls_client_ca is not None and not self.takes_client_certificates:
+            reasons.append(
+                "RUJUKAN_TLS_CLIENT_CA does nothing without RUJUKAN_TLS_CERTIFICATE or RUJUKAN_TRUSTED_PROXIES"
+            )
+        if self.tls_key is not None and self.tls_key.exists() and self.tls_key.stat().st_mode & 0o077:
+            reasons.append("RUJUKAN_TLS_KEY must be readable by its owner alone (mode 0600)")
+        if any(network.num_addresses > _MOST_PROXIES[network.version] for network in self.proxy_networks):
+            # whoever is in there can be any client by writing a header
+            reasons.append("RUJUKAN_TRUSTED_PROXIES must name the proxies, not networks wider than /16 (IPv6: /64)")
         return reasons
 
     def refuse_unsafe(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -12,7 +13,7 @@ from app.foundation.http import StrictRoute
 from app.foundation.problems import InvalidRequest, ServiceUnavailable, answers
 from app.outbox import feed
 from auth.caller import Caller
-from auth.guard import requires
+from auth.guard import requires, still_let_in
 from auth.scopes import Scope
 from schemas.exchange.event import EventPage
 
@@ -40,7 +41,15 @@ async def read_events(
     Positions are dense and never change: nothing is skipped, nothing comes twice. An event says what changed; fetch it with your own token.
     """
     state = request.app.state
-    rows = await feed.events_after(db, state.listener, state.directory.current, after=after, wait=wait, limit=limit)
+    rows = await feed.events_after(
+        db,
+        state.listener,
+        state.directory.current,
+        partial(still_let_in, request),
+        after=after,
+        wait=wait,
+        limit=limit,
+    )
     last = rows[-1]["position"] if rows else after
     page = {"items": [feed.as_event(row) for row in rows], "next": f"/v1/events?after={last}"}
     return Response(json.dumps(page), media_type="application/json")

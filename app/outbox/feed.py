@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -14,9 +15,10 @@ import asyncpg
 from app.dependencies import Acting
 from app.foundation.database import UNREACHABLE
 from app.outbox import queries
+from auth.directory import Snapshot
 
 log = logging.getLogger("rujukan.feed")
-LOOK_AGAIN = 1.0
+LOOK_AGAIN = 0.5
 """How often a waiting feed checks that its caller may still wait."""
 
 
@@ -93,11 +95,19 @@ class Listener:
 
 
 async def events_after(
-    db: Acting, listener: Listener, current: Any, *, after: int, wait: float, limit: int
+    db: Acting,
+    listener: Listener,
+    current: Callable[[], Awaitable[Snapshot]],
+    still_let_in: Callable[[], Awaitable[bool]],
+    *,
+    after: int,
+    wait: float,
+    limit: int,
 ) -> list[asyncpg.Record]:
     """Return events after a position, waiting up to `wait` seconds for the first; the wait ends with the token, or when the caller is stopped.
 
-    `current` is the directory's method of that name: a suspended client or agency does not go on waiting.
+    `still_let_in` says whether the token still counts, `current` is the directory's method of that name: who is suspended or has
+    no agreement any more does not go on waiting.
     """
     event = listener.enter(db.agency_id)
     try:
@@ -114,10 +124,11 @@ async def events_after(
                 with suppress(TimeoutError):
                     await asyncio.wait_for(event.wait(), min(remaining, LOOK_AGAIN))
                 remaining = end - loop.time()
+                if not await still_let_in():
+                    return []
                 snapshot = await current()
-                client = snapshot.clients.get(db.caller.client_id)
-                agencies = [snapshot.agencies.get(each) for each in (db.agency_id, db.recorder_id)]
-                if client is None or not client.active or not all(agency and agency.active for agency in agencies):
+                party = snapshot.agencies.get(db.agency_id)
+                if party is None or not party.active:
                     return []
                 if db.recorder_id != db.agency_id and not snapshot.may_act_for(
                     db.recorder_id, db.agency_id, db.clock.now()

@@ -16,6 +16,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from auth import jose
+from auth.binding.nonces import Nonces
 from auth.jose import JoseRefusedError, VerificationKey
 
 BACK: Final = timedelta(seconds=60)
@@ -60,11 +61,18 @@ def token_hash(access_token: str) -> str:
 
 
 def check(
-    proof: str, *, method: str, url: str, now: datetime, ath: str | None = None, thumbprint: str | None = None
+    proof: str,
+    *,
+    method: str,
+    url: str,
+    now: datetime,
+    ath: str | None = None,
+    thumbprint: str | None = None,
+    nonces: Nonces | None = None,
 ) -> Proof:
     """Return the proof if it holds for this request. `url`: the public one, normalised; `ath` and `thumbprint`: of the token.
 
-    Raises `InvalidProofError`.
+    `nonces`: those one of which it must carry, where they are asked for. Raises `InvalidProofError`.
     """
     try:
         head, payload, signature = jose.split(proof)
@@ -77,6 +85,8 @@ def check(
     until = _check_claims(token.claims, method=method, url=url, now=now, ath=ath)
     if not token.is_signed_by(key):
         raise InvalidProofError("signature")
+    if nonces is not None and not nonces.accept(token.claims.get("nonce"), now):
+        raise InvalidProofError("nonce")
     return Proof(key.thumbprint, _hash_of(key.thumbprint, token.claims["jti"]), until)
 
 

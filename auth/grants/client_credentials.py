@@ -1,4 +1,4 @@
-"""The one grant: `client_credentials` (RFC 6749 §4.4), for exactly one agency, always bound to a key (RFC 9449 §5)."""
+"""The one grant: `client_credentials` (RFC 6749 §4.4), for exactly one agency, always bound to a key (RFC 9449 §5, RFC 8705 §3)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from authlib.oauth2.rfc6749.errors import InvalidRequestError, InvalidScopeError
 from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
 
 from auth.binding import dpop
+from auth.binding.certificate import Certificate
+from auth.client_auth.mtls import FAULTS
 from auth.directory import AgencyEntry, ClientEntry
-from auth.errors import InvalidTargetError, ProofRefusedError
+from auth.errors import InvalidTargetError, NonceRequiredError, ProofRefusedError
 from auth.scopes import Scope, UnknownScopeError, parse_scope
 
 
@@ -27,7 +29,8 @@ class ClientCredentials(ClientCredentialsGrant):  # type: ignore[misc]
             scopes=_scopes(client, self.request.payload.scope),
             agency=self._agency(client),
             assertion=self.request.credential,
-            proof=self._proof(),
+            certificate=self.request.certificate,
+            binding=self._certificate() if client.certificate_bound else self._proof(),
         )
 
     def validate_requested_scope(self) -> None:
@@ -52,6 +55,20 @@ class ClientCredentials(ClientCredentialsGrant):  # type: ignore[misc]
                 return agency
         raise InvalidTargetError(description="The client does not act for this agency, or the agency is suspended.")
 
+    def _certificate(self) -> Certificate:
+        certificate: Certificate | None = self.request.certificate
+        if certificate is None:
+            raise InvalidRequestError(
+                description="A client certificate is required: the client's tokens are bound to it (RFC 8705)."
+            )
+        if (fault := certificate.fault(self.server.now)) is not None:
+            raise InvalidRequestError(description=FAULTS[fault])
+        if any(name == b"dpop" for name, _ in self.request.raw_headers):
+            raise InvalidRequestError(
+                description="There must be no DPoP proof: the client is registered for certificate-bound tokens."
+            )
+        return certificate
+
     def _proof(self) -> dpop.Proof:
         try:
             return dpop.check(
@@ -59,9 +76,10 @@ class ClientCredentials(ClientCredentialsGrant):  # type: ignore[misc]
                 method="POST",
                 url=self.server.token_endpoint,
                 now=self.server.now,
+                nonces=self.server.nonces,
             )
         except dpop.InvalidProofError as refused:
-            raise ProofRefusedError(refused.reason) from None
+            raise NonceRequiredError if refused.reason == "nonce" else ProofRefusedError(refused.reason) from None
 
 
 def _scopes(client: ClientEntry, asked: str | None) -> frozenset[Scope]:

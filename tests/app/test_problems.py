@@ -15,6 +15,8 @@ import httpx
 import pytest
 
 from app.foundation.problems import MEDIA_TYPE, Problem, all_problems
+from app.main import create_app
+from auth.binding.nonces import Nonces
 from tests.makers import cases, records
 from tests.makers.world import Passed, World
 
@@ -160,6 +162,16 @@ async def a_token_of_nobody(world: World) -> httpx.Response:
     return await world.exchange.http.get("/v1/me", headers={"Authorization": "DPoP eyJhbGciOiJub25lIn0.e30."})
 
 
+@provokes("client-certificate-not-taken")
+async def a_certificate_that_no_proxy_passes(world: World) -> httpx.Response:
+    settings = world.exchange.settings.model_copy(update={"trusted_proxies": "10.0.0.1"})
+    transport = httpx.ASGITransport(
+        app=create_app(settings), raise_app_exceptions=False
+    )  # refused before anything is asked
+    async with httpx.AsyncClient(transport=transport, base_url=settings.public_url) as http:
+        return await http.get("/v1/me", headers={"Client-Cert": ":canary4711:"})
+
+
 @provokes("invalid-dpop-proof")
 async def a_proof_for_another_path(world: World) -> httpx.Response:
     headers = await world.police.client.authorization("GET", "/v1/agencies")
@@ -171,6 +183,17 @@ async def one_proof_twice(world: World) -> httpx.Response:
     headers = await world.police.client.authorization("GET", "/v1/me")
     await world.exchange.http.get("/v1/me", headers=headers)
     return await world.exchange.http.get("/v1/me", headers=headers)
+
+
+@provokes("use-dpop-nonce")
+async def no_nonce(world: World) -> httpx.Response:
+    headers = await world.police.client.authorization("GET", "/v1/me")
+    state = world.exchange.app.state
+    state.nonces = Nonces(world.exchange.keyring)
+    try:
+        return await world.exchange.http.get("/v1/me", headers=headers)
+    finally:
+        state.nonces = None
 
 
 @provokes("insufficient-scope")

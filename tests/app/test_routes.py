@@ -32,6 +32,8 @@ PUBLIC = {
     "/.well-known/oauth-authorization-server",
     "/.well-known/oauth-protected-resource",
     "/oauth2/token",
+    "/oauth2/introspect",
+    "/oauth2/revoke",
     "/oauth2/jwks",
     "/openapi.json",
     "/docs",

@@ -7,11 +7,14 @@ from datetime import timedelta
 
 import asyncpg
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from app.client import Credentials
 from auth import admin, jose
+from auth.admin import InvalidValueError, UnusableKeyError
 from auth.scopes import UnknownScopeError
 from tests.makers.auth import rsa_key
+from tests.makers.certificates import SERVER, self_signed, weak_key
 
 
 @pytest.fixture
@@ -137,6 +140,7 @@ class TestClients:
             "client_id": given["client_id"],
             "agencies": given["agencies"],
             "scopes": ["cases.read", "events.read"],
+            "auth_method": "private_key_jwt",
             "kids": [kid],
         }
         assert ("done", "client", entry) in await log("client:add")
@@ -252,3 +256,55 @@ class TestClients:
             await admin.rotate_client_key(
                 world.admin, given["client_id"], jwk=given["jwks"]["keys"][0], old_ends_at=by["now"], **by
             )
+
+
+class TestRegisteredCertificates:
+    """RFC 8705 §2.2.2: a JWK with its certificate in `x5c`."""
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda jwk: {**jwk, "x5c": []},
+            lambda jwk: {name: jwk[name] for name in jwk if name != "x5c"},
+            lambda jwk: {**jwk, "x5c": ["bm8="]},
+            lambda jwk: {**jwk, "x5c": [7]},
+            lambda jwk: {**jwk, "x5c": admin.certificate_jwk(self_signed().pem)["x5c"]},
+            lambda jwk: {**jwk, "d": "private"},
+            lambda jwk: admin.certificate_jwk(self_signed(purposes=SERVER).pem),
+            lambda jwk: "no JWK",
+        ],
+    )
+    async def test_what_is_none_is_refused(self, world, change):
+        jwks = {"keys": [change(admin.certificate_jwk(self_signed().pem))]}
+        agency = await world.agency()
+        with pytest.raises(UnusableKeyError):
+            await world.act(
+                admin.add_client,
+                client_id=f"client-{agency}",
+                name="x",
+                agencies=[agency],
+                scopes=["cases.read"],
+                auth_method="self_signed_tls_client_auth",
+                jwks=jwks,
+            )
+
+    @pytest.mark.parametrize("key", [weak_key(), ec.generate_private_key(ec.SECP384R1())], ids=["RSA-1024", "P-384"])
+    def test_a_key_no_registration_takes_is_told_at_once(self, key):
+        with pytest.raises(UnusableKeyError):
+            admin.certificate_jwk(self_signed(key=key).pem)
+
+    @pytest.mark.parametrize(
+        "values",
+        [
+            {"auth_method": "none"},
+            {"auth_method": "client_secret_basic", "jwks": {"keys": []}},
+            {"auth_method": "tls_client_auth"},
+            {"auth_method": "tls_client_auth", "tls_name": ("san_dns", "a.example"), "jwks": {"keys": []}},
+            {"auth_method": "private_key_jwt", "tls_name": ("san_dns", "a.example")},
+        ],
+    )
+    async def test_half_a_registration_is_refused(self, world, values):
+        agency = await world.agency()
+        given = {"client_id": f"client-{agency}", "name": "x", "agencies": [agency], "scopes": ["cases.read"]}
+        with pytest.raises(InvalidValueError):
+            await world.act(admin.add_client, **given, **values)

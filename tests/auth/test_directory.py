@@ -12,6 +12,7 @@ from app.foundation.database import open_pool
 from auth import admin, directory
 from auth.directory import Directory
 from tests.makers import auth as make
+from tests.makers.auth import unverified
 
 
 @pytest.fixture
@@ -75,6 +76,20 @@ async def test_it_is_read_again_only_when_something_changed(world, own):
     assert await own.refresh() is not first
 
 
+async def test_of_a_revocation_nothing_else_is_read_again(world, party, own, monkeypatch):
+    first, token = await own.refresh(), await party.token()
+
+    async def never(*_, **__):
+        raise AssertionError("read everything")
+
+    monkeypatch.setattr(directory.queries, "everything", never)
+    assert (await party.revoke(token)).status_code == 200
+    then = await own.refresh()
+    assert then.revoked == first.revoked | {unverified(token)[1]["jti"]}
+    assert then.clients is first.clients
+    assert await own.refresh() is then
+
+
 async def test_use_of_a_client_changes_nothing(world, party, own):
     first = await own.refresh()
     await party.call()
@@ -110,7 +125,10 @@ async def test_the_poll_outlives_the_database(own, monkeypatch, caplog):
     await asyncio.sleep(0.08)
     looked = own._looked_at
     down = False
-    await asyncio.sleep(0.08)
+    for _ in range(500):
+        await asyncio.sleep(0.01)
+        if own._looked_at > looked:
+            break
     await own.stop()
     assert own._looked_at > looked
     assert caplog.text.count("directory not refreshed") == 1  # once, not ten times a second
@@ -121,6 +139,15 @@ async def test_a_scope_of_a_newer_release_is_left_out(world, party, own):
         "UPDATE client SET scopes = '{cases.read,from.the.future}' WHERE client_id = $1", party.client_id
     )
     assert {str(scope) for scope in (await own.current()).clients[party.client_id].scopes} == {"cases.read"}
+
+
+async def test_a_revocation_and_a_change_are_both_seen_in_one_look(world, party, own):
+    await own.refresh()
+    token = await party.token()
+    await party.revoke(token)
+    code = await make.add_agency(world.admin, world.clock.now())
+    then = await own.refresh()
+    assert (code in then.by_code, unverified(token)[1]["jti"] in then.revoked) == (True, True)
 
 
 async def test_every_change_moves_the_epoch(world, party):

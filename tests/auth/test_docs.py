@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import re
 from pathlib import Path
@@ -26,15 +27,50 @@ async def test_the_worked_example_works(world, party, monkeypatch):
     assert (reply.status_code, reply.json()["client_id"]) == (200, party.client_id)
 
 
-@pytest.mark.parametrize("path", sorted(set(re.findall(r"`((?:conformance|auth)/[\w/.]+)`", TEXT))))
+ROWS = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in TEXT.partition("## What must hold")[2].partition("## Choices")[0].splitlines()
+    if line.startswith("| ") and not line.startswith(("| | ", "| public"))
+]
+STATEMENTS = [row for row in ROWS if len(row) == 4]
+
+
+def names(tree: ast.AST) -> set[str]:
+    """Every function, method and class of a file, as pytest writes them."""
+    found = set()
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found |= {node.name} | {f"{node.name}::{inner}" for inner in names(node)}
+    return found
+
+
+@pytest.mark.parametrize(
+    "path", sorted({path for row in ROWS for path in re.findall(r"`([\w/]+\.py(?:::\w+)*)`", row[2])})
+)
 def test_every_test_it_names_is_there(path):
-    assert (ROOT / "tests" / path).exists()
+    file, _, name = path.partition("::")
+    source = ROOT / "tests" / file
+    assert source.exists()
+    if name:
+        assert name in names(ast.parse(source.read_text()))
 
 
-@pytest.mark.parametrize("name", sorted(set(re.findall(r"`((?:\w+/)?\w+\.(?:py|sql))`", TEXT))))
-def test_every_file_it_names_is_there(name):
-    folders = (ROOT / "auth", ROOT / "app" / "migrations" / "sql", ROOT, ROOT / "tests")
-    assert any((folder / name).exists() for folder in folders)
+@pytest.mark.parametrize("row", STATEMENTS, ids=lambda row: row[0])
+def test_every_statement_has_tests_and_code_or_is_not_held_yet(row):
+    _, statement, tests, code = row
+    if tests == "–":
+        assert "**Not yet" in statement
+        assert code == "–"
+        return
+    assert re.fullmatch(r"`[^`]+\.py[^`]*`(, `[^`]+\.py[^`]*`)*", tests)
+    for name, within in re.findall(r"`([\w/]+\.(?:py|sql))`(?: \(`(\w+)`\))?", code):
+        file = ROOT / name if name.startswith("app/") else ROOT / "auth" / name
+        assert within in file.read_text()
+
+
+def test_the_statements_are_numbered_without_a_gap():
+    numbers = [row[0] for row in STATEMENTS]
+    assert numbers == [*(str(number) for number in range(1, 19)), "19–21", "–"]
 
 
 @pytest.mark.parametrize("problem", [problem for problem in all_problems() if issubclass(problem, NotLetIn)])

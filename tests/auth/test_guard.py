@@ -108,6 +108,7 @@ def test_every_problem_is_explained_in_both_languages():
         "invalid-token",
         "invalid-dpop-proof",
         "dpop-proof-replayed",
+        "use-dpop-nonce",
         "insufficient-scope",
     }
     for problem in ours:

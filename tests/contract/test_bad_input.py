@@ -652,7 +652,8 @@ class TestWhoIsNotKnown:
                 assert reply.status_code == 401
 
 
-class TestTheTokenEndpoint:
+class TestTheOAuthEndpoints:
+    @pytest.mark.parametrize("path", ["/oauth2/token", "/oauth2/introspect", "/oauth2/revoke"])
     @pytest.mark.parametrize(
         "form",
         [
@@ -666,15 +667,17 @@ class TestTheTokenEndpoint:
             f"grant_type=client_credentials&client_assertion={CANARY}.{CANARY}.{CANARY}&scope={CANARY}",
             f"grant_type=client_credentials&{CANARY}=%00",
             f"grant_type=%ff{CANARY}",
+            f"token={CANARY}&token_type_hint={CANARY}",
+            f"token={CANARY}&client_assertion={CANARY}&client_assertion_type={CANARY}",
             "&".join(f"{CANARY}{number}=1" for number in range(30)),
             "x" * 70_000,
         ],
     )
     @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "application/json", f"text/{CANARY}"])
-    async def test_repeats_nothing(self, watch: Watch, form: str, kind: str):
+    async def test_repeats_nothing(self, watch: Watch, path: str, form: str, kind: str):
         headers = {"Content-Type": kind, "DPoP": CANARY, "Authorization": f"Basic {CANARY}"}
         for sent in (headers, {"Content-Type": kind}):
-            reply = await watch.world.exchange.http.post("/oauth2/token", content=form, headers=sent)
+            reply = await watch.world.exchange.http.post(path, content=form, headers=sent)
             assert reply.status_code in (400, 401), reply.text
             assert {"error"} <= reply.json().keys() <= {"error", "error_description"}
             assert reply.headers["cache-control"] == "no-store"

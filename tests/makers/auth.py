@@ -196,6 +196,21 @@ class Party:
             sent["DPoP"] = proof or self.proof("POST", "/oauth2/token")
         return await self.http.post("/oauth2/token", data=self.form(**parameters), headers=sent)
 
+    async def about(
+        self, path: str, token: Any, *, headers: dict[str, str] | None = None, **parameters: Any
+    ) -> httpx.Response:
+        """Send a token to the introspection or the revocation endpoint."""
+        form = self.form(grant_type=ABSENT, token=token, **parameters)
+        return await self.http.post(path, data=form, headers=headers)
+
+    async def introspect(self, token: Any, **parameters: Any) -> httpx.Response:
+        """Ask what a token stands for."""
+        return await self.about("/oauth2/introspect", token, **parameters)
+
+    async def revoke(self, token: Any, **parameters: Any) -> httpx.Response:
+        """End a token."""
+        return await self.about("/oauth2/revoke", token, **parameters)
+
     async def token(self, **parameters: Any) -> str:
         """Return an access token."""
         reply = await self.ask(**parameters)

@@ -39,7 +39,8 @@ async def no_log(request: Request, problem: Problem) -> None:
 async def use_up(request: Request, caller: Caller) -> dict[str, Any]:
     """Do what every endpoint's transaction does first."""
     async with request.app.state.database.app.acquire() as conn, conn.transaction():
-        if not await queries.use_proof(conn, proof_hash=caller.proof_hash, until=caller.proof_until):
+        proof, until = caller.proof_hash, caller.proof_until
+        if proof is not None and not await queries.use_proof(conn, proof_hash=proof, until=until):
             raise ProofReplayed
     return {"client_id": caller.client_id, "agency": caller.agency.code, "scopes": sorted(caller.scopes)}
 
@@ -112,6 +113,7 @@ async def server(addresses: Addresses, exchange: Any) -> AsyncIterator[World]:
     app.state.settings = settings
     app.state.clock, app.state.keyring = exchange.clock, exchange.keyring
     app.state.directory, app.state.database = exchange.directory, exchange.database
+    app.state.nonces = None
     transport = httpx.ASGITransport(app=http.RequestContext(http.LastResort(app)))
     async with httpx.AsyncClient(transport=transport, base_url=ISSUER) as client:
         yield World(app, settings, exchange.clock, exchange.keyring, exchange.directory, client, connection, addresses)

@@ -41,8 +41,17 @@ CREATE TABLE client (
     name         text        NOT NULL,
     status       text        NOT NULL DEFAULT 'active' CONSTRAINT client_status_known CHECK (status IN ('active', 'suspended')),
     scopes       text[]      NOT NULL CONSTRAINT client_scopes_some CHECK (cardinality(scopes) > 0),
+    auth_method  text        NOT NULL DEFAULT 'private_key_jwt' CONSTRAINT client_auth_method_known
+                             CHECK (auth_method IN ('private_key_jwt', 'tls_client_auth', 'self_signed_tls_client_auth')),
+    -- RFC 8705 §3.4: its access tokens are bound to its certificate, else to a DPoP key
+    certificate_bound boolean NOT NULL DEFAULT false,
+    -- RFC 8705 §2.1.2: the one name by which its certificate is known, as registered
+    tls_name_kind text       CONSTRAINT client_tls_name_kind_known CHECK (tls_name_kind IN ('subject_dn', 'san_dns', 'san_uri', 'san_ip', 'san_email')),
+    tls_name     text,
     created_at   timestamptz NOT NULL,
-    last_used_at timestamptz
+    last_used_at timestamptz,
+    CONSTRAINT client_tls_name_where_needed CHECK ((auth_method = 'tls_client_auth') = (tls_name IS NOT NULL)
+        AND (tls_name IS NULL) = (tls_name_kind IS NULL))
 );
 
 CREATE TABLE client_agency (
@@ -117,10 +126,12 @@ CREATE TABLE revoked_token (
     revoked_at timestamptz NOT NULL
 );
 
--- Moves with every change that the processes' memories must follow.
+-- Moves with every change that the processes' memories must follow. Tokens are revoked more often than anything else changes, and by
+-- clients themselves: those have a number of their own, so that not everything is read again for each.
 CREATE TABLE epoch (
-    id    boolean CONSTRAINT epoch_pkey PRIMARY KEY DEFAULT true CONSTRAINT epoch_single CHECK (id),
-    value bigint  NOT NULL
+    id          boolean CONSTRAINT epoch_pkey PRIMARY KEY DEFAULT true CONSTRAINT epoch_single CHECK (id),
+    value       bigint  NOT NULL,
+    revocations bigint  NOT NULL DEFAULT 0
 );
 INSERT INTO epoch (value) VALUES (1);
 
@@ -130,16 +141,22 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION bump_revocations() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE epoch SET revocations = revocations + 1;
+    RETURN NULL;
+END $$;
+
 CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON agency        FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
 CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON agreement     FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
 CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON service_point FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
-CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OF name, status, scopes OR DELETE OR TRUNCATE ON client
+CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OF name, status, scopes, auth_method, certificate_bound, tls_name_kind, tls_name OR DELETE OR TRUNCATE ON client
                                                                                         FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
 CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON client_agency FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
 CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON client_key    FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
 CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON signing_key   FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
 -- rows of revoked_token only go once their token has expired: nothing to follow
-CREATE TRIGGER bump_epoch AFTER INSERT ON revoked_token FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
+CREATE TRIGGER bump_revocations AFTER INSERT ON revoked_token FOR EACH STATEMENT EXECUTE FUNCTION bump_revocations();
 
 -- True if this proof was never used before, and can be known not to have been.
 CREATE FUNCTION use_proof(p_hash bytea, p_until timestamptz) RETURNS boolean LANGUAGE plpgsql AS $$
@@ -150,17 +167,50 @@ BEGIN
     RETURN FOUND;
 END $$;
 
+-- RFC 7523 §3: true if this assertion was never used before, at whichever endpoint.
+CREATE FUNCTION use_assertion(p_hash bytea, p_until timestamptz) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO assertion_jti (hash, expires_at) VALUES (p_hash, p_until) ON CONFLICT DO NOTHING;
+    RETURN FOUND;
+END $$;
+
+-- Who may revoke may not move the epoch otherwise: this is the definer's. A token that is revoked already moves nothing.
+CREATE FUNCTION revoke_token(p_jti text, p_expires timestamptz, p_at timestamptz) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM revoked_token WHERE jti = p_jti) THEN
+        RETURN false;
+    END IF;
+    INSERT INTO revoked_token (jti, expires_at, revoked_at) VALUES (p_jti, p_expires, p_at) ON CONFLICT DO NOTHING;
+    RETURN FOUND;
+END $$;
+
+-- RFC 7009: everything a revocation leaves behind, in one statement. NULL for what there is none of. False if the assertion was used before.
+CREATE FUNCTION store_revocation(
+    p_at timestamptz, p_client text, p_request_id text, p_assertion bytea, p_assertion_until timestamptz, p_jti text, p_expires timestamptz
+) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    IF p_assertion IS NOT NULL AND NOT use_assertion(p_assertion, p_assertion_until) THEN
+        RETURN false;
+    END IF;
+    IF p_jti IS NOT NULL AND revoke_token(p_jti, p_expires, p_at) THEN
+        PERFORM append_log(p_at, NULL, p_client, NULL, p_request_id, 'token:revoke', 'done', 'client', NULL, NULL,
+                           jsonb_build_object('jti', p_jti));
+    END IF;
+    RETURN true;
+END $$;
+
 -- Everything an issued token leaves behind, in one statement. Returns 'stored', or which of the two was used before.
+-- NULL for what there is none of: mutual TLS needs neither, the handshake is its proof (RFC 8705 §2, §3).
 CREATE FUNCTION store_token(
     p_at timestamptz, p_client text, p_agency uuid, p_request_id text,
     p_assertion bytea, p_assertion_until timestamptz, p_proof bytea, p_proof_until timestamptz, p_detail jsonb
 ) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO assertion_jti (hash, expires_at) VALUES (p_assertion, p_assertion_until) ON CONFLICT DO NOTHING;
-    IF NOT FOUND THEN
+    IF p_assertion IS NOT NULL AND NOT use_assertion(p_assertion, p_assertion_until) THEN
         RETURN 'assertion_used';
     END IF;
-    IF NOT use_proof(p_proof, p_proof_until) THEN
+    IF p_proof IS NOT NULL AND NOT use_proof(p_proof, p_proof_until) THEN
         RETURN 'proof_used';
     END IF;
     PERFORM append_log(p_at, p_agency, p_client, NULL, p_request_id, 'token:issue', 'done', 'client', NULL, NULL, p_detail);
@@ -170,9 +220,11 @@ BEGIN
     RETURN 'stored';
 END $$;
 
-REVOKE ALL ON FUNCTION use_proof(bytea, timestamptz),
+REVOKE ALL ON FUNCTION use_proof(bytea, timestamptz), use_assertion(bytea, timestamptz), revoke_token(text, timestamptz, timestamptz),
+    store_revocation(timestamptz, text, text, bytea, timestamptz, text, timestamptz),
     store_token(timestamptz, text, uuid, text, bytea, timestamptz, bytea, timestamptz, jsonb) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION use_proof(bytea, timestamptz) TO rujukan_app;
+GRANT EXECUTE ON FUNCTION use_proof(bytea, timestamptz), use_assertion(bytea, timestamptz),
+    store_revocation(timestamptz, text, text, bytea, timestamptz, text, timestamptz) TO rujukan_app;
 GRANT EXECUTE ON FUNCTION store_token(timestamptz, text, uuid, text, bytea, timestamptz, bytea, timestamptz, jsonb) TO rujukan_app;
 
 GRANT SELECT ON agency, agreement, service_point, client, client_agency, client_key, signing_key, revoked_token, epoch, proof_memory
@@ -183,8 +235,8 @@ GRANT UPDATE (last_used_at) ON client TO rujukan_app;
 
 GRANT SELECT, DELETE ON assertion_jti, proof_jti, revoked_token TO rujukan_worker;
 GRANT INSERT, UPDATE ON signing_key TO rujukan_worker, rujukan_admin;
-GRANT UPDATE ON epoch TO rujukan_worker, rujukan_admin;
+GRANT UPDATE ON epoch TO rujukan_worker, rujukan_admin, rujukan_definer;
 
 GRANT INSERT, UPDATE ON agency, agreement, service_point, client, client_agency, client_key TO rujukan_admin;
 GRANT DELETE ON service_point, client_agency TO rujukan_admin;
-GRANT INSERT ON revoked_token TO rujukan_admin;
+GRANT INSERT ON revoked_token TO rujukan_admin, rujukan_definer;

@@ -5,7 +5,7 @@ BEGIN
     FOREACH f IN ARRAY ARRAY[
         'append_log(timestamptz,uuid,text,text,text,text,text,text,uuid,uuid,jsonb)', 'is_lead(uuid)',
         'publish(text,uuid,text,text[],timestamptz,text[])', 'publish_to_partners(uuid,text,timestamptz)', 'apply_handover(uuid,timestamptz)', 'lock_case_of(uuid)',
-        'is_taken(uuid)', 'recall_siblings(uuid,timestamptz)', 'apply_dispute(uuid,timestamptz)'] LOOP
+        'is_taken(uuid)', 'revoke_token(text,timestamptz,timestamptz)', 'recall_siblings(uuid,timestamptz)', 'apply_dispute(uuid,timestamptz)'] LOOP
         EXECUTE format('GRANT CREATE ON SCHEMA public TO rujukan_definer');
         EXECUTE format('ALTER FUNCTION %s OWNER TO rujukan_definer', f);
         EXECUTE format('REVOKE CREATE ON SCHEMA public FROM rujukan_definer');

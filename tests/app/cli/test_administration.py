@@ -15,6 +15,7 @@ from app.client import Credentials
 from auth.admin import OpenDutiesError
 from auth.scopes import Scope
 from tests.app.cli.conftest import SAMPLES, Machine
+from tests.makers.certificates import self_signed
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +179,57 @@ class TestClients:
         ends = {key["kid"]: key["ends_at"] for key in listed["three-system"]["keys"]}
         assert ends[added["kids"][0]] is not None
         assert ends[rotated["kids"][0]] is None
+
+    def test_are_known_by_a_name_in_their_certificate(self, peopled: Machine) -> None:
+        add = ("clients", "add", "named-system", "--agency", "polri", "--auth", "tls_client_auth")
+        added = peopled.run(*add, "--subject-dn", "C=ID,O=Polri", "--bound-to", "dpop", "--json")
+        assert added.code == 0, added.err
+        assert (added.json["kids"], added.json["file"]) == ([], None)
+        shown = peopled.run("clients", "show", "named-system")
+        for words in ("tls_client_auth", "subject dn C=ID,O=Polri", "a DPoP key (RFC 9449)"):
+            assert words in shown.out
+        assert "switched off here" in shown.err
+        assert peopled.run("clients", "show", "named-system", "--json").json["certificate_bound"] is False
+        refused = peopled.run("clients", "rotate", "named-system", "--generate")
+        assert (refused.code, "works by itself" in refused.err) == (2, True)
+
+    def test_are_known_by_their_certificate_and_rotate_it(self, peopled: Machine, tmp_path: Path) -> None:
+        first, second = (self_signed().write(tmp_path, name)[0] for name in ("first", "second"))
+        add = ("clients", "add", "signed-system", "--agency", "polri", "--auth", "self_signed_tls_client_auth")
+        added = peopled.run(*add, "--certificate", str(first), "--json")
+        assert added.code == 0, added.err
+        rotated = peopled.run("clients", "rotate", "signed-system", "--certificate", str(second), "--json")
+        assert rotated.code == 0, rotated.err
+        shown = peopled.run("clients", "show", "signed-system").out
+        assert f"{added.json['kids'][0]} from" in shown
+        assert f"{rotated.json['kids'][0]} from" in shown
+        assert "its certificate (RFC 8705)" in shown
+
+    @pytest.mark.parametrize(
+        ("arguments", "says"),
+        [
+            (("--auth", "tls_client_auth"), "one name in its certificate"),
+            (("--auth", "tls_client_auth", "--san-dns", "a.example", "--san-ip", "10.0.0.1"), "one name in"),
+            (("--auth", "tls_client_auth", "--san-dns", "a.example", "--generate"), "one name in its certificate"),
+            (("--auth", "tls_client_auth", "--san-dns", "*.example"), "no san dns a certificate could have"),
+            (("--auth", "tls_client_auth", "--san-ip", "10.0.0"), "no san ip a certificate could have"),
+            (("--auth", "tls_client_auth", "--san-email", "nobody"), "no san email a certificate could have"),
+            (("--auth", "tls_client_auth", "--san-uri", "no uri"), "no san uri a certificate could have"),
+            (("--auth", "tls_client_auth", "--subject-dn", "polri"), "no subject dn a certificate could have"),
+            (("--auth", "self_signed_tls_client_auth"), "exactly one of"),
+            (("--auth", "self_signed_tls_client_auth", "--generate"), "by its certificate"),
+            (("--auth", "self_signed_tls_client_auth", "--certificate", "/dev/null"), "not one certificate in PEM"),
+            (("--auth", "self_signed_tls_client_auth", "--certificate", "/nowhere"), "cannot be read"),
+            (("--generate", "--san-dns", "a.example"), "exactly one of"),
+            (("--certificate", "/nowhere"), "exactly one of"),
+        ],
+    )
+    def test_whose_certificate_does_not_fit_are_told_why(
+        self, peopled: Machine, arguments: tuple[str, ...], says: str
+    ) -> None:
+        ended = peopled.run("clients", "add", "unfit-system", "--agency", "polri", *arguments)
+        assert (ended.code, says in ended.err) == (2, True), ended.err
+        assert peopled.run("clients", "show", "unfit-system").code == 2
 
     def test_are_suspended_and_resumed(self, peopled: Machine) -> None:
         peopled.run("clients", "add", "four-system", "--agency", "polri", "--generate")

@@ -52,6 +52,11 @@ class TestDoctor:
             "service",
         }
 
+    @pytest.mark.parametrize("nonces", ["off", "on"])
+    def test_says_whether_proofs_need_a_nonce(self, nonces: str) -> None:
+        (found,) = of_settings(Settings(dpop_nonces=nonces))
+        assert (found.state, f"DPoP nonces {nonces}" in found.says) == ("ok", True)
+
     def test_says_what_to_do_in_words(self, prepared: Machine) -> None:
         ended = prepared.run("doctor")
         assert "warn service" in ended.out

@@ -111,6 +111,11 @@ class TestProduction:
             ({"keyring_file": None}, "KEYRING_FILE"),
             ({"clock_offset_seconds": 1}, "CLOCK_OFFSET_SECONDS"),
             ({"log_level": "DEBUG"}, "LOG_LEVEL"),
+            ({"trusted_proxies": "0.0.0.0/0"}, "TRUSTED_PROXIES"),
+            ({"trusted_proxies": "10.0.0.1, ::/0"}, "TRUSTED_PROXIES"),
+            ({"trusted_proxies": "10.0.0.1", "mtls_url": "http://mtls.example"}, "MTLS_URL"),
+            ({"mtls_url": "https://mtls.example"}, "MTLS_URL"),
+            ({"tls_client_ca": Path("ca.crt")}, "TLS_CLIENT_CA"),
         ],
     )
     def test_names_what_is_unsafe(self, safe: dict[str, Any], change: dict[str, Any], names: str) -> None:
@@ -120,3 +125,37 @@ class TestProduction:
         safe["keyring_file"].chmod(0o640)
         (reason,) = Settings(**safe).unsafe()
         assert "0600" in reason
+
+    def test_refuses_a_tls_key_others_can_read(self, safe: dict[str, Any], tmp_path: Path) -> None:
+        key = tmp_path / "tls.key"
+        key.write_text("")
+        key.chmod(0o644)
+        (reason,) = Settings(**safe, tls_certificate=key, tls_key=key).unsafe()
+        assert "RUJUKAN_TLS_KEY" in reason
+
+    def test_accepts_mutual_tls_behind_named_proxies(self, safe: dict[str, Any]) -> None:
+        Settings(
+            **safe, trusted_proxies="10.0.0.7, 10.1.0.0/16, fd00::/64", mtls_url="https://m.example"
+        ).refuse_unsafe()
+
+
+class TestMutualTls:
+    def test_is_off_unless_a_certificate_can_arrive(self) -> None:
+        assert not Settings(tls_client_ca=Path("ca.crt")).takes_client_certificates
+        assert not Settings(tls_certificate=Path("c"), tls_key=Path("k")).takes_client_certificates
+        assert Settings(tls_certificate=Path("c"), tls_key=Path("k"), tls_client_ca=Path("a")).takes_client_certificates
+        assert Settings(trusted_proxies="10.0.0.1").takes_client_certificates
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"tls_certificate": Path("c")},
+            {"tls_key": Path("k")},
+            {"trusted_proxies": "proxy.example"},
+            {"trusted_proxies": "10.0.0.1/8"},
+            {"trusted_proxies": "unix"},
+        ],
+    )
+    def test_half_a_setting_is_none(self, wrong: dict[str, Any]) -> None:
+        with pytest.raises(ValidationError):
+            Settings(**wrong)

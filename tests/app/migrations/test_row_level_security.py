@@ -35,6 +35,7 @@ DEFINER_FUNCTIONS = {
     "apply_handover": "rujukan_definer",
     "lock_case_of": "rujukan_definer",
     "is_taken": "rujukan_definer",
+    "revoke_token": "rujukan_definer",
     "recall_siblings": "rujukan_definer",
     "apply_dispute": "rujukan_definer",
     "is_barred": "rujukan_definer",

@@ -15,8 +15,10 @@ import asyncpg
 import httpx
 import pytest
 
+from app.client import Credentials, ExchangeClient
 from app.outbox.queries import sequence
 from auth import admin
+from auth.keys import rotate
 from tests.makers.world import Agency, World
 
 
@@ -245,6 +247,31 @@ class TestWaiting:
             await getattr(admin, f"resume_{stopped}")(conn, name, now=now, actor="test")
             await conn.close()
             await world.exchange.directory.refresh()
+
+    @pytest.mark.parametrize("ended", ["token", "key", "signing key"])
+    async def test_ends_within_a_second_when_its_token_does(self, world: World, sequencing: None, ended: str) -> None:
+        exchange, now = world.exchange, world.exchange.clock.now()
+        conn = await asyncpg.connect(exchange.addresses.admin)
+        client_id = f"client-{uuid.uuid4().hex[:8]}"
+        credentials = Credentials.generate(client_id, exchange.settings.public_url)
+        given = {"name": "x", "agencies": ["iom"], "scopes": ["events.read"], "jwks": credentials.public_jwks()}
+        await admin.add_client(conn, client_id=client_id, now=now, actor="test", **given)
+        await exchange.directory.refresh()
+        client = ExchangeClient(credentials, http=exchange.http, clock=exchange.clock)
+        waiting = asyncio.create_task(client.get("/v1/events?wait=30"))
+        await asyncio.sleep(0.3)
+        began = time.monotonic()
+        if ended == "token":
+            form = {**client.authentication(), "token": (await client.token())[0]}
+            assert (await exchange.http.post("/oauth2/revoke", data=form)).status_code == 200
+        elif ended == "key":
+            await admin.end_client_key(conn, client_id, credentials.signing_key().public.kid, now=now, actor="test")
+        else:
+            await rotate(conn, exchange.keyring, now, at_once=True)
+        reply = await asyncio.wait_for(waiting, 5)
+        assert time.monotonic() - began < 1.5
+        assert (reply.status_code, reply.json()["items"]) == (200, [])
+        await conn.close()
 
     async def test_outlives_the_listeners_connection(self, world: World, sequencing: None) -> None:
         """The one listening connection is cut while somebody waits; the event arrives all the same."""

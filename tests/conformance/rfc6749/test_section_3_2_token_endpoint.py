@@ -84,7 +84,7 @@ async def test_other_methods_are_refused_in_oauths_form(world, method):
     assert reply.status_code == 405
     assert reply.headers["Allow"] == "POST"
     if method != "HEAD":
-        assert reply.json() == refused("The token endpoint takes POST only.")
+        assert reply.json() == refused("This endpoint takes POST only.")
 
 
 class TestOneWayOfAuthenticating:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from pathlib import Path
+
 import pytest
 
+import auth
 from auth import admin as world_admin
-from tests.makers.auth import ABSENT, jose
+from auth.errors import PROOF_TEXTS
+from tests.makers.auth import ABSENT, jose, unverified
 
 
 async def test_a_successful_answer_holds_exactly_these_members(party):
@@ -51,6 +57,30 @@ class TestInvalidClientIsUniform:
             assert (reply.status_code, reply.json()) == (401, GENERIC)
             assert "WWW-Authenticate" not in reply.headers
             assert reply.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("file", sorted(Path(auth.__file__).parent.rglob("*.py")), ids=lambda path: path.name)
+def test_section_5_2_what_is_said_keeps_to_its_alphabet(file):
+    """%x20-21 / %x23-5B / %x5D-7E, in every text there is: a client's parser may take nothing else."""
+    tree = ast.parse(file.read_text())
+    said = [
+        node.value
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "").endswith("Error")
+        for node in ast.walk(call)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    for text in [*said, *PROOF_TEXTS.values()]:
+        assert re.fullmatch(r"[\x20-\x21\x23-\x5B\x5D-\x7E]*", text), text
+
+
+async def test_what_is_not_supported_gives_nothing(party):
+    """RFC 9396 §2: details of an authorization are not what this server gives; asking for them widens nothing."""
+    details = '[{"type": "referral", "actions": ["everything"]}]'
+    reply = await party.ask(scope="cases.read", authorization_details=details, audience="https://evil.example")
+    claims = unverified(reply.json()["access_token"])[1]
+    assert "authorization_details" not in reply.json().keys() | claims.keys()
+    assert (claims["scope"], claims["aud"]) == ("cases.read", party.issuer)
 
 
 @pytest.mark.parametrize("field", ["scope", "agency", "resource", "grant_type", "client_id"])

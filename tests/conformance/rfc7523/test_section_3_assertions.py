@@ -197,6 +197,19 @@ class TestWhoSigned:
     async def test_client_id_may_be_left_out(self, party):
         assert (await outcome(party, party.assertion(), client_id=ABSENT))[0] == 200
 
+    async def test_a_key_that_was_replaced_under_its_kid_counts_no_more(self, world, party):
+        """keycloak#14263: the old one was remembered by its kid until the next start."""
+        old, new = party.credentials.signing_key(), jose.generate()
+        assert (await outcome(party, party.assertion()))[0] == 200
+        await world.admin.execute(
+            "UPDATE client_key SET jwk = $2 WHERE client_id = $1",
+            party.client_id,
+            json.dumps({**new.public_jwk(), "kid": old.public.kid}),
+        )
+        await world.directory.refresh()
+        assert await outcome(party, party.assertion()) == refused(GENERIC)
+        assert (await outcome(party, party.assertion(key=new, header={"kid": old.public.kid})))[0] == 200
+
     async def test_anothers_key_does_not_sign_for_me(self, world, party):
         other = await world.party()
         assert await outcome(party, party.assertion(key=other.credentials.signing_key())) == refused(GENERIC)

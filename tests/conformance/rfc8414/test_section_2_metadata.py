@@ -29,6 +29,12 @@ def test_it_has_exactly_these_members(metadata):
         "grant_types_supported": ["client_credentials"],
         "token_endpoint_auth_methods_supported": ["private_key_jwt"],
         "token_endpoint_auth_signing_alg_values_supported": ["ES256", "PS256", "EdDSA", "Ed25519"],
+        "introspection_endpoint": f"{issuer}/oauth2/introspect",
+        "introspection_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "introspection_endpoint_auth_signing_alg_values_supported": ["ES256", "PS256", "EdDSA", "Ed25519"],
+        "revocation_endpoint": f"{issuer}/oauth2/revoke",
+        "revocation_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "revocation_endpoint_auth_signing_alg_values_supported": ["ES256", "PS256", "EdDSA", "Ed25519"],
         "dpop_signing_alg_values_supported": ["ES256", "PS256", "EdDSA", "Ed25519"],
         "protected_resources": [issuer],
     }
@@ -47,9 +53,18 @@ async def test_every_listed_scope_and_grant_works(metadata, party):
         assert (await party.ask(grant_type=grant)).status_code == 200
 
 
+async def test_every_listed_endpoint_takes_the_listed_way_to_authenticate(metadata, party):
+    token = await party.token()
+    for name in ("introspection", "revocation"):
+        assert metadata[f"{name}_endpoint_auth_methods_supported"] == ["private_key_jwt"]
+        path = metadata[f"{name}_endpoint"].removeprefix(metadata["issuer"])
+        assert (await party.about(path, token)).status_code == 200
+
+
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 async def test_every_listed_algorithm_works(metadata, world, algorithm):
-    assert algorithm in metadata["token_endpoint_auth_signing_alg_values_supported"]
+    for endpoint in ("token", "introspection", "revocation"):
+        assert algorithm in metadata[f"{endpoint}_endpoint_auth_signing_alg_values_supported"]
     assert algorithm in metadata["dpop_signing_alg_values_supported"]
     party = await world.party(algorithm=algorithm)
     party.proof_key = jose.generate(algorithm)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from types import SimpleNamespace
 
 import asyncpg
 
-from auth import queries
+from app.foundation.database import open_pool
+from auth import jose, queries
 from auth.binding import dpop
 from auth.directory import Directory
 
@@ -31,6 +33,38 @@ async def test_of_many_at_once_one_succeeds(party):
     proof = party.proof("GET", "/v1/probe", token)
     replies = await asyncio.gather(*(party.call(token=token, proof=proof) for _ in range(8)))
     assert sorted(reply.status_code for reply in replies) == [200] + [401] * 7
+
+
+async def test_another_process_knows_of_the_use(world, party):
+    """Two processes share nothing but the database."""
+    token = await party.token()
+    proof = party.proof("GET", "/v1/probe", token)
+    assert (await party.call(token=token, proof=proof)).status_code == 200
+    pool = await open_pool(world.addresses.app, size=1)
+    mine, world.app.state.database = world.app.state.database, SimpleNamespace(app=pool)
+    try:
+        replayed(await party.call(token=token, proof=proof))
+    finally:
+        world.app.state.database = mine
+        await pool.close()
+
+
+async def test_proofs_nobody_vouches_for_cost_no_memory(world, party):
+    """A flood of them, each by a key of its own, is refused before anything is stored, and what is cached has a bound."""
+    token = await party.token()
+    owner = await asyncpg.connect(world.addresses.owner)
+    before = await owner.fetchval("SELECT count(*) FROM proof_jti")
+    assert before > 0, "that of the token"
+    for _ in range(20):
+        stranger = jose.generate()
+        proof = party.proof("GET", "/v1/probe", token, key=stranger)
+        assert (await party.call(token=token, proof=proof)).json()["reason"] == "wrong_key"
+        assert (await party.call(token="x", proof=proof)).json()["reason"] == "malformed"
+        bad = {"client_assertion": party.assertion(key=stranger)}
+        assert (await party.ask(proof=party.proof("POST", "/oauth2/token", key=stranger), **bad)).status_code == 401
+    assert await owner.fetchval("SELECT count(*) FROM proof_jti") == before
+    await owner.close()
+    assert 0 < dpop._read_header.cache_info().maxsize <= 1024
 
 
 async def test_the_same_jti_in_another_proof_is_the_same_use(party):
