@@ -17,8 +17,8 @@ from schemas.record.record import Record
 
 _KNOWN_MOBILE: Final = re.compile(r"\+628[1-35-9][0-9]{7,10}")
 """Indonesian mobiles, nearly all there are: not worth a look into the tables. A test holds it against them."""
-_SATELLITE: Final = re.compile(r"\+(?:870|881)")
-"""Inmarsat, and the networks that share 881 (Iridium, Globalstar)."""
+_SATELLITE: Final = re.compile(r"\+(?:870|881|882(?:13|16|20))")
+"""Inmarsat; the networks that share 881 (Iridium, Globalstar); those of 882 that are satellites (EMSAT, Thuraya, ACeS), by ITU-T E.164."""
 _SPECIAL: Final = frozenset(
     {
         PhoneNumberType.TOLL_FREE,

@@ -38,6 +38,7 @@ PROBLEMS: Final[dict[str, str]] = {
     "position_not_kept": "positions of persons and of organisations are not kept",
     "several_values": "several values where there can be one",
     "shuffled_address": "the names of the address columns are those the toolkit shuffled; they were read as labelled",
+    "time_left_out": "a time stood beside the date, which was taken as it is written: by a clock elsewhere it may be the day before",
     "too_many_values": "more values than the record can hold",
     "unknown_code": "no value of the list",
     "unknown_country": "no country that exists",
@@ -215,6 +216,16 @@ def day(cell: Cell, order: DateOrder = "dmy") -> str:
         return date(year, month, the_day).isoformat()
     except ValueError:
         raise Bad("date_form") from None
+
+
+_TIME: Final = re.compile(r"[T ](?=[0-9:.]*[1-9])[0-9]{1,2}:[0-9:.]+(?:Z|[+-][0-9:]+)?$|[0-9]{5}[.,][0-9]*[1-9][0-9]*$")
+
+
+def has_time(cell: Cell) -> bool:
+    """Whether a time stands beside a date: systems that keep midnight by UTC write the evening before, here in the east."""
+    if isinstance(cell, datetime):
+        return bool(cell.hour or cell.minute or cell.second)
+    return _TIME.search(str(cell).strip()) is not None
 
 
 def parts(cell: Cell | tuple[Cell, ...], known: Callable[[str], bool]) -> list[str]:

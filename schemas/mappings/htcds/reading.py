@@ -234,6 +234,9 @@ class _Draft:
         found = self.of(column, lambda cell: cells.day(cell, self.manner.date_order))
         if found is not None and len(found) == 4:
             self.note(column, "read_as_year", KEPT)
+        given = self.cell(column)
+        if found is not None and not isinstance(given, tuple) and cells.has_time(given):
+            self.note(column, "time_left_out", KEPT)
         return found
 
     def codes(self, column: str, *, most: int | None = None) -> list[Read]:

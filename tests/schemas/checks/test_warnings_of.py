@@ -280,6 +280,12 @@ CASES = [
         {"contact": {"channels": [channel("0811 0000 0012")]}},
     ),
     (
+        "phone_satellite",
+        {"contact": {"channels": [channel("+882 16 2123 4567")]}},
+        "/contact/channels/0/value",
+        {"contact": {"channels": [channel("+39 06 6982 0000")]}},
+    ),
+    (
         "phone_special_rate",
         {"contact": {"channels": [channel("+62 804 1 123 123")]}},
         "/contact/channels/0/value",

@@ -188,6 +188,16 @@ class TestBadCells:
         ]
         assert read.documents[0]["record"]["identity"] == {"names": [{"full": "Surya"}], "gender": "man"}
 
+    @pytest.mark.parametrize("said", ["1994-03-11T17:00:00Z", "11/03/1994 17:00", "1994-03-11 00:30:00"])
+    def test_a_time_beside_a_date_is_told(self, desk: Desk, said: str) -> None:
+        read = desk.one({"prs_FirstName": "Surya", "prs_Birthdate": said})
+        assert read.record["identity"]["birth"]["date"] == "1994-03-11"
+        assert read.codes("prs_Birthdate") == ["time_left_out"]
+
+    @pytest.mark.parametrize("said", ["1994-03-11T00:00:00Z", "1994-03-11 00:00:00", "1994-03-11", "11 Maret 1994"])
+    def test_midnight_is_no_time(self, desk: Desk, said: str) -> None:
+        assert desk.one({"prs_FirstName": "Surya", "prs_Birthdate": said}).problems == []
+
 
 class TestWhatIsNoSheet:
     def refused(self, desk: Desk, path: Path, *said: str) -> None:

@@ -145,7 +145,7 @@ class TestSectionsThatAreNotOpen:
         await world.moved(sent, "start")
         await world.withdraw(sent)
         page = await printed(sent)
-        assert "The consent was withdrawn." in page
+        assert "The consent was withdrawn. Of the sections that rested on it, only" in page, "others stand there too"
         assert "He was followed from the harbour." in page
         assert "Rifampicin" in page
         world.exchange.later(hours=25)
