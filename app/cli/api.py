@@ -51,6 +51,10 @@ def api(
     key: Annotated[
         str | None, typer.Option(help="Idempotency-Key. Unset: a new one for each POST.", show_default=False)
     ] = None,
+    accept: Annotated[
+        str | None,
+        typer.Option(help="Media type to ask for, such as application/fhir+json.", metavar="TYPE", show_default=False),
+    ] = None,
     certificate: Annotated[
         Path | None,
         typer.Option(
@@ -81,7 +85,8 @@ def api(
     body = body_of(data)
     if body is None and method == "POST":
         body = {}
-    reply = asyncio.run(_send(credentials, method, path, body, actor, _version(if_match), key))
+    headers = {"Accept": accept} if accept is not None else {}
+    reply = asyncio.run(_send(credentials, method, path, body, actor, _version(if_match), key, headers))
     if include:
         typer.echo(f"HTTP {reply.status_code} {reply.reason_phrase}")
         for name, value in reply.headers.items():
@@ -162,11 +167,20 @@ def _version(text: str | None) -> int | str | None:
 
 
 async def _send(
-    credentials: Credentials, method: str, path: str, body: Any, actor: str, if_match: int | str | None, key: str | None
+    credentials: Credentials,
+    method: str,
+    path: str,
+    body: Any,
+    actor: str,
+    if_match: int | str | None,
+    key: str | None,
+    headers: dict[str, str],
 ) -> httpx.Response:
     async with ExchangeClient(credentials) as exchange:
         try:
-            return await exchange.request(method, path, json=body, actor=actor, if_match=if_match, idempotency_key=key)
+            return await exchange.request(
+                method, path, json=body, actor=actor, if_match=if_match, idempotency_key=key, headers=headers
+            )
         except (httpx.InvalidURL, UnicodeError):
             raise Failure("the path or a header cannot be sent as it is written") from None
 

@@ -75,6 +75,10 @@ class TestApi:
         ended = served.run("api", "get", f"{served.url}/v1/me", "--as", str(file), "--agency", "iom-indonesia")
         assert ended.code == 0, ended.err
 
+    def test_asks_for_the_form_it_is_told_to(self, served: Machine) -> None:
+        ended = served.run("api", "GET", "/v1/code-lists/sex", "--accept", "text/csv", "--as", "iom-system")
+        assert (ended.code, ended.out.partition(",")[0]) == (0, "code")
+
     def test_shows_status_and_headers_when_asked(self, served: Machine) -> None:
         ended = served.run("api", "GET", "/v1/agencies/nobody", "--as", "iom-system", "-i")
         assert ended.code == 4
