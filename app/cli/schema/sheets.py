@@ -208,13 +208,14 @@ def _separator(path: Path, encoding: str) -> str:
 
 @contextmanager
 def _workbook(path: Path) -> Iterator[Sheet]:
-    with warnings.catch_warnings():
+    # The library does not close what it cannot read: the files are ours.
+    with warnings.catch_warnings(), path.open("rb") as file, path.open("rb") as again:
         # Of validations and the like, which nothing here needs.
         warnings.simplefilter("ignore")
         try:
             _refuse_bombs(path)
-            book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
-            formulas = load_workbook(path, read_only=True, keep_links=False) if _calculates(path) else None
+            book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
+            formulas = load_workbook(again, read_only=True, keep_links=False) if _calculates(path) else None
         except _DAMAGED:
             raise _damaged(path) from None
         try:
