@@ -15,11 +15,15 @@ import pytest
 import requests
 import schemathesis
 from hypothesis import HealthCheck, settings
-from schemathesis.checks import CHECKS
+from schemathesis.checks import CHECKS, load_all_checks
+from schemathesis.generation.feedback import FeedbackSources
 from schemathesis.generation.meta import TestPhase
+from schemathesis.pytest._test_builder import build_operation_test
 
 from tests.contract.conftest import Proof, Served
 from tests.contract.test_openapi import DOCUMENT, OPERATIONS, SCHEMAS
+
+load_all_checks()
 
 BUDGET = 8
 """Generated examples an operation, after those that cover each keyword of its schemas."""
@@ -67,27 +71,20 @@ def _tries() -> list[tuple[str, str | None]]:
     return found
 
 
+TRIES = _tries()
+
+
 @cache
-def _document(*, short: bool) -> dict[str, Any]:
-    """The document, or as it would be if a record had nothing but its version."""
-    made: dict[str, Any] = json.loads(json.dumps(DOCUMENT))
+def _operations(only: str | None, *, short: bool) -> dict[str, Any]:
+    """The operations by name, as the document has them, or as it would if a record had nothing but its version."""
+    document: dict[str, Any] = json.loads(json.dumps(DOCUMENT))
     if short:
-        record = made["components"]["schemas"]["RecordInput"]
+        record = document["components"]["schemas"]["RecordInput"]
         record["properties"] = {"schema_version": record["properties"]["schema_version"]}
-    return made
-
-
-@pytest.fixture(params=_tries(), ids=lambda param: "-".join(filter(None, param)))
-def described(request: pytest.FixtureRequest) -> Any:
-    """One operation, and what is tried of it."""
-    name, only = request.param
-    config = {
-        "checks": RULES,
-        "phases": {phase: {"enabled": only in (None, phase)} for phase in ("coverage", "fuzzing")},
-        "operations": [{"exclude-operation-id": name, "enabled": False}],
-    }
-    made = _document(short=name == SHORT and only == "coverage")
-    return schemathesis.openapi.from_dict(made, config=schemathesis.Config.from_dict(config))
+    phases = {phase: {"enabled": only in (None, phase)} for phase in ("coverage", "fuzzing")}
+    config = schemathesis.Config.from_dict({"checks": RULES, "phases": phases})
+    made = [found.ok() for found in schemathesis.openapi.from_dict(document, config=config).get_all_operations()]
+    return {operation.definition.raw["operationId"]: operation for operation in made}
 
 
 def _waits(value: Any) -> bool:
@@ -103,9 +100,8 @@ def _left_out(case: Any) -> bool:
     return bool(zlib.crc32(repr(case.body).encode()) % ONE_IN)
 
 
-@schemathesis.pytest.from_fixture("described").parametrize()
 @settings(max_examples=BUDGET, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-def test_answers_as_the_document_says(case: Any, served: Served, loop: asyncio.AbstractEventLoop) -> None:
+def _try(case: Any, served: Served, loop: asyncio.AbstractEventLoop) -> None:
     if _left_out(case):
         return
     if case.path == "/v1/events" and _waits(case.query.get("wait")):
@@ -114,3 +110,19 @@ def test_answers_as_the_document_says(case: Any, served: Served, loop: asyncio.A
     session.auth = Proof(served.clients["police"], loop)
     with session:
         case.call_and_validate(base_url=served.url, session=session, checks=CHECKS.get_all())
+
+
+@pytest.mark.parametrize(("name", "only"), TRIES, ids=["-".join(filter(None, each)) for each in TRIES])
+def test_answers_as_the_document_says(
+    name: str, only: str | None, served: Served, loop: asyncio.AbstractEventLoop
+) -> None:
+    operation = _operations(only, short=name == SHORT and only == "coverage")[name]
+    # `schema.parametrize()` calls this at collection
+    attempt = build_operation_test(
+        config=operation.schema.config,
+        operation=operation,
+        test_func=_try,
+        given_kwargs={},
+        feedback=FeedbackSources(),
+    )
+    attempt(served=served, loop=loop)
