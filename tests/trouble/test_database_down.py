@@ -50,6 +50,13 @@ class Load:
         if reply.status_code == 201:
             self.asked[key] = (body, answer["id"])
 
+    async def until_told(self, status: int) -> None:
+        """Wait until a caller was told this, now and not earlier."""
+        before = len(self.told)
+        async with asyncio.timeout(PATIENCE):
+            while status not in {told for told, _, _ in self.told[before:]}:  # noqa: ASYNC110 -- as short as a caller's own pause
+                await asyncio.sleep(0.05)
+
     @property
     def unanswered(self) -> list[str]:
         return [key for key, (_, answered) in self.asked.items() if answered is None]
@@ -66,16 +73,16 @@ async def test_the_service_says_so_and_recovers(service: Service, how: str):
         await iom.token()
         waiting = asyncio.create_task(iom.get("/v1/events?after=1000000&wait=60"))
         callers = [asyncio.create_task(load.call(police)) for _ in range(CALLERS)]
-        await asyncio.sleep(1)
+        await load.until_told(201)
         await asyncio.to_thread(service.stop_database, how)
-        async with httpx.AsyncClient(base_url=service.url) as anybody:
+        async with httpx.AsyncClient(base_url=service.url, timeout=PATIENCE) as anybody:
             for path, status in (("/healthz", 200), ("/readyz", 503), ("/docs", 200), ("/openapi.json", 200)):
                 assert (await anybody.get(path)).status_code == status, path
         await asyncio.sleep(AWAY)
         during = [status for status, _, _ in load.told].count(503)
         await asyncio.to_thread(service.start_database)
-        await asyncio.to_thread(service.wait_until_ready, 20)
-        await asyncio.sleep(1)
+        await asyncio.to_thread(service.wait_until_ready, PATIENCE)
+        await load.until_told(201)
         load.over = True
         await asyncio.wait_for(asyncio.gather(*callers), PATIENCE)
         statuses = {status for status, _, _ in load.told}
@@ -144,7 +151,7 @@ async def test_a_database_that_hangs_gathers_no_callers(service: Service):
                 process.resume()
         assert {status for status, _ in told} == {503}
         assert max(seconds for _, seconds in told) < 6
-        await asyncio.to_thread(service.wait_until_ready, 20)
-        async with asyncio.timeout(20):
+        await asyncio.to_thread(service.wait_until_ready, PATIENCE)
+        async with asyncio.timeout(PATIENCE):
             while (await iom.get("/v1/me")).status_code != 200:  # noqa: ASYNC110 -- another process's recovery sends no event
                 await asyncio.sleep(0.2)
