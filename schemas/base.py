@@ -50,7 +50,7 @@ def _written_day(value: object) -> object:
             return value
     elif isinstance(value, date) and not isinstance(value, datetime):
         return value
-    raise PydanticCustomError("day_form", "A date is written YYYY-MM-DD and stands on the calendar, from 1900 to 2199")
+    raise PydanticCustomError("day_form", "A date is written YYYY-MM-DD and stands on the calendar, from 1800 to 2199")
 
 
 def _written_moment(value: object) -> object:

@@ -203,7 +203,7 @@ PartialDate = Annotated[
         "? uncertain, ~ approximate, % both at the end",
     ),
 ]
-"""A date as exact as it is known, of the years 1900 to 2100: EDTF level 0, and of level 1 what casework needs.
+"""A date as exact as it is known, of the years 1800 to 2199: EDTF level 0, and of level 1 what casework needs.
 
 `1998`, `1998-04`, `1998-04-12`; `199X`, `19XX`, `1998-XX`, `1998-04-XX` for digits not known; at the end `?` uncertain,
 `~` approximate, `%` both.

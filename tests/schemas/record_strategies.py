@@ -33,7 +33,7 @@ _letters = st.text(
     max_size=8,
 )
 free_text = _letters.map(lambda value: MARK + value)
-days = st.dates(date(1900, 1, 1), date(2100, 12, 31))
+days = st.dates(date(1800, 1, 1), date(2199, 12, 31))
 _FORMS = ("{0}", "{0:.7}", "{0:.4}", "{0:.7}-XX", "{0:.4}-XX", "{0:.4}-XX-XX", "199X", "19XX", "20XX")
 partial_dates = st.tuples(days.map(date.isoformat), st.sampled_from(_FORMS), st.sampled_from(("", "?", "~", "%"))).map(
     lambda drawn: drawn[1].format(drawn[0]) + drawn[2]

@@ -184,7 +184,7 @@ _MONTHS: Final = {
 _ISO: Final = re.compile(r"([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})(?:[T ][0-9:.]+(?:Z|[+-][0-9:]+)?)?")
 _PARTS: Final = re.compile(r"([0-9]{1,2})[-/. ]([0-9]{1,2})[-/. ]([0-9]{4})(?: [0-9:.]+)?")
 _WORDED: Final = re.compile(r"([0-9]{1,2})[-/. ]([A-Za-z]+)[-/. ,]+([0-9]{4})")
-_YEAR: Final = range(1900, 2101)
+_YEAR: Final = range(1800, 2200)
 _EPOCH: Final = date(1899, 12, 30)
 """Day nought of a workbook's calendar, for days after the 29 February 1900 it believes in."""
 

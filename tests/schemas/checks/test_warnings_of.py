@@ -90,7 +90,7 @@ CASES = [
         "/exploitation/episodes/0/ended",
         {"identity": born("1998"), "exploitation": episode(started="199X")},
     ),
-    ("age_improbable", {"identity": born("1900")}, "/identity/birth/date", {"identity": born("1906")}),
+    ("age_improbable", {"identity": born("1890")}, "/identity/birth/date", {"identity": born("1906")}),
     (
         "age_improbable",
         {"identity": {"birth": {"estimated_age": 128, "as_of": "2026-01-01"}}},
