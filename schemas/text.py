@@ -12,7 +12,7 @@ from datetime import date
 from typing import Annotated, Any, Final
 from unicodedata import normalize
 
-from pydantic import AfterValidator, GetCoreSchemaHandler, StringConstraints
+from pydantic import AfterValidator, Field, GetCoreSchemaHandler, StringConstraints
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from schemas import iso
@@ -82,6 +82,13 @@ Name = Annotated[
     AfterValidator(_composed(NAME_MAX)),
 ]
 """A name of a person, place or thing, in any script."""
+
+NameAsTyped = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=NAME_MAX, pattern=_LINE),
+    Field(json_schema_extra={"$comment": "Not brought to NFC."}),
+]
+"""A name in the very characters that were typed, before NFC."""
 
 Line = Annotated[
     str,

@@ -1,8 +1,16 @@
 """Who the person is, as far as they and their papers say."""
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
+from unicodedata import is_normalized
 
-from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from schemas.base import Age, Day, Wire
@@ -20,7 +28,7 @@ from schemas.codes.person import (
 )
 from schemas.record.common import SectionBase
 from schemas.record.nik import FAMILY_CARD_PATTERN, NIK_PATTERN, family_card_number, nik_number
-from schemas.text import CountryCode, LanguageTag, Line, Name, Number, PartialDate, ScriptCode
+from schemas.text import CountryCode, LanguageTag, Line, Name, NameAsTyped, Number, PartialDate, ScriptCode
 
 
 class PersonName(Wire):
@@ -28,6 +36,8 @@ class PersonName(Wire):
 
     full: Name
     """As the person says or writes it. Of a single name, HTCDS `prs_FirstName`."""
+    typed: NameAsTyped | None = None
+    """The full name in the characters that were typed, where NFC wrote it anew: the exchange adds it, a sender may."""
     kind: NameKind | None = None
     prefix: Name | None = None
     """HTCDS `prs_Salutation`."""
@@ -39,6 +49,16 @@ class PersonName(Wire):
     """HTCDS `prs_SecondName`."""
     script: ScriptCode | None = None
     """The script it is written in here, where it is not Latin."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep_what_was_typed(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        # Afterwards, so that a full name that is refused is refused once.
+        name = handler(given)
+        if name.typed is not None or name.full.isascii() or not isinstance(given, dict):
+            return name
+        full = given["full"]
+        return name if is_normalized("NFC", full) else name.model_copy(update={"typed": full})
 
 
 class Birth(Wire):

@@ -44,6 +44,7 @@ digests = st.binary(min_size=32, max_size=32).map(bytes.hex)
 
 _KNOWN: list[tuple[Any, st.SearchStrategy[Any]]] = [
     (text.Name, free_text),
+    (text.NameAsTyped, free_text),
     (text.Line, free_text),
     (text.Text, free_text),
     (text.Narrative, free_text),

@@ -70,7 +70,9 @@ def test_a_qualifier_is_seen_and_moves_nothing():
     assert latest("1998~") == latest("1998")
 
 
-@pytest.mark.parametrize("year", [1799, 1800, 1804, 1899, 1900, 1996, 1999, 2000, 2026, 2099, 2100, 2101, 2104, 2199, 2200])
+@pytest.mark.parametrize(
+    "year", [1799, 1800, 1804, 1899, 1900, 1996, 1999, 2000, 2026, 2099, 2100, 2101, 2104, 2199, 2200]
+)
 def test_the_calendar_is_in_the_patterns(year):
     day_pattern = TypeAdapter(Day).json_schema()["pattern"]
     for month in range(14):

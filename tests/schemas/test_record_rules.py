@@ -192,6 +192,31 @@ def test_a_number_that_was_not_rewritten_is_not_kept_twice(value):
     assert record(contact={"channels": [channel]}).contact.channels[0].typed is None
 
 
+def test_a_name_that_nfc_writes_anew_is_kept_as_it_was_typed_too():
+    typed = "Jose\u0301 Sa\u0303o"
+    name = record(identity={"names": [{"full": f" {typed} "}]}).identity.names[0]
+    assert (name.full, name.typed) == ("José São", f" {typed} ")
+    again = record(identity={"names": [name.model_dump()]}).identity.names[0]
+    assert again == name
+    assert name.model_dump(exclude_unset=True).keys() == {"full", "typed"}
+
+
+@pytest.mark.parametrize("full", ["Siti", " José São ", "မင်းဇော်", "王小明"])
+def test_a_name_that_nfc_leaves_alone_is_not_kept_twice(full):
+    assert record(identity={"names": [{"full": full}]}).identity.names[0].typed is None
+
+
+def test_what_a_client_says_was_typed_stays():
+    names = [{"full": "José", "typed": "Jose\u0301"}, {"full": "Jose\u0301", "typed": "JOSE\u0301"}]
+    assert [name.typed for name in record(identity={"names": names}).identity.names] == ["Jose\u0301", "JOSE\u0301"]
+
+
+def test_a_name_that_is_refused_is_refused_once():
+    assert refusal(identity={"names": [{"full": "Jose\u0301\u202e"}]}) == [
+        ("identity/names/0/full", "string_pattern_mismatch")
+    ]
+
+
 def test_what_was_typed_stays_as_the_first_client_sent_it():
     channel = {"kind": "whatsapp", "value": "0811 0000 0012", "typed": "0811-OOOO-0012", "safe": "yes"}
     once = record(contact={"channels": [channel]})

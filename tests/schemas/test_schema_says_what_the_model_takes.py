@@ -17,7 +17,7 @@ KINDS = {
     name: getattr(text, name)
     for name in (
         "AgencyCode", "Code", "CountryCode", "CurrencyCode", "Email", "LanguageTag", "LegalBasisCode", "Line", "Name",
-        "Number", "PartialDate", "RegionCode", "ScriptCode", "Sha256", "Text",
+        "NameAsTyped", "Number", "PartialDate", "RegionCode", "ScriptCode", "Sha256", "Text",
     )
 } | {"Day": base.Day, "Moment": base.Moment}  # fmt: skip
 

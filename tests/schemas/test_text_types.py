@@ -21,6 +21,7 @@ from schemas.text import (
     LegalBasisCode,
     Line,
     Name,
+    NameAsTyped,
     Narrative,
     Number,
     PartialDate,
@@ -52,7 +53,7 @@ FORMS = {
     "Email": (Email, "angga@contoh.example"),
     "PartialDate": (PartialDate, "1994-02-28"),
 }
-EVERY = {name: kind for name, (kind, _) in (FREE | FORMS).items()}
+EVERY = {name: kind for name, (kind, _) in (FREE | FORMS).items()} | {"NameAsTyped": NameAsTyped}
 
 NEVER = {
     "empty": "",
