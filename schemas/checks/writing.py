@@ -20,12 +20,18 @@ _DAMAGE: Final = re.compile(
     r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!)|\ufffd|[\u00c2\u00c3][\u00a0-\u00bf]|\u00e2\u20ac"
 )
 
+# What nobody sees, and no search gets past. Scripts without spaces have U+200B between words (Unicode 15.0, §23.2).
+_UNSPACED: Final = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u1b00-\u1b7f\ua980-\ua9df"
+_INVISIBLE: Final = re.compile(rf"[\u00ad\u2060\ufeff]|(?<![{_UNSPACED}])\u200b")
+
 
 def writing(record: Record, parts: Parts, on: date) -> Iterator[RecordWarning]:
     """Check names, texts, countries and languages for what nobody means to write."""
     for pointer, value in parts.names:
         if any(_is_mixed(word) for word in value.split()):
             yield RecordWarning(code=WarningCode.MIXED_SCRIPTS, pointer=pointer, related=())
+        if _INVISIBLE.search(value) and not _DAMAGE.search(value):
+            yield RecordWarning(code=WarningCode.TEXT_DAMAGED, pointer=pointer, related=())
     for pointer, value in parts.texts:
         if _DAMAGE.search(value):
             yield RecordWarning(code=WarningCode.TEXT_DAMAGED, pointer=pointer, related=())

@@ -241,6 +241,15 @@ CASES = [
         "/identity/names/0/full",
         {"identity": {"names": [{"full": "José São Ângela"}]}},
     ),
+    *(
+        (
+            "text_damaged",
+            {"identity": {"names": [{"full": f"Sur{unseen}ya"}]}},
+            "/identity/names/0/full",
+            {"identity": {"names": [{"full": "မင်း\u200bဇော်"}]}, "contact": {"note": f"Sur{unseen}ya"}},
+        )
+        for unseen in "\u00ad\u200b\u2060\ufeff"
+    ),
     ("text_damaged", {"contact": {"note": "Jl. \ufffdA"}}, "/contact/note", {"contact": {"note": "مُحَمَّد"}}),
     (
         "country_former",
