@@ -254,7 +254,7 @@ class TestOutput:
         path = desk.folder / "large.csv"
         with path.open("w") as file:
             file.write("prs_FirstName,vic_MethodsOfControl\n")
-            file.writelines("Surya,DebtBondage\n" for _ in range(40_000))
+            file.writelines("Surya,DebtBondage\n" for _ in range(200_000))
         output = desk.folder / "out.ndjson"
         with desk.machine.start("schema", "import-htcds", str(path), "--output", str(output)) as process:
             until = time.monotonic() + 60
