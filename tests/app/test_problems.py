@@ -250,7 +250,7 @@ async def one_key_for_two(world: World) -> httpx.Response:
 
 async def _waiting_for_a_lock(world: World) -> None:
     waiting = "SELECT count(*) FROM pg_locks WHERE relation = 'case_file'::regclass AND NOT granted"
-    for _ in range(1000):
+    for _ in range(6000):
         if await world.owner.fetchval(waiting):
             return
         await asyncio.sleep(0.01)

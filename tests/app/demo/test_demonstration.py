@@ -24,7 +24,7 @@ from app.demo.samples import load_agencies, load_samples
 from app.foundation.database import embedded_addresses
 
 COMMAND = [sys.executable, "-c", "from app.cli import main; main()", "demo"]
-LONGEST = 90
+LONGEST = 300
 """Seconds after which a run is stuck."""
 
 
