@@ -37,7 +37,7 @@ from app.foundation.keyring import Keyring
 from app.foundation.settings import Settings
 from app.outbox import endpoints as events
 from app.outbox.feed import Listener
-from app.published import code_lists
+from app.published import code_lists, record_fields
 from app.published import schemas as published_schemas
 from app.worker import Worker
 from auth import endpoints as oauth
@@ -117,6 +117,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         events.router,
         code_lists.router,
         published_schemas.router,
+        record_fields.router,
         pages.router,
     ):
         app.include_router(router)

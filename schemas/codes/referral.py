@@ -130,3 +130,46 @@ class PaperKind(CodeEnum):
     TRAVEL_DOCUMENT = "travel_document"
     EMPLOYMENT_CONTRACT = "employment_contract"
     OTHER = "other"
+
+
+class ReferralState(CodeEnum):
+    """Where a referral stands."""
+
+    SENT = "sent"
+    RECEIVED = "received"
+    INFO_REQUESTED = "info_requested"
+    ACCEPTED = "accepted"
+    IN_PROGRESS = "in_progress"
+    ON_HOLD = "on_hold"
+    CANCEL_REQUESTED = "cancel_requested"
+    COMPLETED = "completed"
+    NOT_COMPLETED = "not_completed"
+    DECLINED = "declined"
+    RECALLED = "recalled"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    ABSORBED = "absorbed"
+    ENTERED_IN_ERROR = "entered_in_error"
+
+
+class TransferState(CodeEnum):
+    """Where a transfer stands."""
+
+    OFFERED = "offered"
+    RECEIVED = "received"
+    INFO_REQUESTED = "info_requested"
+    ACCEPTED = "accepted"
+    COMPLETED = "completed"
+    DECLINED = "declined"
+    RECALLED = "recalled"
+    ABORTED = "aborted"
+    EXPIRED = "expired"
+    ENTERED_IN_ERROR = "entered_in_error"
+
+
+class CaseState(CodeEnum):
+    """Where a case stands. HTCDS `cas_Status`."""
+
+    OPEN = "open"
+    FOLLOW_UP = "follow_up"
+    CLOSED = "closed"

@@ -17,7 +17,7 @@ from schemas.text import LegalBasisCode
 _LAW = get_args(LegalBasisCode)[1]
 
 
-def _lists_in(annotation: Any, metadata: Any = ()) -> Iterator[str]:
+def lists_in(annotation: Any, metadata: Any = ()) -> Iterator[str]:
     """The lists whose codes a field of this type may hold."""
     if annotation in LIST_OF:
         yield LIST_OF[annotation]
@@ -25,7 +25,7 @@ def _lists_in(annotation: Any, metadata: Any = ()) -> Iterator[str]:
         if part is _LAW:
             yield "legal_basis"
         else:
-            yield from _lists_in(part)
+            yield from lists_in(part)
 
 
 def _in_record(model: type[BaseModel], pointer: str = "") -> Iterator[tuple[str, str]]:
@@ -35,7 +35,7 @@ def _in_record(model: type[BaseModel], pointer: str = "") -> Iterator[tuple[str,
             getattr(part, "__origin__", part) in (tuple, list, dict, frozenset) for part in parts_of(field.annotation)
         )
         place = f"{pointer}/{field.alias or name}{'/*' if repeated else ''}"
-        yield from ((found, place) for found in _lists_in(field.annotation, field.metadata))
+        yield from ((found, place) for found in lists_in(field.annotation, field.metadata))
         for below in models_in(field.annotation):
             yield from _in_record(below, place)
 
@@ -49,7 +49,7 @@ def _in_exchange() -> Iterator[tuple[str, str]]:
                 for name, field in model.model_fields.items():
                     if not model.__name__.startswith("_"):
                         yield from (
-                            (used, f"{model.__name__}.{name}") for used in _lists_in(field.annotation, field.metadata)
+                            (used, f"{model.__name__}.{name}") for used in lists_in(field.annotation, field.metadata)
                         )
 
 

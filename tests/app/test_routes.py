@@ -46,6 +46,7 @@ PUBLIC = {
     "/readyz",
     "/v1/code-lists",
     "/v1/code-lists/{name}",
+    "/v1/record-fields",
     "/v1/schemas",
     "/v1/schemas/{name}",
 }

@@ -10,6 +10,9 @@ import pytest
 from fastapi import FastAPI
 from pydantic import TypeAdapter, ValidationError
 
+from app.exchange.cases.lifecycle import CASE
+from app.exchange.referrals.lifecycle import REFERRAL
+from app.exchange.transfers.lifecycle import TRANSFER
 from schemas import SECTIONS, Wire, code_list, label, list_names
 from schemas.codes import ENUMS, CodeEnum, Missing, RequestBody, SafetyFlag, Sex, Urgency
 from schemas.codes.labels import COLUMNS, EXTRA_COLUMNS, attribution, mapped, read_rows
@@ -79,7 +82,9 @@ class TestEveryList:
                 assert entry.status != "active"
                 assert (name, entry.replaced_by) in active
 
-    @pytest.mark.parametrize("name", [name for name in ENUMS if name not in ("missing", "accepts")])
+    @pytest.mark.parametrize(
+        "name", [name for name in ENUMS if name not in ("missing", "accepts", "referral_state", "transfer_state")]
+    )
     def test_has_the_same_three_missing_answers_or_none_of_them(self, name):
         codes = {entry.code: entry for entry in code_list(name).codes}
         there = [code for code in codes if code in MISSING]
@@ -98,9 +103,12 @@ class TestEveryList:
             "agency_group",
             "assessment_domain",
             "atensi_component",
+            "case_state",
             "data_class",
             "delivery_mode",
+            "referral_state",
             "service_stage",
+            "transfer_state",
         }
 
     def test_says_where_in_the_record_as_a_document_has_it(self):
@@ -155,6 +163,10 @@ class TestAvoidedWords:
 class TestOneList:
     def test_the_sections_are_a_list(self):
         assert tuple(entry.code for entry in code_list("section").codes) == SECTIONS
+
+    @pytest.mark.parametrize("lifecycle", [REFERRAL, TRANSFER, CASE], ids=lambda lifecycle: lifecycle.name)
+    def test_the_states_are_those_of_the_lifecycle(self, lifecycle):
+        assert tuple(entry.code for entry in code_list(f"{lifecycle.name}_state").codes) == lifecycle.states
 
     def test_urgencies_say_how_long(self):
         within = {entry.code: entry.respond_within for entry in code_list("urgency").codes}

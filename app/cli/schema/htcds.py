@@ -148,6 +148,8 @@ def export_htcds(
             for loss in (*made.losses, *more):
                 told["", loss.reason] += 1
                 note((str(number), loss.pointer, loss.reason, REASONS_OF_LOSS[loss.reason]))
+        if not rows:
+            raise Failure(f"{documents} is empty", "It should hold documents, one a line. Nothing was written.")
     _conclude(f"Wrote {rows} row{'' if rows == 1 else 's'}.", told, report, REASONS_OF_LOSS.__getitem__, what="value")
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from schemas.codes import ENUMS, label
+from schemas.codes import ENUMS
+from schemas.codes.labels import entry_of
 from schemas.mappings.htcds.cells import PROBLEMS
 from schemas.mappings.htcds.crosswalk import Field, Pair, fields, not_carried, pairs, their_codes
 from schemas.mappings.htcds.fields import FIELDS, QUESTIONS, Home
@@ -98,7 +99,8 @@ def _codes() -> Iterator[str]:
         yield f"\n### {name}\n\n| HTCDS | ours | meaning | relation | way | note |\n|---|---|---|---|---|---|\n"
         order = {code.code: at for at, code in enumerate(their_codes()) if code.list == name}
         for pair in sorted(by_list[name], key=lambda pair: order.get(pair.their_code, len(their_codes()) * 2)):
-            said = label(pair.list, pair.code, "en") if pair.list in ENUMS else ""
+            entry = entry_of(pair.list, pair.code) if pair.list in ENUMS else None
+            said = entry.en if entry else ""
             theirs = f"`{pair.their_code}`" if pair.their_code else "–"
             yield (f"| {theirs} | {pair.list} `{pair.code}` | {said} | {pair.relation} | {pair.way} | {pair.note} |\n")
     yield (

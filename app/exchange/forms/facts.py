@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from app.exchange.forms.discretion import Discretion
 from app.exchange.forms.values import Reading, Value
+from schemas.documents.preview_labels import preview_labels
 from schemas.labels import field_label
 from schemas.record.common import Money, Place, Position, SectionBase
 from schemas.record.contact import Channel, DoNotContact
@@ -167,7 +168,7 @@ class Facts:
         if path.startswith("extensions."):
             return name
         if path.startswith("preview."):
-            return self._reading.words(path)
+            return preview_labels()[path][self._reading.lang]
         return field_label(path, self._reading.lang)
 
     def _channel(self, channel: Document, holder: Document, path: str) -> list[Node]:

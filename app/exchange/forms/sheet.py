@@ -138,7 +138,10 @@ class Sheet:
         state, purpose = self.document["state"], self.document["purpose"]
         found = [
             (self.words("envelope.purpose"), self.reading.code("purpose", purpose)),
-            (self.words("envelope.state"), self.words.get(f"state.{state}", state)),
+            (
+                self.words("envelope.state"),
+                self.reading.code("transfer_state" if self.is_transfer else "referral_state", state),
+            ),
         ]
         times = [name for name in _TIMES if self.document.get(name) is not None]
         return found + [(self.words(f"envelope.{name}"), self.reading.moment(self.document[name])) for name in times]
@@ -222,7 +225,7 @@ class Sheet:
         given = {name: self.glance[name] for name in ("needs", "preferences") if self.glance.get(name)}
         found: list[Node] = []
         if "needs" in given:
-            entries = (self._facts.of(PreviewNeed, each, "preview") for each in given["needs"])
+            entries = (self._facts.of(PreviewNeed, each, "preview.needs") for each in given["needs"])
             found.append(Entries("", tuple(tuple(entry) for entry in entries)))
         if "preferences" in given:
             (group,) = self._facts.of(Preview, {"preferences": given["preferences"]}, "preview")

@@ -27,8 +27,3 @@ class Words:
         """Return a phrase, its gaps filled. `KeyError` where there is none: a form with a hole is no form."""
         said = all_words()[name][self.lang]
         return said.format(**parts) if parts else said
-
-    def get(self, name: str, otherwise: str) -> str:
-        """Return a phrase, or what to say where there is none: answers are open, and a state may be added."""
-        found = all_words().get(name)
-        return found[self.lang] if found else otherwise

@@ -7,7 +7,7 @@ from fhir.resources.R4B.consent import Consent
 from schemas.exchange.basis import Disclosure
 from schemas.exchange.referral import Referral
 from schemas.mappings.fhir.parts import Json, Source, compact, period, reference
-from schemas.mappings.fhir.systems import HL7
+from schemas.mappings.fhir.systems import HL7, URI
 
 _OPEN = ("preview", "full")
 
@@ -49,7 +49,7 @@ def _consent(source: Source, referral: Referral, disclosure: Disclosure) -> Cons
             "policyRule": source.concept("legal_basis", "uu-27-2022"),
             "provision": provision,
             **compact(
-                identifier=[{"system": f"{source.url}/v1/consents", "value": str(disclosure.consent_id)}]
+                identifier=[{"system": URI, "value": f"urn:uuid:{disclosure.consent_id}"}]
                 if disclosure.consent_id
                 else None
             ),

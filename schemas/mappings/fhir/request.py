@@ -107,7 +107,8 @@ def task(source: Source, referral: Referral) -> Task:
             "id": source.id("referral", referral.id, "task"),
             "meta": source.meta(),
             "status": _status(referral.state, referral.started_at),
-            "businessStatus": {"coding": [{"system": f"{source.url}/v1/referral-states", "code": referral.state}]},
+            # `declined` is a state here, and no answer that is missing.
+            "businessStatus": {"coding": [source.coding("referral_state", referral.state)]},
             "intent": "order",
             "code": {"coding": [_FULFILL]},
             "focus": reference(source.id("referral", referral.id)),

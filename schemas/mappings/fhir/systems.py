@@ -15,6 +15,8 @@ UCUM: Final = "http://unitsofmeasure.org"
 ICD_10: Final = "http://hl7.org/fhir/sid/icd-10"
 LANGUAGES: Final = "urn:ietf:bcp:47"
 COUNTRIES: Final = "urn:iso:std:iso:3166"
+URI: Final = "urn:ietf:rfc:3986"
+"""The system of an identifier whose value is a URI."""
 
 SATUSEHAT_NIK: Final = "https://fhir.kemkes.go.id/id/nik"
 SATUSEHAT_KK: Final = "https://fhir.kemkes.go.id/id/kk"

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fhir.resources.R4B.bundle import Bundle
 from hypothesis import HealthCheck, given, settings
 
+from schemas.codes import label
 from schemas.mappings.fhir import bundle
 from schemas.mappings.fhir.parts import fhir_date, period
 from schemas.mappings.fhir.systems import NEED_PRIORITY, PRIORITY, REQUEST_STATUS, TASK_STATUS
@@ -314,7 +316,12 @@ class TestTheReferral:
             assert only(found, "ServiceRequest")["status"] == status
             expected = TASK_STATUS.get(state, "accepted")
             assert only(found, "Task")["status"] == expected
-            assert only(found, "Task")["businessStatus"]["coding"][0]["code"] == state
+            (ours,) = only(found, "Task")["businessStatus"]["coding"]
+            assert ours == {
+                "system": f"{URL}/v1/code-lists/referral_state",
+                "code": state,
+                "display": label("referral_state", state),
+            }
 
     def test_asking_to_cancel_does_not_stop_what_has_started(self):
         started = rendered(state="cancel_requested", started_at="2026-11-03T00:00:00Z")
@@ -351,6 +358,7 @@ class TestTheBases:
         one = only(rendered(disclosures=[consent(until="2027-01-01T00:00:00Z")]), "Consent")
         provision = one["provision"]
         assert one["status"] == "active"
+        assert one["identifier"] == [{"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{UUID(int=4)}"}]
         assert [each["code"] for each in provision["class"]] == ["identity", "needs"]
         assert provision["period"] == {"end": "2027-01-01T00:00:00Z"}
         assert [each["coding"][0]["code"] for each in provision["action"]] == ["access", "use"]

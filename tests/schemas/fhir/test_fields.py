@@ -14,9 +14,10 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from schemas.codes.answers import Missing
 from schemas.codes.base import CodeEnum
+from schemas.documents.record_fields import record_fields
 from schemas.mappings.fhir import bundle
 from schemas.mappings.fhir.systems import REQUEST_STATUS, TASK_STATUS
-from schemas.record import SECTION_MODELS, Record
+from schemas.record import SECTION_MODELS, Record, preview_of
 from schemas.shapes import shapes
 from tests.schemas.fhir.making import AT, URL, Json, inside, paths, referral
 
@@ -195,6 +196,22 @@ def bases(section: str) -> tuple[tuple[Json, Any], ...]:
     full = {"schema_version": "1.0", section: SAID[section]}
     unsaid = without(full, *(path for path in UNSAID if path.startswith(f"{section}.")))
     return tuple((base, rendered(base)) for base in (full, unsaid))
+
+
+def test_every_field_an_observation_is_about_is_published():
+    published = {each.path for each in record_fields().fields}
+    shown = preview_of(Record.model_validate(SAID), on=AT.date())
+    for made, one in (
+        (rendered(SAID), "health.infectious"),
+        (bundle(referral(state="sent", accepted_at=None, preview=shown), url=URL, at=AT), "preview.age_band"),
+    ):
+        coded = set(
+            re.findall(
+                r'"system": ?"https://rujukan.example/v1/record-fields", ?"code": ?"([^"]+)"', made.model_dump_json()
+            )
+        )
+        assert one in coded
+        assert coded <= published
 
 
 def test_a_section_that_is_not_carried_leaves_no_trace():

@@ -432,6 +432,14 @@ class TestExport:
         assert "hush" not in ended.err
         assert not sheet.exists()
 
+    @pytest.mark.parametrize("content", [b"", b"\n \n"])
+    def test_no_document_at_all_leaves_no_file(self, desk: Desk, content: bytes) -> None:
+        documents, sheet, report = (desk.folder / name for name in ("in.ndjson", "out.csv", "losses.csv"))
+        documents.write_bytes(content)
+        ended = desk.machine.run("schema", "export-htcds", str(documents), str(sheet), "--report", str(report))
+        assert (ended.code, "is empty" in ended.err) == (2, True), ended.err
+        assert list(desk.folder.iterdir()) == [documents]
+
     def test_a_format_nobody_knows(self, desk: Desk) -> None:
         ended = desk.machine.run("schema", "export-htcds", os.devnull, str(desk.folder / "out.ods"))
         assert (ended.code, ".csv or .xlsx" in ended.err) == (2, True)

@@ -9,9 +9,6 @@ from uuid import UUID
 import httpx
 import pytest
 
-from app.exchange.forms.words import all_words
-from app.exchange.referrals.lifecycle import REFERRAL
-from app.exchange.transfers.lifecycle import TRANSFER
 from tests.app.exchange.forms.reading_pages import strings_in, tags_of, text_of
 from tests.makers import records
 from tests.makers.world import Agency, Passed, World
@@ -341,10 +338,6 @@ class TestWhatItSays:
         assert "Call Tual on Monday." in page
         assert "Never alone at the gate." in page
         assert "Case Transfer Form" in page
-
-    def test_every_state_has_words_in_both_languages(self) -> None:
-        for state in (*REFERRAL.states, *TRANSFER.states):
-            assert set(all_words()[f"state.{state}"]) == {"id", "en"}
 
     async def test_what_an_agency_adds_for_itself_however_deep(self, world: World) -> None:
         own = {"trips": [["Tual", "Kai \U000101fe"], {"left": True}]}
