@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from functools import lru_cache
+from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Annotated, Any, Final
 
@@ -19,7 +20,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from app.cli.common import faults_of, say
 from app.cli.failures import Code, Failure
 from app.cli.schema.htcds_page import htcds_page
-from app.cli.schema.sheets import WORKBOOK_CELL_MAX, Sheet, TextTable, WorkbookTable, open_sheet, table_at, whole_file
+from app.cli.schema.sheets import WORKBOOK_CELL_MAX, TextTable, WorkbookTable, open_sheet, table_at, whole_file
 from schemas.codes.services import StaffRole
 from schemas.mappings.htcds import Exported, Imported, Loss, Manner, Problem, export, import_row
 from schemas.mappings.htcds.cells import PROBLEMS, is_empty
@@ -79,7 +80,7 @@ def import_htcds(
         manner = Manner(manner.date_order, manner.language, manner.author_role, sheet.layout.survey)
         lines = stack.enter_context(_lines(output))
         note = stack.enter_context(_report(report, ("row", "column", "code", "done", "meaning")))
-        step = stack.enter_context(_progress(sheet))
+        step = stack.enter_context(_progress("Reading", sheet.size, sheet.done))
 
         def tell(problems: Iterable[Problem]) -> None:
             for problem in problems:
@@ -136,11 +137,13 @@ def export_htcds(
     told: Counter[tuple[str, str]] = Counter()
     rows = 0
     with ExitStack() as stack:
-        lines = stack.enter_context(_documents(documents))
+        lines, size, done = stack.enter_context(_documents(documents))
         sheet = stack.enter_context(table_at(file, table))
         note = stack.enter_context(_report(report, ("line", "pointer", "reason", "meaning")))
+        step = stack.enter_context(_progress("Writing", size, done))
         _head(sheet, columns, layout)
         for number, document in lines:
+            step()
             made = export(document.record, document.exchange)
             cells, more = _cells(made, columns, layout, single=single, workbook=table is WorkbookTable)
             sheet.add(cells)
@@ -217,21 +220,21 @@ def _report(path: Path | None, head: Sequence[str]) -> Iterator[Callable[[Sequen
 
 
 @contextmanager
-def _progress(sheet: Sheet) -> Iterator[Callable[[], None]]:
-    """Show how far it is, on a terminal only."""
+def _progress(what: str, size: int | None, done: Callable[[], int]) -> Iterator[Callable[[], None]]:
+    """Show how far it is, on a terminal only: `done` of `size`, in whatever unit both are."""
     console = Console(stderr=True)
     shown = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rows]} rows"))
     with Progress(
         *shown, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal
     ) as bar:
-        task = bar.add_task("Reading", total=sheet.size, rows=0)
+        task = bar.add_task(what, total=size, rows=0)
         count = 0
 
         def step() -> None:
             nonlocal count
             count += 1
             if count % 200 == 0:
-                bar.update(task, completed=sheet.done() if sheet.size else 0, rows=count)
+                bar.update(task, completed=done() if size else 0, rows=count)
 
         yield step
 
@@ -260,13 +263,14 @@ def _conclude(
 
 
 @contextmanager
-def _documents(path: Path) -> Iterator[Iterator[tuple[int, Imported]]]:
+def _documents(path: Path) -> Iterator[tuple[Iterator[tuple[int, Imported]], int | None, Callable[[], int]]]:
+    """The documents of a file, its size in bytes where it has one, and how many bytes of it are read."""
     if str(path) == "-":
-        yield _parsed(path, sys.stdin)
+        yield _parsed(path, sys.stdin), None, lambda: 0
         return
     try:
-        with path.open(encoding="utf-8") as file:
-            yield _parsed(path, file)
+        with path.open("rb") as raw, TextIOWrapper(raw, encoding="utf-8") as file:
+            yield _parsed(path, file), path.stat().st_size, raw.tell
     except OSError as error:
         raise Failure(f"{path} cannot be read: {error.strerror}", "It should hold documents, one a line.") from None
     except UnicodeDecodeError:

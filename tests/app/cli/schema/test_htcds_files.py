@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
+import pty
 import signal
+import subprocess
+import sys
 import time
 import zipfile
 from pathlib import Path
@@ -464,3 +468,34 @@ class TestThePage:
     def test_is_current(self, desk: Desk) -> None:
         page = (HERE / "docs" / "schema" / "htcds.md").read_text(encoding="utf-8")
         assert page == desk.machine.run("schema", "htcds").out, "make it anew: rujukan schema htcds --write"
+
+
+class TestProgress:
+    """A bar is for whoever waits at a terminal, and for nobody else."""
+
+    def on_a_terminal(self, *arguments: str) -> str:
+        ours, theirs = pty.openpty()
+        with subprocess.Popen(
+            [sys.executable, "-m", "app.cli", "schema", *arguments],
+            env={**os.environ, "TERM": "xterm", "COLUMNS": "80"},
+            stderr=theirs,
+            stdout=subprocess.DEVNULL,
+        ) as process:
+            os.close(theirs)
+            seen = bytearray()
+            with contextlib.suppress(OSError):  # the other end was closed
+                while some := os.read(ours, 4096):
+                    seen += some
+            os.close(ours)
+            assert process.wait(timeout=60) == 0, seen
+        return seen.decode()
+
+    def test_is_shown_while_rows_are_read_and_written(self, tmp_path: Path) -> None:
+        sheet, made, back = tmp_path / "in.csv", tmp_path / "made.ndjson", tmp_path / "back.csv"
+        sheet.write_text("prs_FirstName\n" + "Surya\n" * 600)
+        assert "Reading" in self.on_a_terminal("import-htcds", str(sheet), "--output", str(made))
+        assert "Writing" in self.on_a_terminal("export-htcds", str(made), str(back))
+        assert len(back.read_text(encoding="utf-8-sig").splitlines()) == 601
+
+    def test_is_not_in_the_way_of_a_program(self, desk: Desk) -> None:
+        assert "Reading" not in desk.one({"prs_FirstName": "Surya"}).said
