@@ -38,6 +38,7 @@ from app.foundation.settings import Settings
 from app.outbox import endpoints as events
 from app.outbox.feed import Listener
 from app.published import code_lists, record_fields
+from app.published import openapi as published_openapi
 from app.published import schemas as published_schemas
 from app.worker import Worker
 from auth import endpoints as oauth
@@ -90,7 +91,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         version=version("rujukan"),
         docs_url=None,
         redoc_url=None,
-        openapi_url="/openapi.json",
+        openapi_url=None,  # app/published/openapi.py
         redirect_slashes=False,
         lifespan=lifespan,
         generate_unique_id_function=lambda route: route.name,
@@ -117,6 +118,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         events.router,
         code_lists.router,
         published_schemas.router,
+        published_openapi.router,
         record_fields.router,
         pages.router,
     ):
