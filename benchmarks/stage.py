@@ -26,7 +26,8 @@ from app.foundation.clock import Clock
 from app.foundation.database import Addresses
 from app.foundation.settings import Settings
 from app.prepare import prepare
-from auth import admin
+from auth.admin.agencies import add_agency
+from auth.admin.clients import add_client
 from auth.scopes import Scope
 
 warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
@@ -65,9 +66,9 @@ async def build(folder: Path) -> Stage:
     conn = await asyncpg.connect(where.of("admin"))
     try:
         for code, kind in ((SENDER, "police_regional"), (RECEIVER, "trauma_centre")):
-            await admin.add_agency(conn, code=code, name=code, kind=kind, now=clock.now(), actor="bench")
+            await add_agency(conn, code=code, name=code, kind=kind, now=clock.now(), actor="bench")
             credentials = Credentials.generate(f"{code}-system", settings.public_url)
-            await admin.add_client(
+            await add_client(
                 conn,
                 client_id=credentials.client_id,
                 name=code,

@@ -14,8 +14,17 @@ from app.cli.common import Actor, Json, acting, faults_of, load_settings, read_j
 from app.cli.failures import Failure
 from app.exchange.agencies import queries as directory
 from app.foundation.settings import Settings
-from auth import admin
-from auth.queries import agency_id_of, log_act
+from auth.admin import errors
+from auth.admin.agencies import (
+    ListedAgency,
+    add_agency,
+    close_agency,
+    list_agencies,
+    resume_agency,
+    set_desk,
+    suspend_agency,
+)
+from auth.admin.queries import agency_id_of, log_act
 from schemas.base import Count
 from schemas.codes.agencies import Accepts, AgencyGroup, AgencyKind
 from schemas.exchange.directory import DutyContacts
@@ -44,7 +53,7 @@ class Entry(BaseModel):
     note: str | None = None
 
     def values(self) -> dict[str, Any]:
-        """Return what `auth.admin.add_agency` takes."""
+        """Return what `auth.add_agency` takes."""
         return self.model_dump(mode="json")
 
 
@@ -96,7 +105,7 @@ def add(
 
 async def _add(settings: Settings, entry: Entry, actor: str) -> str:
     async with administer(settings) as the:
-        return str(await admin.add_agency(the.conn, **entry.values(), now=the.now, actor=actor))
+        return str(await add_agency(the.conn, **entry.values(), now=the.now, actor=actor))
 
 
 @app.command("import")
@@ -121,10 +130,10 @@ def import_(
 
 async def _import(settings: Settings, entries: list[Entry], actor: str) -> tuple[list[str], list[str]]:
     async with administer(settings) as the, the.conn.transaction():
-        before = {agency.code for agency in await admin.list_agencies(the.conn)}
+        before = {agency.code for agency in await list_agencies(the.conn)}
         fresh = [entry for entry in entries if entry.code not in before]
         for entry in fresh:
-            await admin.add_agency(the.conn, **entry.values(), now=the.now, actor=actor)
+            await add_agency(the.conn, **entry.values(), now=the.now, actor=actor)
     return [entry.code for entry in fresh], [entry.code for entry in entries if entry.code in before]
 
 
@@ -161,14 +170,14 @@ def list_(as_json: Json = False) -> None:
     )
 
 
-def vars_of(agency: admin.ListedAgency) -> dict[str, Any]:
+def vars_of(agency: ListedAgency) -> dict[str, Any]:
     """Return an agency as JSON shows it."""
-    return {name: getattr(agency, name) for name in admin.ListedAgency.__dataclass_fields__}
+    return {name: getattr(agency, name) for name in ListedAgency.__dataclass_fields__}
 
 
-async def _list(settings: Settings) -> list[admin.ListedAgency]:
+async def _list(settings: Settings) -> list[ListedAgency]:
     async with administer(settings) as the:
-        return await admin.list_agencies(the.conn)
+        return await list_agencies(the.conn)
 
 
 @app.command()
@@ -194,11 +203,11 @@ def close(code: Annotated[str, typer.Argument(help="Its code.")], actor: Actor =
 
 async def _close(settings: Settings, code: str, actor: str) -> None:
     async with administer(settings) as the:
-        await admin.close_agency(the.conn, code, now=the.now, actor=actor)
+        await close_agency(the.conn, code, now=the.now, actor=actor)
 
 
 async def _set(settings: Settings, code: str, actor: str, *, active: bool) -> None:
-    change = admin.resume_agency if active else admin.suspend_agency
+    change = resume_agency if active else suspend_agency
     async with administer(settings) as the:
         await change(the.conn, code, now=the.now, actor=actor)
 
@@ -212,7 +221,7 @@ def desk(code: Annotated[str, typer.Argument(help="Its code.")], actor: Actor = 
 
 async def _desk(settings: Settings, code: str, actor: str) -> None:
     async with administer(settings) as the:
-        await admin.set_desk(the.conn, code, now=the.now, actor=actor)
+        await set_desk(the.conn, code, now=the.now, actor=actor)
 
 
 @app.command("duty-contacts")
@@ -253,7 +262,7 @@ async def _duty_contacts(
     async with administer(settings) as the:
         id = await agency_id_of(the.conn, code)
         if id is None:
-            raise admin.UnknownAgencyError(f"there is no agency {code}")
+            raise errors.UnknownAgencyError(f"there is no agency {code}")
         if contacts is not None:
             async with the.conn.transaction():
                 await directory.replace_duty_contacts(the.conn, id, contacts)

@@ -15,7 +15,7 @@ from app.cli.clients import parse_duration
 from app.cli.common import Actor, Json, acting, load_settings, show_json, show_table
 from app.cli.failures import Failure
 from app.foundation.settings import Settings
-from auth import agreements
+from auth.admin import agreements
 from schemas.base import Moment
 
 app = typer.Typer(help="Say who records for whom, and whose deadlines are other ones.", no_args_is_help=True)

@@ -19,7 +19,9 @@ from app.cli.common import Actor, Json, acting, load_settings, read_json, show_j
 from app.cli.failures import Code, Failure
 from app.client import Credentials
 from app.foundation.settings import Settings
-from auth import admin
+from auth.admin import errors
+from auth.admin.client_keys import certificate_jwk, rotate_client_key
+from auth.admin.clients import ListedClient, ListedKey, add_client, list_clients, resume_client, suspend_client
 from auth.client_auth import mtls
 from auth.scopes import Scope
 
@@ -162,7 +164,7 @@ def add(
 
 async def _add(settings: Settings, values: dict[str, Any], path: Path | None) -> Made:
     async with administer(settings) as the:
-        await admin.add_client(the.conn, **values, now=the.now)
+        await add_client(the.conn, **values, now=the.now)
         return await _made(settings, the.conn, values["client_id"], path)
 
 
@@ -181,14 +183,14 @@ async def _made(settings: Settings, conn: Any, client_id: str, path: Path | None
     )
 
 
-async def _find(conn: Any, client_id: str) -> admin.ListedClient:
-    for client in await admin.list_clients(conn):
+async def _find(conn: Any, client_id: str) -> ListedClient:
+    for client in await list_clients(conn):
         if client.client_id == client_id:
             return client
-    raise admin.UnknownClientError(f"there is no client {client_id}")
+    raise errors.UnknownClientError(f"there is no client {client_id}")
 
 
-def _name_of(client: admin.ListedClient) -> str | None:
+def _name_of(client: ListedClient) -> str | None:
     if client.tls_name is None or client.tls_name_kind is None:
         return None
     return f"{client.tls_name_kind.replace('_', ' ')} {client.tls_name}"
@@ -219,12 +221,12 @@ def show(client_id: ClientId, as_json: Json = False) -> None:
         typer.echo(f"{client.auth_method} is switched off here: `rujukan doctor` says why.", err=True)
 
 
-def _key(key: admin.ListedKey) -> str:
+def _key(key: ListedKey) -> str:
     until = "" if key.ends_at is None else f" until {key.ends_at:%Y-%m-%d %H:%M}Z"
     return f"{key.kid} from {key.starts_at:%Y-%m-%d %H:%M}Z{until}"
 
 
-async def _show(settings: Settings, client_id: str) -> admin.ListedClient:
+async def _show(settings: Settings, client_id: str) -> ListedClient:
     async with administer(settings) as the:
         return await _find(the.conn, client_id)
 
@@ -257,9 +259,9 @@ def list_(as_json: Json = False) -> None:
     )
 
 
-async def _list(settings: Settings) -> list[admin.ListedClient]:
+async def _list(settings: Settings) -> list[ListedClient]:
     async with administer(settings) as the:
-        return await admin.list_clients(the.conn)
+        return await list_clients(the.conn)
 
 
 @app.command()
@@ -277,7 +279,7 @@ def resume(client_id: ClientId, actor: Actor = None) -> None:
 
 
 async def _set(settings: Settings, client_id: str, actor: str, *, active: bool) -> None:
-    change = admin.resume_client if active else admin.suspend_client
+    change = resume_client if active else suspend_client
     async with administer(settings) as the:
         await change(the.conn, client_id, now=the.now, actor=actor)
 
@@ -327,7 +329,7 @@ async def _rotate(
     settings: Settings, client_id: str, jwk: dict[str, Any], overlap: timedelta, actor: str, path: Path | None
 ) -> Made:
     async with administer(settings) as the:
-        kid = await admin.rotate_client_key(
+        kid = await rotate_client_key(
             the.conn, client_id, jwk=jwk, old_ends_at=the.now + overlap, now=the.now, actor=actor
         )
         return await _made(settings, the.conn, client_id, path, kid)
@@ -344,7 +346,7 @@ def parse_duration(text: str) -> timedelta:
 def default_file(settings: Settings, client_id: str) -> Path:
     """Return where a client's key lies on a development machine."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{2,63}", client_id):
-        raise admin.InvalidValueError(
+        raise errors.InvalidValueError(
             "a client_id is 3 to 64 of a-z, 0-9, dot, - and _, beginning with a letter or digit"
         )
     return settings.data_dir / "clients" / f"{client_id}.json"
@@ -385,7 +387,7 @@ def _fitting(auth: Auth, *, generate: bool, jwks: Path | None, certificate: Path
 
 def _jwk(path: Path) -> dict[str, Any]:
     try:
-        return admin.certificate_jwk(path.read_bytes())
+        return certificate_jwk(path.read_bytes())
     except OSError as error:
         raise Failure(f"{path} cannot be read: {error.strerror}", "It should hold one certificate in PEM.") from None
 

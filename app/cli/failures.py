@@ -13,16 +13,16 @@ from app.client import TokenRefusedError
 from app.foundation.database import UNREACHABLE, MissingAddress
 from app.foundation.keyring import KeyringUnusable
 from app.foundation.settings import UnsafeSettings
-from auth.admin import (
+from auth.admin.errors import (
     InvalidValueError,
     OpenDutiesError,
     TakenError,
     UnknownAgencyError,
+    UnknownAgreementError,
     UnknownClientError,
     UnknownKeyError,
     UnusableKeyError,
 )
-from auth.agreements import UnknownAgreementError
 from auth.client_auth.mtls import InvalidNameError
 from auth.keys import NextKeyTooYoungError
 from auth.scopes import UnknownScopeError

@@ -14,7 +14,8 @@ from app.cli.administering import administer
 from app.cli.common import Actor, Json, acting, faults_of, load_settings, show_json, show_table
 from app.cli.failures import Failure
 from app.foundation.settings import Settings
-from auth import admin
+from auth.admin import errors
+from auth.admin.agencies import add_service_point
 from schemas.codes.services import Service
 from schemas.text import RegionCode
 
@@ -72,7 +73,7 @@ async def _add(
     services: list[str],
 ) -> str:
     async with administer(settings) as the:
-        id = await admin.add_service_point(
+        id = await add_service_point(
             the.conn,
             agency=agency,
             name=name,
@@ -116,5 +117,5 @@ def list_(
 async def _list(settings: Settings, agency: str | None) -> list[asyncpg.Record]:
     async with administer(settings) as the:
         if agency is not None and not await queries.agency_is_there(the.conn, agency):
-            raise admin.UnknownAgencyError(f"there is no agency {agency}")
+            raise errors.UnknownAgencyError(f"there is no agency {agency}")
         return await queries.service_points(the.conn, agency)

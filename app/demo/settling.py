@@ -15,7 +15,10 @@ from app.client import Credentials
 from app.demo import queries
 from app.demo.systems import DemoError
 from app.foundation.database import Addresses, Connection, connection
-from auth import admin, agreements
+from auth.admin import agreements
+from auth.admin.agencies import add_agency, add_service_point, list_agencies, set_desk
+from auth.admin.client_keys import rotate_client_key
+from auth.admin.clients import ListedClient, add_client, list_clients
 from auth.scopes import Scope
 
 ACTOR: Final = "demo"
@@ -51,16 +54,16 @@ async def settle_in(
         async with connection(where.owner) as owner:
             await queries.remember_proofs_from(owner, at)
     async with connection(where.of("admin")) as conn, conn.transaction():
-        known = {agency.code for agency in await admin.list_agencies(conn)}
+        known = {agency.code for agency in await list_agencies(conn)}
         for agency in agencies:
             if agency["code"] not in known:
                 await _add_agency(conn, agency, at)
         if DESK not in known:
-            await admin.set_desk(conn, DESK, now=at, actor=ACTOR)
+            await set_desk(conn, DESK, now=at, actor=ACTOR)
         for party, by in sorted(acting_for):
             if party not in known:
                 await agreements.add_acts_for(conn, agency=party, by=by, reference="PKS-CONTOH/01", now=at, actor=ACTOR)
-        registered = {client.client_id: client for client in await admin.list_clients(conn)}
+        registered = {client.client_id: client for client in await list_clients(conn)}
         return {
             code: await _client(conn, code, registered.get(client_of(code)), folder=folder, issuer=issuer, at=at)
             for code in acting
@@ -70,8 +73,8 @@ async def settle_in(
 async def _add_agency(conn: Connection, agency: Mapping[str, Any], at: datetime) -> None:
     code, region = agency["code"], agency["region"]
     known = {name: value for name, value in agency.items() if name not in ("code", "region")}
-    await admin.add_agency(conn, code=code, region=region, now=at, actor=ACTOR, **known)
-    await admin.add_service_point(
+    await add_agency(conn, code=code, region=region, now=at, actor=ACTOR, **known)
+    await add_service_point(
         conn,
         agency=code,
         name=f"Kantor {agency['name']}",
@@ -85,7 +88,7 @@ async def _add_agency(conn: Connection, agency: Mapping[str, Any], at: datetime)
         _SEVERAL_HOUSES.get(agency["code"], 1) if agency["kind"] in _HOUSES and agency["residential"] != "no" else 0
     )
     for number in range(1, houses + 1):
-        await admin.add_service_point(
+        await add_service_point(
             conn,
             agency=code,
             name="Rumah aman" if number == 1 else f"Rumah aman {number}",
@@ -98,7 +101,7 @@ async def _add_agency(conn: Connection, agency: Mapping[str, Any], at: datetime)
 
 
 async def _client(
-    conn: Connection, code: str, registered: admin.ListedClient | None, *, folder: Path, issuer: str, at: datetime
+    conn: Connection, code: str, registered: ListedClient | None, *, folder: Path, issuer: str, at: datetime
 ) -> Credentials:
     """Return the credentials from the client's file, making file and client where they are missing."""
     client_id = client_of(code)
@@ -113,7 +116,7 @@ async def _client(
             "  Set RUJUKAN_DATA_DIR to another folder."
         )
     if registered is None:
-        await admin.add_client(
+        await add_client(
             conn,
             client_id=client_id,
             name=f"Sistem {code}",
@@ -127,7 +130,7 @@ async def _client(
         # the file that held its key is gone, or another: what remains of the old key is of no use to anybody
         (jwk,) = credentials.public_jwks()["keys"]
         later = at + timedelta(days=3650)
-        await admin.rotate_client_key(conn, client_id, jwk=jwk, old_ends_at=later, now=at, actor=ACTOR)
+        await rotate_client_key(conn, client_id, jwk=jwk, old_ends_at=later, now=at, actor=ACTOR)
     if found is not None and found.issuer != issuer:
         credentials = dataclasses.replace(found, issuer=issuer)
         path.unlink()

@@ -10,8 +10,19 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from app.client import Credentials
-from auth import admin, jose
-from auth.admin import InvalidValueError, UnusableKeyError
+from auth import jose
+from auth.admin import errors
+from auth.admin.agencies import (
+    add_agency,
+    add_service_point,
+    close_agency,
+    list_agencies,
+    resume_agency,
+    suspend_agency,
+)
+from auth.admin.client_keys import certificate_jwk, end_client_key, rotate_client_key
+from auth.admin.clients import add_client, list_clients, resume_client, suspend_client
+from auth.admin.errors import InvalidValueError, UnusableKeyError
 from auth.scopes import UnknownScopeError
 from tests.makers.auth import rsa_key
 from tests.makers.certificates import SERVER, self_signed, weak_key
@@ -48,14 +59,14 @@ async def register(world, by, **values):
         **by,
         **values,
     }
-    await admin.add_client(world.admin, **given)
+    await add_client(world.admin, **given)
     return given
 
 
 class TestAgencies:
     async def test_added_listed_and_logged(self, world, by, log):
         parent = await world.agency()
-        id = await admin.add_agency(
+        id = await add_agency(
             world.admin,
             code=f"{parent}-1",
             name="RPTC",
@@ -65,7 +76,7 @@ class TestAgencies:
             capacity=10,
             **by,
         )
-        (listed,) = [agency for agency in await admin.list_agencies(world.admin) if agency.id == id]
+        (listed,) = [agency for agency in await list_agencies(world.admin) if agency.id == id]
         assert (listed.code, listed.parent, listed.status, listed.country) == (f"{parent}-1", parent, "active", "ID")
         assert ("done", "agency", {"code": f"{parent}-1"}) in await log("agency:add")
 
@@ -84,36 +95,34 @@ class TestAgencies:
         ],
     )
     async def test_bad_values(self, world, by, values):
-        with pytest.raises(admin.InvalidValueError):
-            await admin.add_agency(
-                world.admin, **{"code": "new-agency", "name": "New", "kind": "shelter", **by, **values}
-            )
+        with pytest.raises(errors.InvalidValueError):
+            await add_agency(world.admin, **{"code": "new-agency", "name": "New", "kind": "shelter", **by, **values})
 
     async def test_a_code_is_taken_once(self, world, by):
         code = await world.agency()
-        with pytest.raises(admin.TakenError):
-            await admin.add_agency(world.admin, code=code, name="Again", kind="trauma_centre", **by)
+        with pytest.raises(errors.TakenError):
+            await add_agency(world.admin, code=code, name="Again", kind="trauma_centre", **by)
 
     async def test_an_unknown_one(self, world, by):
-        with pytest.raises(admin.UnknownAgencyError):
-            await admin.suspend_agency(world.admin, "nowhere", **by)
-        with pytest.raises(admin.UnknownAgencyError):
-            await admin.add_agency(
+        with pytest.raises(errors.UnknownAgencyError):
+            await suspend_agency(world.admin, "nowhere", **by)
+        with pytest.raises(errors.UnknownAgencyError):
+            await add_agency(
                 world.admin, code="child-of-nobody", name="X", kind="trauma_centre", parent="nowhere", **by
             )
-        with pytest.raises(admin.UnknownAgencyError):
-            await admin.add_service_point(world.admin, agency="nowhere", name="X", confidential=False, **by)
+        with pytest.raises(errors.UnknownAgencyError):
+            await add_service_point(world.admin, agency="nowhere", name="X", confidential=False, **by)
 
     async def test_a_closed_one_stays_closed(self, world, by):
         code = await world.agency()
-        await admin.close_agency(world.admin, code, **by)
-        with pytest.raises(admin.UnknownAgencyError, match="not closed"):
-            await admin.resume_agency(world.admin, code, **by)
+        await close_agency(world.admin, code, **by)
+        with pytest.raises(errors.UnknownAgencyError, match="not closed"):
+            await resume_agency(world.admin, code, **by)
 
     async def test_the_address_of_a_confidential_service_point_is_not_kept(self, world, by):
         code = await world.agency()
-        with pytest.raises(admin.InvalidValueError):
-            await admin.add_service_point(
+        with pytest.raises(errors.InvalidValueError):
+            await add_service_point(
                 world.admin, agency=code, name="A house", confidential=True, address="Street 1", **by
             )
         with pytest.raises(asyncpg.CheckViolationError):
@@ -125,9 +134,7 @@ class TestAgencies:
 class TestClients:
     async def test_added_listed_and_logged(self, world, by, log):
         given = await register(world, by, scopes=["events.read", "cases.read", "cases.read"])
-        (listed,) = [
-            client for client in await admin.list_clients(world.admin) if client.client_id == given["client_id"]
-        ]
+        (listed,) = [client for client in await list_clients(world.admin) if client.client_id == given["client_id"]]
         kid = given["jwks"]["keys"][0]["kid"]
         assert (listed.status, listed.scopes, listed.agencies, listed.last_used_at) == (
             "active",
@@ -149,23 +156,23 @@ class TestClients:
         "values", [{"client_id": "X Y"}, {"client_id": "ab"}, {"name": ""}, {"agencies": []}, {"scopes": []}]
     )
     async def test_bad_values(self, world, by, values):
-        with pytest.raises(admin.InvalidValueError):
+        with pytest.raises(errors.InvalidValueError):
             await register(world, by, **values)
 
     async def test_unknown_scopes_and_agencies(self, world, by):
         with pytest.raises(UnknownScopeError, match=r"scopes are: cases\.read"):
             await register(world, by, scopes=["admin"])
-        with pytest.raises(admin.UnknownAgencyError):
+        with pytest.raises(errors.UnknownAgencyError):
             await register(world, by, agencies=["nowhere"])
 
     async def test_nothing_is_left_of_a_failed_one(self, world, by):
-        with pytest.raises(admin.UnknownAgencyError):
+        with pytest.raises(errors.UnknownAgencyError):
             await register(world, by, client_id="client-half", agencies=[await world.agency(), "nowhere"])
         assert not await world.admin.fetchval("SELECT true FROM client WHERE client_id = 'client-half'")
 
     async def test_an_id_is_taken_once(self, world, by):
         given = await register(world, by)
-        with pytest.raises(admin.TakenError):
+        with pytest.raises(errors.TakenError):
             await register(world, by, client_id=given["client_id"])
 
     @pytest.mark.parametrize(
@@ -196,7 +203,7 @@ class TestClients:
         ],
     )
     async def test_keys_a_client_may_not_have(self, world, by, keys):
-        with pytest.raises(admin.UnusableKeyError):
+        with pytest.raises(errors.UnusableKeyError):
             await register(world, by, jwks={"keys": keys})
 
     async def test_the_database_refuses_a_private_key_as_well(self, world, by):
@@ -208,7 +215,7 @@ class TestClients:
 
     async def test_suspended_and_resumed(self, world, by, log):
         given = await register(world, by)
-        for function, status in ((admin.suspend_client, "suspended"), (admin.resume_client, "active")):
+        for function, status in ((suspend_client, "suspended"), (resume_client, "active")):
             await function(world.admin, given["client_id"], **by)
             assert (
                 await world.admin.fetchval("SELECT status FROM client WHERE client_id = $1", given["client_id"])
@@ -219,20 +226,18 @@ class TestClients:
     async def test_a_key_is_rotated(self, world, by, log):
         given = await register(world, by)
         ends = by["now"] + timedelta(days=7)
-        kid = await admin.rotate_client_key(
+        kid = await rotate_client_key(
             world.admin, given["client_id"], jwk=jose.generate().public_jwk(), old_ends_at=ends, **by
         )
-        (listed,) = [
-            client for client in await admin.list_clients(world.admin) if client.client_id == given["client_id"]
-        ]
+        (listed,) = [client for client in await list_clients(world.admin) if client.client_id == given["client_id"]]
         assert {key.kid: key.ends_at for key in listed.keys} == {given["jwks"]["keys"][0]["kid"]: ends, kid: None}
         assert len(await log("client:rotate_key")) == 1
 
     async def test_an_earlier_end_is_not_put_off(self, world, by):
         given = await register(world, by)
         first = given["jwks"]["keys"][0]["kid"]
-        await admin.end_client_key(world.admin, given["client_id"], first, **by)
-        await admin.rotate_client_key(
+        await end_client_key(world.admin, given["client_id"], first, **by)
+        await rotate_client_key(
             world.admin,
             given["client_id"],
             jwk=jose.generate().public_jwk(),
@@ -243,17 +248,17 @@ class TestClients:
 
     async def test_unknown_clients_and_keys(self, world, by):
         given = await register(world, by)
-        for function in (admin.suspend_client, admin.resume_client):
-            with pytest.raises(admin.UnknownClientError):
+        for function in (suspend_client, resume_client):
+            with pytest.raises(errors.UnknownClientError):
                 await function(world.admin, "client-nobody", **by)
-        with pytest.raises(admin.UnknownClientError):
-            await admin.rotate_client_key(
+        with pytest.raises(errors.UnknownClientError):
+            await rotate_client_key(
                 world.admin, "client-nobody", jwk=jose.generate().public_jwk(), old_ends_at=by["now"], **by
             )
-        with pytest.raises(admin.UnknownKeyError):
-            await admin.end_client_key(world.admin, given["client_id"], "another", **by)
-        with pytest.raises(admin.TakenError):
-            await admin.rotate_client_key(
+        with pytest.raises(errors.UnknownKeyError):
+            await end_client_key(world.admin, given["client_id"], "another", **by)
+        with pytest.raises(errors.TakenError):
+            await rotate_client_key(
                 world.admin, given["client_id"], jwk=given["jwks"]["keys"][0], old_ends_at=by["now"], **by
             )
 
@@ -268,18 +273,18 @@ class TestRegisteredCertificates:
             lambda jwk: {name: jwk[name] for name in jwk if name != "x5c"},
             lambda jwk: {**jwk, "x5c": ["bm8="]},
             lambda jwk: {**jwk, "x5c": [7]},
-            lambda jwk: {**jwk, "x5c": admin.certificate_jwk(self_signed().pem)["x5c"]},
+            lambda jwk: {**jwk, "x5c": certificate_jwk(self_signed().pem)["x5c"]},
             lambda jwk: {**jwk, "d": "private"},
-            lambda jwk: admin.certificate_jwk(self_signed(purposes=SERVER).pem),
+            lambda jwk: certificate_jwk(self_signed(purposes=SERVER).pem),
             lambda jwk: "no JWK",
         ],
     )
     async def test_what_is_none_is_refused(self, world, change):
-        jwks = {"keys": [change(admin.certificate_jwk(self_signed().pem))]}
+        jwks = {"keys": [change(certificate_jwk(self_signed().pem))]}
         agency = await world.agency()
         with pytest.raises(UnusableKeyError):
             await world.act(
-                admin.add_client,
+                add_client,
                 client_id=f"client-{agency}",
                 name="x",
                 agencies=[agency],
@@ -291,7 +296,7 @@ class TestRegisteredCertificates:
     @pytest.mark.parametrize("key", [weak_key(), ec.generate_private_key(ec.SECP384R1())], ids=["RSA-1024", "P-384"])
     def test_a_key_no_registration_takes_is_told_at_once(self, key):
         with pytest.raises(UnusableKeyError):
-            admin.certificate_jwk(self_signed(key=key).pem)
+            certificate_jwk(self_signed(key=key).pem)
 
     @pytest.mark.parametrize(
         "values",
@@ -307,4 +312,4 @@ class TestRegisteredCertificates:
         agency = await world.agency()
         given = {"client_id": f"client-{agency}", "name": "x", "agencies": [agency], "scopes": ["cases.read"]}
         with pytest.raises(InvalidValueError):
-            await world.act(admin.add_client, **given, **values)
+            await world.act(add_client, **given, **values)

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from app.client import Credentials, ExchangeClient, TokenRefusedError
-from auth import admin
+from auth.admin.clients import suspend_client
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ async def test_scope_and_agency_are_asked_for(world):
 
 
 async def test_a_refusal_of_the_token_is_told(client, world, party):
-    await world.act(admin.suspend_client, party.client_id)
+    await world.act(suspend_client, party.client_id)
     with pytest.raises(TokenRefusedError, match="invalid_client: Client authentication failed") as caught:
         await client.get("/v1/probe")
     assert (caught.value.status, caught.value.error) == (401, "invalid_client")

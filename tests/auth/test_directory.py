@@ -9,7 +9,9 @@ import asyncpg
 import pytest
 
 from app.foundation.database import open_pool
-from auth import admin, directory
+from auth import directory
+from auth.admin.agencies import add_service_point
+from auth.admin.clients import suspend_client
 from auth.directory import Directory
 from tests.makers import auth as make
 from tests.makers.auth import unverified
@@ -26,9 +28,7 @@ async def own(world):
 async def test_it_holds_what_there_is(world, own):
     parent = await world.agency()
     code = await world.agency(parent=parent, region="31.75", country="MY")
-    point = await world.act(
-        admin.add_service_point, agency=code, name="A house", confidential=True, services=["shelter"]
-    )
+    point = await world.act(add_service_point, agency=code, name="A house", confidential=True, services=["shelter"])
     snapshot = await own.current()
     agency = snapshot.by_code[code]
     assert (agency.region, agency.country, agency.status, agency.active) == ("31.75", "MY", "active", True)
@@ -99,7 +99,7 @@ async def test_use_of_a_client_changes_nothing(world, party, own):
 async def test_suspension_is_noticed_within_a_second_by_a_process_that_only_polls(world, party, own):
     await own.start()
     try:
-        await admin.suspend_client(world.admin, party.client_id, now=world.clock.now(), actor="test")
+        await suspend_client(world.admin, party.client_id, now=world.clock.now(), actor="test")
         suspended_at = time.monotonic()
         for _ in range(200):
             if not (await own.current()).clients[party.client_id].active:

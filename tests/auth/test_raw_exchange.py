@@ -17,7 +17,9 @@ from app.foundation.ids import uuid7
 from app.foundation.keyring import Keyring
 from app.foundation.settings import Settings
 from app.main import create_app
-from auth import admin, jose, queries
+from auth import jose, queries
+from auth.admin.agencies import add_agency
+from auth.admin.clients import add_client
 from tests.conftest import clone
 from tests.makers import raw_exchange as page
 from tests.makers.tls import running
@@ -49,9 +51,9 @@ async def port(template, tmp_path):
         at=page.AT,
     )
     acts = {"now": page.AT, "actor": "test"}
-    await admin.add_agency(conn, code=page.AGENCY, name=page.AGENCY_NAME, kind="trauma_centre", **acts)
+    await add_agency(conn, code=page.AGENCY, name=page.AGENCY_NAME, kind="trauma_centre", **acts)
     registered = {"keys": [dict(page.REGISTERED.public.jwk)]}  # without a kid
-    await admin.add_client(
+    await add_client(
         conn,
         client_id=page.CLIENT_ID,
         name="x",

@@ -25,7 +25,8 @@ from app.foundation.keyring import Keyring
 from app.foundation.settings import Settings
 from app.main import create_app
 from app.serving import configure
-from auth import admin
+from auth.admin.agencies import add_agency
+from auth.admin.clients import add_client
 from auth.scopes import Scope
 from tests.conftest import clone
 
@@ -59,9 +60,9 @@ async def _register(addresses: Addresses, settings: Settings, keyring: Keyring) 
     try:
         await auth.keys.ensure_active(conn, keyring, now)
         for code, kind in (("police", "police_regional"), ("shelter", "trauma_centre")):
-            await admin.add_agency(conn, code=code, name=f"The {code}", kind=kind, now=now, actor="test")
+            await add_agency(conn, code=code, name=f"The {code}", kind=kind, now=now, actor="test")
             credentials = Credentials.generate(f"{code}-system", settings.public_url)
-            await admin.add_client(
+            await add_client(
                 conn,
                 client_id=credentials.client_id,
                 name=f"System of the {code}",

@@ -19,7 +19,8 @@ from joserfc.jws import JWSRegistry
 
 from app.client import ASSERTION_TYPE, Credentials
 from app.foundation.clock import Clock
-from auth import admin, jose
+from auth import jose
+from auth.admin import agencies, clients
 from auth.jose import SigningKey
 from auth.scopes import Scope
 
@@ -81,7 +82,7 @@ def okp_key(curve: Any = "Ed25519") -> OKPKey:
 async def add_agency(conn: Any, now: datetime, code: str | None = None, **values: Any) -> str:
     """Add an agency and return its code."""
     code = code or f"agency-{secrets.token_hex(4)}"
-    await admin.add_agency(
+    await agencies.add_agency(
         conn, code=code, name=f"Agency {code}", kind="trauma_centre", now=now, actor="test", **values
     )
     return code
@@ -102,7 +103,7 @@ async def add_client(
     credentials = Credentials.generate(
         client_id or f"client-{secrets.token_hex(4)}", issuer, algorithm=algorithm, agency=agency
     )
-    await admin.add_client(
+    await clients.add_client(
         conn,
         client_id=credentials.client_id,
         name="A case-management system",

@@ -25,7 +25,7 @@ from app.foundation.database import Addresses
 from app.foundation.settings import Settings
 from app.main import create_app
 from app.serving import configure, tls_context
-from auth import admin
+from auth.admin.clients import add_client
 from tests.makers import auth as make
 from tests.makers.auth import EVERY_SCOPE, Party
 from tests.makers.certificates import SERVER, Authority, Issued, san
@@ -75,7 +75,7 @@ class Site:
         """Register a client for an agency of its own; returns its id."""
         client_id = f"client-{secrets.token_hex(4)}"
         right = {"client_id": client_id, "name": "x", "agencies": [await self.agency()], "scopes": EVERY_SCOPE}
-        await admin.add_client(self.conn, **{**right, **values}, now=self.clock.now(), actor="test")
+        await add_client(self.conn, **{**right, **values}, now=self.clock.now(), actor="test")
         await self.refresh()
         return client_id
 

@@ -10,7 +10,8 @@ import asyncpg
 import httpx
 
 from app.client import Credentials, ExchangeClient
-from auth import admin
+from auth.admin.agencies import add_agency, add_service_point
+from auth.admin.clients import add_client
 from auth.scopes import Scope
 from tests.makers import records
 
@@ -101,11 +102,9 @@ class World:
         """Register every agency with one client that holds every scope."""
         now = self.exchange.clock.now()
         for code, kind in AGENCIES.items():
-            self.ids[code] = await admin.add_agency(
-                conn, code=code, name=f"The {code}", kind=kind, now=now, actor="test"
-            )
+            self.ids[code] = await add_agency(conn, code=code, name=f"The {code}", kind=kind, now=now, actor="test")
             credentials = Credentials.generate(f"{code}-system", self.exchange.settings.public_url)
-            await admin.add_client(
+            await add_client(
                 conn,
                 client_id=credentials.client_id,
                 name=f"System of the {code}",
@@ -119,7 +118,7 @@ class World:
                 code, ExchangeClient(credentials, clock=self.exchange.clock, http=self.exchange.http)
             )
         for name, confidential in (("house", True), ("office", False)):
-            point = await admin.add_service_point(
+            point = await add_service_point(
                 conn,
                 agency="shelter",
                 name=f"Shelter {name}",

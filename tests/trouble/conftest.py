@@ -24,7 +24,8 @@ import pytest
 
 from app.client import Credentials, ExchangeClient
 from app.foundation.clock import Clock
-from auth import admin
+from auth.admin.agencies import add_agency
+from auth.admin.clients import add_client
 from auth.scopes import Scope
 from tests.makers import records
 
@@ -171,9 +172,9 @@ class Service:
         now = Clock().now()
         async with self.connection("rujukan_admin") as conn:
             for code, kind in AGENCIES.items():
-                await admin.add_agency(conn, code=code, name=f"The {code}", kind=kind, now=now, actor="test")
+                await add_agency(conn, code=code, name=f"The {code}", kind=kind, now=now, actor="test")
                 self.credentials[code] = Credentials.generate(f"{code}-system", self.url)
-                await admin.add_client(
+                await add_client(
                     conn,
                     client_id=f"{code}-system",
                     name=f"System of the {code}",

@@ -12,7 +12,7 @@ from app.cli.agencies import Entry, parents_first
 from app.cli.clients import parse_duration
 from app.cli.failures import Failure, explain
 from app.client import Credentials
-from auth.admin import OpenDutiesError
+from auth.admin.errors import OpenDutiesError
 from auth.scopes import Scope
 from tests.app.cli.conftest import SAMPLES, Machine
 from tests.makers.certificates import self_signed

@@ -21,7 +21,7 @@ from app.client import Credentials, TokenRefusedError
 from app.foundation.keyring import KeyringUnusable
 from app.foundation.logs import Discreet
 from app.foundation.settings import Settings, UnsafeSettings
-from auth.admin import TakenError, UnknownAgencyError
+from auth.admin.errors import TakenError, UnknownAgencyError
 from tests.app.cli.conftest import Machine, free_port
 
 

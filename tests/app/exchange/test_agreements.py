@@ -14,8 +14,8 @@ from app.exchange.referrals.lifecycle import REFERRAL
 from app.exchange.transfers.lifecycle import TRANSFER
 from app.foundation.database import Connection
 from app.foundation.settings import Settings
-from auth import agreements
-from auth.admin import InvalidValueError, TakenError, UnknownAgencyError
+from auth.admin import agreements
+from auth.admin.errors import InvalidValueError, TakenError, UnknownAgencyError
 from schemas.codes.referral import Urgency
 from tests.makers import records
 from tests.makers.world import World

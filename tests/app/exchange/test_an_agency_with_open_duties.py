@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from auth import admin
+from auth.admin import errors
+from auth.admin.agencies import close_agency
 from tests.makers import cases
 from tests.makers.world import World
 
@@ -26,8 +27,8 @@ async def stands_in_the_way(world: World, conn: asyncpg.Connection, code: str) -
     """What keeps the agency from being closed; nothing if it was."""
     before = await world.owner.fetchval("SELECT count(*) FROM log_entry WHERE action = 'agency:close'")
     try:
-        await admin.close_agency(conn, code, now=world.exchange.clock.now(), actor="staff-7")
-    except admin.OpenDutiesError as refused:
+        await close_agency(conn, code, now=world.exchange.clock.now(), actor="staff-7")
+    except errors.OpenDutiesError as refused:
         status = await world.owner.fetchval("SELECT status FROM agency WHERE code = $1", code)
         logged = await world.owner.fetchval("SELECT count(*) FROM log_entry WHERE action = 'agency:close'")
         assert (status, logged) == ("active", before), "nothing has changed"
@@ -70,16 +71,16 @@ class TestClosing:
         self, world: World, administrator: asyncpg.Connection
     ) -> None:
         case = await cases.opened(world)
-        with pytest.raises(admin.OpenDutiesError, match=r"police .*cases it leads: 1\b") as refused:
-            await admin.close_agency(administrator, "police", now=world.exchange.clock.now(), actor="staff-7")
+        with pytest.raises(errors.OpenDutiesError, match=r"police .*cases it leads: 1\b") as refused:
+            await close_agency(administrator, "police", now=world.exchange.clock.now(), actor="staff-7")
         assert case.id not in str(refused.value)
         assert case.reference not in str(refused.value)
 
     async def test_of_an_agency_there_is_none_is_said_to_be_that(
         self, world: World, administrator: asyncpg.Connection
     ) -> None:
-        with pytest.raises(admin.UnknownAgencyError):
-            await admin.close_agency(administrator, "nowhere", now=world.exchange.clock.now(), actor="staff-7")
+        with pytest.raises(errors.UnknownAgencyError):
+            await close_agency(administrator, "nowhere", now=world.exchange.clock.now(), actor="staff-7")
 
 
 class TestTheNumbers:

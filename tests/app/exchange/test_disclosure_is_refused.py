@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from auth import admin
+from auth.admin.agencies import add_agency
 from tests.makers import records
 from tests.makers.world import World
 
@@ -53,7 +53,7 @@ async def abroad(world: World) -> str:
     """A shelter in another country."""
     conn = await asyncpg.connect(world.exchange.addresses.admin)
     if "abroad" not in (await world.exchange.directory.refresh()).by_code:
-        await admin.add_agency(
+        await add_agency(
             conn,
             code="abroad",
             name="A shelter abroad",

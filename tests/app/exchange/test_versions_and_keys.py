@@ -13,7 +13,9 @@ import httpx
 import pytest
 
 from app.client import Credentials, ExchangeClient
-from auth import admin
+from auth.admin import agencies
+from auth.admin.agencies import add_service_point
+from auth.admin.clients import add_client
 from auth.scopes import Scope
 from tests.makers import records
 from tests.makers.world import Agency, Passed, World
@@ -263,7 +265,7 @@ class TestARepeatedRequest:
 
     async def set_status(self, world: World, code: str, act: str) -> None:
         conn = await asyncpg.connect(world.exchange.addresses.admin)
-        await getattr(admin, f"{act}_agency")(conn, code, now=world.exchange.clock.now(), actor="test")
+        await getattr(agencies, f"{act}_agency")(conn, code, now=world.exchange.clock.now(), actor="test")
         await conn.close()
         await world.exchange.directory.refresh()
 
@@ -340,7 +342,7 @@ class TestARepeatedRequest:
     async def test_after_the_service_point_is_gone(self, world: World) -> None:
         sent = await world.send(receiver="shelter")
         conn = await asyncpg.connect(world.exchange.addresses.admin)
-        gone = await admin.add_service_point(
+        gone = await add_service_point(
             conn, agency="shelter", name="Closed soon", confidential=True, now=world.exchange.clock.now(), actor="test"
         )
         await world.exchange.directory.refresh()
@@ -413,7 +415,7 @@ async def second_system(world: World) -> Agency:
     name = f"police-second-{uuid.uuid4().hex[:6]}"
     credentials = Credentials.generate(name, world.exchange.settings.public_url)
     conn = await asyncpg.connect(world.exchange.addresses.admin)
-    await admin.add_client(
+    await add_client(
         conn,
         client_id=name,
         name="Another system of the police",

@@ -17,7 +17,9 @@ import pytest
 
 from app.client import Credentials, ExchangeClient
 from app.outbox.queries import sequence
-from auth import admin
+from auth.admin.agencies import resume_agency, suspend_agency
+from auth.admin.client_keys import end_client_key
+from auth.admin.clients import add_client, resume_client, suspend_client
 from auth.keys import rotate
 from tests.makers.world import Agency, World
 
@@ -238,13 +240,13 @@ class TestWaiting:
         waiting = asyncio.create_task(events(world.iom, wait=30))
         await asyncio.sleep(0.2)
         try:
-            await getattr(admin, f"suspend_{stopped}")(conn, name, now=now, actor="test")
+            await {"agency": suspend_agency, "client": suspend_client}[stopped](conn, name, now=now, actor="test")
             began = time.monotonic()
             assert await waiting == []
             assert time.monotonic() - began < 4
             await world.send(receiver="lpsk")
         finally:
-            await getattr(admin, f"resume_{stopped}")(conn, name, now=now, actor="test")
+            await {"agency": resume_agency, "client": resume_client}[stopped](conn, name, now=now, actor="test")
             await conn.close()
             await world.exchange.directory.refresh()
 
@@ -255,7 +257,7 @@ class TestWaiting:
         client_id = f"client-{uuid.uuid4().hex[:8]}"
         credentials = Credentials.generate(client_id, exchange.settings.public_url)
         given = {"name": "x", "agencies": ["iom"], "scopes": ["events.read"], "jwks": credentials.public_jwks()}
-        await admin.add_client(conn, client_id=client_id, now=now, actor="test", **given)
+        await add_client(conn, client_id=client_id, now=now, actor="test", **given)
         await exchange.directory.refresh()
         client = ExchangeClient(credentials, http=exchange.http, clock=exchange.clock)
         waiting = asyncio.create_task(client.get("/v1/events?wait=30"))
@@ -265,7 +267,7 @@ class TestWaiting:
             form = {**client.authentication(), "token": (await client.token())[0]}
             assert (await exchange.http.post("/oauth2/revoke", data=form)).status_code == 200
         elif ended == "key":
-            await admin.end_client_key(conn, client_id, credentials.signing_key().public.kid, now=now, actor="test")
+            await end_client_key(conn, client_id, credentials.signing_key().public.kid, now=now, actor="test")
         else:
             await rotate(conn, exchange.keyring, now, at_once=True)
         reply = await asyncio.wait_for(waiting, 5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncpg
 
-from auth import admin
+from auth.admin.agencies import resume_agency, suspend_agency
 from tests.makers.auth import unverified
 
 REQUIRED = {
@@ -36,7 +36,7 @@ async def test_a_client_of_several_gets_the_one_it_names(world):
 
 async def test_a_client_of_several_must_name_one_even_if_only_one_is_active(world):
     party = await world.party(agencies=2)
-    await world.act(admin.suspend_agency, party.agencies[0])
+    await world.act(suspend_agency, party.agencies[0])
     reply = await party.ask()
     assert (reply.status_code, reply.json()) == (400, REQUIRED)
 
@@ -46,11 +46,11 @@ async def test_foreign_unknown_and_suspended_agencies_are_refused_alike(world, p
     for code in (foreign, "no-such-agency", "\u0000", party.agencies[0].upper()):
         reply = await party.ask(agency=code)
         assert (reply.status_code, reply.json()) == (400, FOREIGN)
-    await world.act(admin.suspend_agency, party.agencies[0])
+    await world.act(suspend_agency, party.agencies[0])
     for asked in ({"agency": party.agencies[0]}, {}):
         reply = await party.ask(**asked)
         assert (reply.status_code, reply.json()) == (400, FOREIGN)
-    await world.act(admin.resume_agency, party.agencies[0])
+    await world.act(resume_agency, party.agencies[0])
     assert (await party.ask()).status_code == 200
 
 

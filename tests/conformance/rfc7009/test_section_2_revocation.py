@@ -10,7 +10,8 @@ import asyncpg
 import pytest
 
 from app.foundation.database import open_pool
-from auth import admin, queries
+from auth import queries
+from auth.admin.agencies import resume_agency, suspend_agency
 from auth.directory import Directory
 from tests.makers.auth import unverified
 
@@ -99,9 +100,9 @@ async def test_several_at_once(world, party):
 async def test_a_token_of_a_suspended_agency_can_be_revoked(world, party):
     """The suspension may end before the token does."""
     token = await party.token()
-    await world.act(admin.suspend_agency, party.agencies[0])
+    await world.act(suspend_agency, party.agencies[0])
     assert await outcome(party, token) == DONE
-    await world.act(admin.resume_agency, party.agencies[0])
+    await world.act(resume_agency, party.agencies[0])
     assert await reason(party, token) == "revoked"
 
 

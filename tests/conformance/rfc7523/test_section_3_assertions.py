@@ -9,7 +9,8 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from auth import admin, jose, queries
+from auth import jose, queries
+from auth.admin.client_keys import rotate_client_key
 from tests.makers.auth import ABSENT, Party, b64, sign_raw
 
 GENERIC = "Client authentication failed."
@@ -246,7 +247,7 @@ class TestWhoSigned:
         assert (await outcome(party, party.assertion(header={"kid": ABSENT})))[0] == 200
         second = jose.generate()
         await world.act(
-            admin.rotate_client_key,
+            rotate_client_key,
             party.client_id,
             jwk=second.public_jwk(),
             old_ends_at=world.clock.now() + timedelta(days=1),

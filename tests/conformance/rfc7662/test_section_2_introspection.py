@@ -7,7 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from auth import admin, jose
+from auth import jose
+from auth.admin.agencies import resume_agency, suspend_agency
+from auth.admin.client_keys import rotate_client_key
+from auth.admin.clients import suspend_client
 from tests.makers.auth import ABSENT, sign_raw, unverified
 
 INACTIVE = (200, {"active": False})
@@ -108,15 +111,15 @@ class TestNotActiveAnyMore:
 
     async def test_agency_suspended(self, world, party, seen_before):
         token = await self.token(party, seen_before)
-        await world.act(admin.suspend_agency, party.agencies[0])
+        await world.act(suspend_agency, party.agencies[0])
         assert await outcome(party, token) == INACTIVE
-        await world.act(admin.resume_agency, party.agencies[0])
+        await world.act(resume_agency, party.agencies[0])
         assert (await outcome(party, token))[1]["active"]
 
     async def test_client_key_ended(self, world, party, seen_before):
         token = await self.token(party, seen_before)
         new = jose.generate()
-        await world.act(admin.rotate_client_key, party.client_id, jwk=new.public_jwk(), old_ends_at=world.clock.now())
+        await world.act(rotate_client_key, party.client_id, jwk=new.public_jwk(), old_ends_at=world.clock.now())
         assert await outcome(party, token, client_assertion=party.assertion(key=new)) == INACTIVE
 
     async def test_signing_key_withdrawn(self, world, party, seen_before):
@@ -127,7 +130,7 @@ class TestNotActiveAnyMore:
 
 async def test_section_2_1_a_suspended_client_is_told_nothing_at_all(world, party):
     token = await party.token()
-    await world.act(admin.suspend_client, party.client_id)
+    await world.act(suspend_client, party.client_id)
     assert (await outcome(party, token))[0] == 401
 
 

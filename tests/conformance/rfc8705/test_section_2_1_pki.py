@@ -10,7 +10,8 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from auth import admin, jose
+from auth import jose
+from auth.admin.clients import suspend_client
 from tests.makers.auth import ABSENT
 from tests.makers.certificates import CLIENT, SERVER, Authority, Issued, san, self_signed, weak_key
 from tests.makers.tls import Site, ask, me, token_of
@@ -195,7 +196,7 @@ class TestOneWay:
 
     async def test_unknown_suspended_and_otherwise_registered_clients_get_the_same_answer(self, site):
         suspended = await site.register(auth_method="tls_client_auth", tls_name=("subject_dn", SUBJECT))
-        await admin.suspend_client(site.conn, suspended, now=site.clock.now(), actor="test")
+        await suspend_client(site.conn, suspended, now=site.clock.now(), actor="test")
         await site.refresh()
         async with site.http(site.ca.issue(SUBJECT)) as http:
             signs = (await site.party(http)).client_id

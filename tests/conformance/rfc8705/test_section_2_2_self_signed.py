@@ -8,7 +8,8 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from auth import admin, jose
+from auth import jose
+from auth.admin.client_keys import certificate_jwk, rotate_client_key
 from auth.client_auth.mtls import SELF_SIGNED
 from tests.makers import auth as make
 from tests.makers.certificates import Issued, self_signed
@@ -18,7 +19,7 @@ FAILED = {"error": "invalid_client", "error_description": "Client authentication
 
 
 async def registered(site: Site, *certificates: Issued) -> str:
-    keys = [admin.certificate_jwk(each.pem) for each in certificates]
+    keys = [certificate_jwk(each.pem) for each in certificates]
     return await site.register(auth_method=SELF_SIGNED, jwks={"keys": keys})
 
 
@@ -86,10 +87,10 @@ async def test_a_rotation_lets_both_in_for_a_while_and_ends_the_tokens_of_the_ol
     old, new = self_signed(), self_signed()
     client_id = await registered(behind_proxy, old)
     now = behind_proxy.clock.now()
-    kid = await admin.rotate_client_key(
+    kid = await rotate_client_key(
         behind_proxy.conn,
         client_id,
-        jwk=admin.certificate_jwk(new.pem),
+        jwk=certificate_jwk(new.pem),
         old_ends_at=now + timedelta(hours=1),
         now=now,
         actor="test",

@@ -9,7 +9,9 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from auth import admin, jose
+from auth import jose
+from auth.admin.client_keys import certificate_jwk, rotate_client_key
+from auth.admin.clients import suspend_client
 from auth.binding.certificate import thumbprint_of
 from auth.client_auth.mtls import SELF_SIGNED
 from tests.makers.auth import ABSENT
@@ -180,15 +182,15 @@ class TestBothEndpoints:
 
 async def test_a_registered_certificate_that_has_ended_takes_its_tokens_with_it(behind_proxy, exchange):
     first, second = self_signed("CN=one"), self_signed("CN=two")
-    keys = [admin.certificate_jwk(first.pem)]
+    keys = [certificate_jwk(first.pem)]
     client_id = await behind_proxy.register(auth_method=SELF_SIGNED, jwks={"keys": keys})
     async with behind_proxy.http(first) as http:
         token = await token_of(http, client_id)
         assert (await introspected(http, token, client_id))[1]["active"]
-    await admin.rotate_client_key(
+    await rotate_client_key(
         behind_proxy.conn,
         client_id,
-        jwk=admin.certificate_jwk(second.pem),
+        jwk=certificate_jwk(second.pem),
         old_ends_at=behind_proxy.clock.now(),
         now=behind_proxy.clock.now(),
         actor="test",
@@ -225,7 +227,7 @@ class TestAFeedThatWaits:
         async with site.http(site.ca.issue(SUBJECT)) as http:
 
             async def act(_):
-                await admin.suspend_client(site.conn, client_id, now=site.clock.now(), actor="test")
+                await suspend_client(site.conn, client_id, now=site.clock.now(), actor="test")
 
             assert await self.waiting(http, client_id, act) == (200, [])
 

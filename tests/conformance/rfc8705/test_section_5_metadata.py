@@ -10,7 +10,7 @@ import pytest
 
 from app.client import CertificateFiles, Credentials, ExchangeClient
 from app.foundation.settings import Settings
-from auth import admin
+from auth.admin.client_keys import certificate_jwk
 from auth.client_auth import mtls
 from auth.metadata import authorization_server, protected_resource
 from tests.makers.certificates import self_signed
@@ -64,11 +64,7 @@ async def by(site: Site, method: str, endpoint: str, path: str) -> tuple[int, st
     else:
         pki = method == mtls.TLS_CLIENT_AUTH
         certificate = site.ca.issue(SUBJECT) if pki else self_signed()
-        known = (
-            {"tls_name": ("subject_dn", SUBJECT)}
-            if pki
-            else {"jwks": {"keys": [admin.certificate_jwk(certificate.pem)]}}
-        )
+        known = {"tls_name": ("subject_dn", SUBJECT)} if pki else {"jwks": {"keys": [certificate_jwk(certificate.pem)]}}
         client_id = await site.register(auth_method=method, **known)
         async with site.http(certificate) as http:
             reply = await ask(http, client_id, path=path, **({} if endpoint == "token_endpoint" else {"token": "x"}))

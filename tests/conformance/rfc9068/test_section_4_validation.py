@@ -7,7 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from auth import admin, jose
+from auth import jose
+from auth.admin.agencies import close_agency, resume_agency, suspend_agency
+from auth.admin.client_keys import end_client_key, rotate_client_key
+from auth.admin.clients import resume_client, suspend_client
 from tests.makers.auth import ABSENT, sign_raw, unverified, without_absent
 
 
@@ -105,18 +108,18 @@ class TestWhoIsOut:
 
     async def test_client(self, world, party, seen_before):
         token = await self.token(party, seen_before)
-        await world.act(admin.suspend_client, party.client_id)
+        await world.act(suspend_client, party.client_id)
         assert await reason(party, token) == "client"
-        await world.act(admin.resume_client, party.client_id)
+        await world.act(resume_client, party.client_id)
         assert (await party.call(token=token)).status_code == 200
 
     async def test_agency(self, world, party, seen_before):
         token = await self.token(party, seen_before)
-        await world.act(admin.suspend_agency, party.agencies[0])
+        await world.act(suspend_agency, party.agencies[0])
         assert await reason(party, token) == "agency"
-        await world.act(admin.resume_agency, party.agencies[0])
+        await world.act(resume_agency, party.agencies[0])
         assert (await party.call(token=token)).status_code == 200
-        await world.act(admin.close_agency, party.agencies[0])
+        await world.act(close_agency, party.agencies[0])
         assert await reason(party, token) == "agency"
 
     async def test_agency_the_client_acts_for_no_more(self, world, party, seen_before):
@@ -127,14 +130,14 @@ class TestWhoIsOut:
 
     async def test_client_key(self, world, party, seen_before):
         token = await self.token(party, seen_before)
-        await world.act(admin.end_client_key, party.client_id, party.credentials.signing_key().public.kid)
+        await world.act(end_client_key, party.client_id, party.credentials.signing_key().public.kid)
         assert await reason(party, token) == "client_key"
 
     async def test_client_key_at_its_date(self, world, party, seen_before):
         token = await self.token(party, seen_before)
         new = jose.generate()
         ends = world.clock.now() + timedelta(seconds=60)
-        await world.act(admin.rotate_client_key, party.client_id, jwk=new.public_jwk(), old_ends_at=ends)
+        await world.act(rotate_client_key, party.client_id, jwk=new.public_jwk(), old_ends_at=ends)
         assert (await party.call(token=token)).status_code == 200
         world.clock.shift(timedelta(seconds=61))
         assert await reason(party, token) == "client_key"

@@ -15,8 +15,8 @@ from uuid import UUID
 from app.foundation.database import Connection
 from app.foundation.ids import uuid7
 from app.foundation.settings import Settings
-from auth import queries
-from auth.admin import InvalidValueError, TakenError, UnknownAgencyError
+from auth.admin import queries
+from auth.admin.errors import InvalidValueError, TakenError, UnknownAgencyError, UnknownAgreementError
 
 SHORTEST: Final = timedelta(minutes=5)
 MOST: Final = 4
@@ -35,10 +35,6 @@ DEADLINES: Final = (
     "paper_within",
 )
 """The settings an agency may have times of its own for: those the tables of deadlines name."""
-
-
-class UnknownAgreementError(LookupError):
-    """There is no such agreement that has not ended."""
 
 
 @dataclass(frozen=True, slots=True)

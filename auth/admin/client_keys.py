@@ -1,0 +1,134 @@
+"""Clients' public keys and certificates: what may be registered, rotation, and their end."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from app.foundation.database import Connection
+from auth import jose
+from auth.admin import queries
+from auth.admin.errors import InvalidValueError, TakenError, UnknownClientError, UnknownKeyError, UnusableKeyError
+from auth.binding.certificate import UnreadableCertificateError, read
+from auth.client_auth import mtls
+from auth.client_auth.private_key_jwt import PrivateKeyJwt
+from auth.jose import JoseRefusedError
+
+_KEYS: Final = "keys are P-256 (ES256), Ed25519 (EdDSA) or RSA from 2048 bits (PS256), public only"
+
+
+async def rotate_client_key(
+    conn: Connection, client_id: str, *, jwk: Mapping[str, Any], old_ends_at: datetime, now: datetime, actor: str
+) -> str:
+    """Register another key, let the present ones count until `old_ends_at`, and return the new key's `kid`."""
+    async with conn.transaction():
+        await require_client(conn, client_id)
+        method = await queries.auth_method_of(conn, client_id)
+        if method == mtls.TLS_CLIENT_AUTH:
+            raise UnusableKeyError(
+                "an authority vouches for this client: a renewed certificate with the same name works by itself"
+            )
+        ((kid, public),) = registered_keys(method, [jwk]).items()
+        if not await queries.insert_client_key(conn, client_id=client_id, kid=kid, jwk=public, starts_at=now):
+            raise TakenError("the client has a key of that kid already")
+        ended = await queries.end_client_keys(conn, client_id=client_id, kid=None, but=kid, ends_at=old_ends_at)
+        await log_client(
+            conn,
+            client_id,
+            "client:rotate_key",
+            now,
+            actor,
+            kid=kid,
+            ended=ended,
+            ends_at=old_ends_at.isoformat(timespec="seconds"),
+        )
+    return kid
+
+
+async def end_client_key(conn: Connection, client_id: str, kid: str, *, now: datetime, actor: str) -> None:
+    """End one key now, with every token that was asked for with it."""
+    async with conn.transaction():
+        await require_client(conn, client_id)
+        if not await queries.end_client_keys(conn, client_id=client_id, kid=kid, but=None, ends_at=now):
+            raise UnknownKeyError(f"{client_id} has no such key that has not ended")
+        await log_client(conn, client_id, "client:end_key", now, actor, kid=kid)
+
+
+def certificate_jwk(pem: bytes) -> dict[str, Any]:
+    """Return a certificate as the JWK to register it by (`x5c`, RFC 7517 §4.7, RFC 8705 §2.2.2). Raises `UnusableKeyError`."""
+    try:
+        (found,) = x509.load_pem_x509_certificates(pem)
+        if read(found.public_bytes(Encoding.DER)).misfit == "key":
+            raise JoseRefusedError("key type, curve or size")
+        key = found.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        return {**jose.jwk_of(key), "x5c": [b64encode(found.public_bytes(Encoding.DER)).decode()]}
+    except ValueError:
+        raise UnusableKeyError("that is not one certificate in PEM") from None
+    except (JoseRefusedError, UnsupportedAlgorithm, UnreadableCertificateError):
+        raise UnusableKeyError(f"the certificate's key cannot be used; {_KEYS}") from None
+
+
+def registered_keys(method: str, jwks: object) -> dict[str, dict[str, Any]]:
+    """Return what is registered by `kid`: keys, or certificates by their `x5t#S256`."""
+    if method == PrivateKeyJwt.CLIENT_AUTH_METHOD:
+        return _public_keys(jwks)
+    if method != mtls.SELF_SIGNED:
+        raise InvalidValueError(
+            f"a client authenticates by {PrivateKeyJwt.CLIENT_AUTH_METHOD}, {mtls.TLS_CLIENT_AUTH} or {mtls.SELF_SIGNED}"
+        )
+    if not isinstance(jwks, list) or not jwks:
+        raise UnusableKeyError("at least one certificate is needed")
+    found: dict[str, dict[str, Any]] = {}
+    for jwk in jwks:
+        try:
+            der = b64decode(jwk["x5c"][0], validate=True)
+            certificate = read(der)
+            again = certificate_jwk(certificate.leaf.public_bytes(Encoding.PEM))
+            if jose.import_public(jwk).thumbprint != jose.import_public(again).thumbprint:
+                raise UnusableKeyError("a JWK is not the key of its certificate")
+        except (JoseRefusedError, UnreadableCertificateError, ValueError, TypeError, LookupError) as error:
+            if isinstance(error, UnusableKeyError):
+                raise
+            raise UnusableKeyError(f"each JWK needs its certificate in x5c; {_KEYS}") from None
+        if certificate.misfit is not None:
+            raise UnusableKeyError(mtls.FAULTS[certificate.misfit])
+        if certificate.thumbprint in found:
+            raise UnusableKeyError("two certificates are the same")
+        found[certificate.thumbprint] = {**again, "use": "sig"}
+    return found
+
+
+def _public_keys(jwks: object) -> dict[str, dict[str, Any]]:
+    """Return the registered form of each JWK by `kid` (its thumbprint if it has none)."""
+    if not isinstance(jwks, list) or not jwks:
+        raise UnusableKeyError("a JWK Set with at least one key is needed")
+    found: dict[str, dict[str, Any]] = {}
+    for jwk in jwks:
+        try:
+            key = jose.import_public(jwk)
+        except JoseRefusedError as refused:
+            raise UnusableKeyError(f"{refused}; {_KEYS}") from None
+        kid = key.kid or key.thumbprint
+        if kid in found:
+            raise UnusableKeyError("two keys have the same kid")
+        found[kid] = {**key.jwk, "kid": kid, "use": "sig", **({"alg": jwk["alg"]} if "alg" in jwk else {})}
+    return found
+
+
+async def require_client(conn: Connection, client_id: str) -> None:
+    """Lock the client's row against a change of its keys from elsewhere. Raises `UnknownClientError`."""
+    if not await queries.client_exists(conn, client_id):
+        raise UnknownClientError(f"there is no client {client_id}")
+
+
+async def log_client(conn: Connection, client_id: str, action: str, now: datetime, actor: str, **detail: Any) -> None:
+    """Write the log entry of an act on a client, in the act's transaction."""
+    await queries.log_act(
+        conn, at=now, actor=actor, action=action, subject="client", detail={"client_id": client_id, **detail}
+    )
