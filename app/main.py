@@ -16,6 +16,7 @@ from starlette.middleware import Middleware
 
 import app.pages.endpoints as pages
 from app import openapi
+from app.admin.assembly import PATH, create_admin
 from app.dependencies import MISSING_HEADERS
 from app.exchange.agencies import endpoints as agencies
 from app.exchange.cases import endpoints as cases
@@ -54,6 +55,14 @@ class Pools:
     """The process's connections, by role."""
 
     app: asyncpg.Pool
+    admin: asyncpg.Pool | None = None
+    """Where `/admin` is served."""
+
+    async def close(self) -> None:
+        """Close them."""
+        for pool in (self.app, self.admin):
+            if pool is not None:
+                await pool.close()
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None, where: Addresses | None = None) -> FastAPI:
@@ -68,7 +77,10 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         found = where or addresses(settings)
         state.keyring = Keyring.open(settings.keyring_path, create=settings.env == "development")
         state.nonces = Nonces(state.keyring) if settings.dpop_nonces == "on" else None
-        state.database = Pools(await open_pool(found.app, size=settings.database_pool_size))
+        state.database = Pools(
+            await open_pool(found.app, size=settings.database_pool_size),
+            await open_pool(found.of("admin"), size=4) if settings.administration == "on" else None,
+        )
         state.directory = Directory(state.database.app, state.keyring, clock)
         state.listener = Listener(found.app)
         worker = Worker(settings, found, state.keyring, clock) if settings.worker_in_process else None
@@ -84,7 +96,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
                 await worker.stop()
             await state.listener.stop()
             await state.directory.stop()
-            await state.database.app.close()
+            await state.database.close()
 
     app = FastAPI(
         title="Rujukan",
@@ -125,6 +137,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         app.include_router(router)
     for path, files in pages.static_files().items():
         app.mount(path, files)
+    if settings.administration == "on":
+        app.mount(PATH, create_admin(app.state))
     _add_health(app)
     return app
 

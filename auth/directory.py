@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network
 from types import MappingProxyType
 from typing import Final
 from uuid import UUID
@@ -25,9 +26,10 @@ from app.foundation.clock import Clock
 from app.foundation.database import UNREACHABLE
 from app.foundation.keyring import Keyring
 from auth import jose, keys, queries
+from auth.admin.client_lifecycle import PRACTISING
 from auth.binding import dpop
 from auth.jose import VerificationKey
-from auth.scopes import Scope
+from auth.scopes import EMERGENCY_SCOPES, Scope
 
 log = logging.getLogger("rujukan.auth")
 POLL_EVERY: Final = 0.3
@@ -50,6 +52,8 @@ class AgencyEntry:
     status: str
     desk: bool = False
     """Whether it is the ministry's desk."""
+    sandbox: bool = False
+    """Whether it is a practice agency, which knows only others like it."""
 
     @property
     def active(self) -> bool:
@@ -62,12 +66,15 @@ class Agreement:
     """Something agencies have agreed, from when to when."""
 
     kind: str
-    """`acts_for`: `other_id` records what the agency does. `times`: the agency's deadlines, by setting."""
+    """`acts_for`: `other_id` records what the agency does. `times`: the agency's deadlines, by setting. `data_sharing`: the agency may
+    send `other_id` these sections for these purposes."""
     agency_id: UUID
     other_id: UUID | None
     times: Mapping[str, timedelta]
     from_at: datetime
     until_at: datetime | None
+    purposes: frozenset[str] = frozenset()
+    sections: frozenset[str] = frozenset()
 
     def counts(self, now: datetime) -> bool:
         """Whether it holds at `now`."""
@@ -115,11 +122,30 @@ class ClientEntry:
     """Whether its access tokens are bound to its certificate (RFC 8705 §3.4) instead of a DPoP key."""
     tls_name: tuple[str, str] | None = None
     """Kind and name its certificate is known by (RFC 8705 §2.1.2)."""
+    jwks_uri: str | None = None
+    """Where it publishes its keys; those that were fetched are among `keys`."""
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    """The only networks it may call from; none: any."""
+    emergency_until: datetime | None = None
+    """After an emergency rotation: until then with narrow scopes, from then on shut out."""
+
+    def may_sign_in(self, now: datetime) -> bool:
+        """Whether it may authenticate at all."""
+        return self.status in PRACTISING and (self.emergency_until is None or now < self.emergency_until)
+
+    def may_speak_for(self, agency: AgencyEntry, now: datetime) -> bool:
+        """Whether it may act for this agency: a practice agency before it is approved, a real one when it is active."""
+        return (
+            agency.active
+            and agency.id in self.agency_ids
+            and self.may_sign_in(now)
+            and (agency.sandbox or self.status == "active")
+        )
 
     @property
-    def active(self) -> bool:
-        """Whether it may act now."""
-        return self.status == "active"
+    def scopes_now(self) -> frozenset[Scope]:
+        """What it may do now: what it is registered for, or what of it an emergency leaves."""
+        return self.scopes if self.emergency_until is None else self.scopes & EMERGENCY_SCOPES
 
     def keys_at(self, now: datetime) -> list[VerificationKey]:
         """Return the keys that count at `now`."""
@@ -252,6 +278,8 @@ def build(rows: queries.Rows, keyring: Keyring) -> Snapshot:
                 **{
                     **dict(row),
                     "times": {name: timedelta(seconds=value) for name, value in json.loads(row["times"]).items()},
+                    "purposes": frozenset(row["purposes"]),
+                    "sections": frozenset(row["sections"]),
                 }
             )
             for row in rows.agreements
@@ -275,6 +303,9 @@ def build(rows: queries.Rows, keyring: Keyring) -> Snapshot:
                     auth_method=row["auth_method"],
                     certificate_bound=row["certificate_bound"],
                     tls_name=None if row["tls_name"] is None else (row["tls_name_kind"], row["tls_name"]),
+                    jwks_uri=row["jwks_uri"],
+                    networks=tuple(row["networks"]),
+                    emergency_until=row["emergency_until"],
                 )
                 for row in rows.clients
             }

@@ -111,7 +111,7 @@ async def authenticate(request: Request) -> Caller:
     caller = Caller(
         client_id=token.client_id,
         agency=agency,
-        scopes=token.scopes & snapshot.clients[token.client_id].scopes,
+        scopes=token.scopes & snapshot.clients[token.client_id].scopes_now,
         proof_hash=None if proof is None else proof.hash,
         proof_until=None if proof is None else proof.until,
         expires_at=token.expires_at,
@@ -275,7 +275,7 @@ def _standing(token: AccessToken, snapshot: Snapshot, now: datetime) -> AgencyEn
     if token.jti in snapshot.revoked:
         raise InvalidToken("revoked")
     client = snapshot.clients.get(token.client_id)
-    if client is None or not client.active:
+    if client is None or not client.may_sign_in(now):
         raise InvalidToken("client")
     if token.client_kid is not None:
         key = client.keys.get(token.client_kid)
@@ -284,7 +284,7 @@ def _standing(token: AccessToken, snapshot: Snapshot, now: datetime) -> AgencyEn
     elif client.auth_method != TLS_CLIENT_AUTH:  # only there it is not a registered key that asked
         raise InvalidToken("client_key")
     agency = snapshot.by_code.get(token.agency)
-    if agency is None or not agency.active or agency.id not in client.agency_ids:
+    if agency is None or not client.may_speak_for(agency, now):
         raise InvalidToken("agency")
     return agency
 

@@ -37,7 +37,7 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
         same = ("client_id", "sub", "iss", "aud", "exp", "iat", "jti", "cnf", "agency")
         return {
             "active": True,
-            "scope": scope_text(token.access.scopes & entry.scopes),  # what it may do now
+            "scope": scope_text(token.access.scopes & entry.scopes_now),  # what it may do now
             "token_type": "DPoP" if "jkt" in claims["cnf"] else "Bearer",
             **{name: claims[name] for name in same},
         }

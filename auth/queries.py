@@ -61,16 +61,17 @@ async def everything(pool: asyncpg.Pool, *, now: datetime) -> Rows:
             epoch=await conn.fetchval("SELECT value FROM epoch"),
             revocations=revocations,
             agencies=await conn.fetch(
-                "SELECT id, code, name, kind, region, country, parent_id, status, desk FROM agency"
+                "SELECT id, code, name, kind, region, country, parent_id, status, desk, sandbox FROM agency"
             ),
             agreements=await conn.fetch(
-                "SELECT kind, agency_id, other_id, times::text, from_at, until_at FROM agreement"
+                "SELECT kind, agency_id, other_id, times::text, from_at, until_at, purposes, sections FROM agreement"
             ),
             service_points=await conn.fetch(
                 "SELECT id, agency_id, name, confidential, region, address, services FROM service_point"
             ),
             clients=await conn.fetch(
-                "SELECT client_id, name, status, scopes, auth_method, certificate_bound, tls_name_kind, tls_name FROM client"
+                "SELECT client_id, name, status, scopes, auth_method, certificate_bound, tls_name_kind, tls_name, jwks_uri, networks,"
+                " emergency_until FROM client WHERE status <> 'retired'"
             ),
             client_agencies=await conn.fetch("SELECT client_id, agency_id FROM client_agency"),
             client_keys=await conn.fetch("SELECT client_id, kid, jwk::text AS jwk, starts_at, ends_at FROM client_key"),
@@ -164,7 +165,8 @@ async def log_act(
 ) -> None:
     """Write the log entry of an administrative act, in the transaction of the act."""
     await conn.execute(
-        "SELECT append_log($1, NULL, NULL, $2, NULL, $3, 'done', $4, $5, NULL, $6)",
+        "SELECT append_log($1, NULL, nullif(current_setting('rujukan.client', true), ''), $2,"
+        " nullif(current_setting('rujukan.request_id', true), ''), $3, 'done', $4, $5, NULL, $6)",
         at,
         actor,
         action,

@@ -22,6 +22,9 @@ class Scope(StrEnum):
     directory_write = "directory.write"
     desk_write = "desk.write"
     protection_write = "protection.write"
+    keys_write = "keys.write"
+    admin_read = "admin.read"
+    admin_write = "admin.write"
 
 
 DESCRIPTIONS: Final[dict[Scope, str]] = {
@@ -37,7 +40,23 @@ DESCRIPTIONS: Final[dict[Scope, str]] = {
     Scope.directory_write: "Say whom to call at one's own agency.",
     Scope.desk_write: "At the ministry's desk: re-route what nobody answers, and propose a new lead where one is gone.",
     Scope.protection_write: "As a protection officer of the ministry's desk: approve a new lead, retract a wrong record.",
+    Scope.keys_write: "Add and end the client's own keys. One it adds is announced to the agency and works after an hour.",
+    Scope.admin_read: "Read what administrators read: clients, agreements, approvals.",
+    Scope.admin_write: "Ask for what opens access, and stop what must be stopped; what opens access needs two people's yes.",
 }
+
+AGENCY_SCOPES: Final = frozenset(Scope) - {Scope.admin_read, Scope.admin_write}
+"""What an agency's system is given where nobody says what it needs."""
+EMERGENCY_SCOPES: Final = AGENCY_SCOPES - {
+    Scope.cases_write,
+    Scope.consents_write,
+    Scope.transfers_write,
+    Scope.directory_write,
+    Scope.desk_write,
+    Scope.protection_write,
+    Scope.keys_write,
+}
+"""What is left of a client's scopes after an emergency rotation, until a second administrator agrees: enough to lose nobody."""
 
 _GRAMMAR = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+(?: [\x21\x23-\x5B\x5D-\x7E]+)*")
 

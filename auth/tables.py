@@ -13,6 +13,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -23,7 +24,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import CIDR, INET, JSONB
 from sqlmodel import Field, SQLModel
 
 
@@ -61,17 +62,18 @@ class Agency(SQLModel, table=True):
     status: str = _text(default="active")
     note: str | None = _text(nullable=True)
     desk: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("false")))
+    sandbox: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("false")))
     created_at: datetime = _time()
 
 
 class Agreement(SQLModel, table=True):
-    """What agencies have agreed: who records for whom, or whose deadlines are other ones."""
+    """What agencies have agreed: who records for whom, whose deadlines are other ones, who may send whom what."""
 
     __tablename__: ClassVar[str] = "agreement"
     __table_args__ = (
         CheckConstraint(
-            "(kind = 'acts_for') = (other_id IS NOT NULL) AND other_id IS DISTINCT FROM agency_id",
-            name="agreement_acts_for_another",
+            "(kind <> 'times') = (other_id IS NOT NULL) AND other_id IS DISTINCT FROM agency_id",
+            name="agreement_with_another",
         ),
         Index("agreement_agency_id_idx", "agency_id"),
     )
@@ -85,6 +87,9 @@ class Agreement(SQLModel, table=True):
         sa_column=Column(Uuid, ForeignKey("agency.id", name="agreement_other_id_fkey"), nullable=True)
     )
     times: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False, server_default=text("'{}'")))
+    purposes: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False, server_default=text("'{}'")))
+    sections: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False, server_default=text("'{}'")))
+    basis: str | None = _text(nullable=True)
     reference: str = _text()
     from_at: datetime = _time()
     until_at: datetime | None = _time(nullable=True)
@@ -115,17 +120,31 @@ class Client(SQLModel, table=True):
     """An OAuth client: one system, acting for one or several agencies."""
 
     __tablename__: ClassVar[str] = "client"
+    __table_args__ = (
+        UniqueConstraint("id", name="client_id_key"),
+        UniqueConstraint("registration_hash", name="client_registration_hash_key"),
+    )
 
     client_id: str = Field(sa_column=Column(Text, primary_key=True))
+    id: UUID = Field(sa_column=Column(Uuid, nullable=False, server_default=text("uuidv7()")))
     name: str = _text()
     status: str = _text(default="active")
+    status_before: str | None = _text(nullable=True)
     scopes: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     auth_method: str = _text(default="private_key_jwt")
     certificate_bound: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("false")))
     tls_name_kind: str | None = _text(nullable=True)
     tls_name: str | None = _text(nullable=True)
+    jwks_uri: str | None = _text(nullable=True)
+    networks: list[str] = Field(sa_column=Column(ARRAY(CIDR), nullable=False, server_default=text("'{}'")))
+    emergency_until: datetime | None = _time(nullable=True)
+    registration_hash: bytes | None = Field(sa_column=Column(LargeBinary, nullable=True))
+    registered_by: UUID | None = Field(
+        sa_column=Column(Uuid, ForeignKey("initial_access_token.id", name="client_registered_by_fkey"), nullable=True)
+    )
     created_at: datetime = _time()
     last_used_at: datetime | None = _time(nullable=True)
+    last_used_from: str | None = Field(sa_column=Column(INET, nullable=True))
 
 
 class ClientAgency(SQLModel, table=True):
@@ -146,7 +165,10 @@ class ClientKey(SQLModel, table=True):
     """A client's public key and when it counts; keys may overlap."""
 
     __tablename__: ClassVar[str] = "client_key"
-    __table_args__ = (PrimaryKeyConstraint("client_id", "kid", name="client_key_pkey"),)
+    __table_args__ = (
+        PrimaryKeyConstraint("client_id", "kid", name="client_key_pkey"),
+        UniqueConstraint("id", name="client_key_id_key"),
+    )
 
     client_id: str = Field(
         sa_column=Column(Text, ForeignKey("client.client_id", name="client_key_client_id_fkey"), nullable=False)
@@ -155,6 +177,10 @@ class ClientKey(SQLModel, table=True):
     jwk: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     starts_at: datetime = _time()
     ends_at: datetime | None = _time(nullable=True)
+    id: UUID = Field(sa_column=Column(Uuid, nullable=False, server_default=text("uuidv7()")))
+    added_at: datetime = _time()
+    added_by: str = _text()
+    reminded_at: datetime | None = _time(nullable=True)
 
 
 class SigningKey(SQLModel, table=True):
@@ -229,3 +255,60 @@ class Epoch(SQLModel, table=True):
     id: bool = Field(sa_column=Column(Boolean, primary_key=True, server_default=text("true")))
     value: int = Field(sa_column=Column(BigInteger, nullable=False))
     revocations: int = Field(sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
+
+
+class InitialAccessToken(SQLModel, table=True):
+    """What an agency's system registers itself with (RFC 7591 §3); only its hash is kept."""
+
+    __tablename__: ClassVar[str] = "initial_access_token"
+    __table_args__ = (UniqueConstraint("token_hash", name="initial_access_token_token_hash_key"),)
+
+    id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    token_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    agency_id: UUID = Field(
+        sa_column=Column(Uuid, ForeignKey("agency.id", name="initial_access_token_agency_id_fkey"), nullable=False)
+    )
+    scopes: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    uses_left: int = Field(sa_column=Column(Integer, nullable=False))
+    created_by: str = _text()
+    created_at: datetime = _time()
+    expires_at: datetime = _time()
+    ended_at: datetime | None = _time(nullable=True)
+
+
+class ClientJwks(SQLModel, table=True):
+    """How asking a client's `jwks_uri` went last."""
+
+    __tablename__: ClassVar[str] = "client_jwks"
+
+    client_id: str = Field(
+        sa_column=Column(Text, ForeignKey("client.client_id", name="client_jwks_client_id_fkey"), primary_key=True)
+    )
+    tried_at: datetime = _time()
+    fetched_at: datetime | None = _time(nullable=True)
+    fault: str | None = _text(nullable=True)
+
+
+class RateBucket(SQLModel, table=True):
+    """What is left of a limit that all processes share."""
+
+    __tablename__: ClassVar[str] = "rate_bucket"
+    __table_args__ = ({"prefixes": ["UNLOGGED"]},)
+
+    key: str = Field(sa_column=Column(Text, primary_key=True))
+    tokens: float = Field(sa_column=Column(Double, nullable=False))
+    updated_at: datetime = _time()
+
+
+class ClientRefusal(SQLModel, table=True):
+    """How often a client was refused in an hour, and why."""
+
+    __tablename__: ClassVar[str] = "client_refusal"
+    __table_args__ = (PrimaryKeyConstraint("client_id", "hour", "reason", name="client_refusal_pkey"),)
+
+    client_id: str = Field(
+        sa_column=Column(Text, ForeignKey("client.client_id", name="client_refusal_client_id_fkey"), nullable=False)
+    )
+    hour: datetime = _time()
+    reason: str = _text()
+    count: int = Field(sa_column=Column(BigInteger, nullable=False))

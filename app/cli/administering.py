@@ -8,14 +8,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
-from app.cli.common import clock_of
+from app.cli.common import acting, clock_of
 from app.cli.failures import Code, Failure
 from app.foundation import database
 from app.foundation.clock import Clock
 from app.foundation.database import Addresses, Connection
 from app.foundation.settings import Settings
 from app.prepare import prepare
+from auth.people import sessions
+from auth.people.person import Person, at_the_machine
 
 
 def find_database(settings: Settings) -> Addresses:
@@ -56,11 +59,16 @@ class Administration:
 
     conn: Connection
     now: datetime
+    person: Person
+    """Who acts: whoever is signed in at the command line, or somebody at the machine who has proved nothing."""
 
 
 @asynccontextmanager
-async def administer(settings: Settings) -> AsyncIterator[Administration]:
-    """Connect as `rujukan_admin` for the block. A development machine is prepared first, so that any command may be its first."""
+async def administer(settings: Settings, actor: str | None = None) -> AsyncIterator[Administration]:
+    """Connect as `rujukan_admin` for the block. A development machine is prepared first, so that any command may be its first.
+
+    `actor`: the staff reference given, if any. Whoever is signed in goes by their own.
+    """
     clock = clock_of(settings)
     if settings.embedded:
         settings.refuse_unsafe()
@@ -68,4 +76,19 @@ async def administer(settings: Settings) -> AsyncIterator[Administration]:
     else:
         found = database.addresses(settings)
     async with database.connection(found.of("admin")) as conn:
-        yield Administration(conn, clock.now())
+        now = clock.now()
+        yield Administration(conn, now, await _person(settings, conn, actor, now))
+
+
+def session_file(settings: Settings) -> Path:
+    """Return where the command line keeps the token of its session."""
+    return settings.data_dir / "admin-session"
+
+
+async def _person(settings: Settings, conn: Connection, actor: str | None, now: datetime) -> Person:
+    path = session_file(settings)
+    if path.exists():
+        found = await sessions.find(conn, path.read_text(encoding="utf-8").strip(), now=now)
+        if found is not None:
+            return found
+    return at_the_machine(acting(actor))

@@ -23,7 +23,7 @@ from auth.admin import errors
 from auth.admin.client_keys import certificate_jwk, rotate_client_key
 from auth.admin.clients import ListedClient, ListedKey, add_client, list_clients, resume_client, suspend_client
 from auth.client_auth import mtls
-from auth.scopes import Scope
+from auth.scopes import AGENCY_SCOPES
 
 app = typer.Typer(help="Add, list, suspend and resume clients; rotate their keys.", no_args_is_help=True)
 
@@ -143,7 +143,7 @@ def add(
         "client_id": client_id,
         "name": name or client_id,
         "agencies": agency,
-        "scopes": [part for each in scope for part in each.split()] if scope else [str(each) for each in Scope],
+        "scopes": [part for each in scope for part in each.split()] if scope else sorted(AGENCY_SCOPES),
         "actor": acting(actor),
         "auth_method": auth.value,
         "certificate_bound": None if bound_to is None else bound_to is BoundTo.certificate,
@@ -208,7 +208,7 @@ def show(client_id: ClientId, as_json: Json = False) -> None:
         ("name", client.name),
         ("status", client.status),
         ("agencies", client.agencies),
-        ("scopes", "all" if set(client.scopes) == set(Scope) else client.scopes),
+        ("scopes", "all" if set(client.scopes) == AGENCY_SCOPES else client.scopes),
         ("authenticates by", client.auth_method),
         ("known by", _name_of(client)),
         ("tokens bound to", "its certificate (RFC 8705)" if client.certificate_bound else "a DPoP key (RFC 9449)"),
@@ -245,7 +245,7 @@ def list_(as_json: Json = False) -> None:
                 client.client_id,
                 client.agencies,
                 client.status,
-                "all" if set(client.scopes) == set(Scope) else client.scopes,
+                "all" if set(client.scopes) == AGENCY_SCOPES else client.scopes,
                 _name_of(client)
                 or [
                     f"{key.kid[:12]}{f' until {key.ends_at:%Y-%m-%d %H:%M}Z' if key.ends_at else ''}"

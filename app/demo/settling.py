@@ -19,7 +19,7 @@ from auth.admin import agreements
 from auth.admin.agencies import add_agency, add_service_point, list_agencies, set_desk
 from auth.admin.client_keys import rotate_client_key
 from auth.admin.clients import ListedClient, add_client, list_clients
-from auth.scopes import Scope
+from auth.scopes import AGENCY_SCOPES
 
 ACTOR: Final = "demo"
 DESK: Final = "kemensos"
@@ -121,7 +121,7 @@ async def _client(
             client_id=client_id,
             name=f"Sistem {code}",
             agencies=[code],
-            scopes=[str(scope) for scope in Scope],
+            scopes=sorted(AGENCY_SCOPES),
             jwks=credentials.public_jwks(),
             now=at,
             actor=ACTOR,

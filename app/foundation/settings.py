@@ -83,7 +83,7 @@ class Settings(BaseSettings):
     )
     database_admin_url: SecretStr | None = Field(
         None,
-        description="The same database as the role `rujukan_admin`: only the command line needs it (agencies, clients, keys).",
+        description="The same database as the role `rujukan_admin`: for the command line, and for processes that serve `/admin`.",
     )
     database_owner_url: SecretStr | None = Field(
         None, description="The same database as its owner: only `rujukan migrate` needs it."
@@ -105,6 +105,19 @@ class Settings(BaseSettings):
         1_048_576, ge=65_536, description="Largest request body accepted; a larger one gets 413."
     )
     idempotency_days: int = Field(30, ge=1, description="How long the answer to an `Idempotency-Key` is kept.")
+    two_people: Literal["off", "on"] = Field(
+        "off",
+        description="Whether what opens access (clients, agreements, roles) takes the yes of two signed-in people. `production` refuses off.",
+    )
+    administration: Literal["on", "off"] = Field(
+        "on",
+        description="Whether this process serves `/admin`. Off where it need not: then it needs no `RUJUKAN_DATABASE_ADMIN_URL`.",
+    )
+    admin_url: str | None = Field(
+        None,
+        description="Address at which administrators reach `/admin`, if another than `RUJUKAN_PUBLIC_URL`; passkeys belong to its host."
+        " In development: `localhost`, since a passkey cannot belong to an IP address.",
+    )
     signing_key_days: int = Field(90, ge=1, description="Age at which the exchange's signing key is rotated.")
     emergency_country: str = Field(
         "ID", description="Country within which a vital interest may open sections (ISO 3166-1 alpha-2)."
@@ -181,7 +194,7 @@ class Settings(BaseSettings):
             raise ValueError("RUJUKAN_TRUSTED_PROXIES says unix, but RUJUKAN_SOCKET is not set")
         return self
 
-    @field_validator("public_url", "mtls_url")
+    @field_validator("public_url", "mtls_url", "admin_url")
     @classmethod
     def _bare_origin(cls, value: str | None) -> str | None:
         if value is None:
@@ -223,6 +236,18 @@ class Settings(BaseSettings):
         return self.behind_proxy or (self.tls_certificate is not None and self.tls_client_ca is not None)
 
     @property
+    def needs_two_people(self) -> bool:
+        """Whether what opens access takes two people's yes."""
+        return self.two_people == "on"
+
+    @property
+    def admin_origin(self) -> str:
+        """The origin administrators reach `/admin` at."""
+        if self.admin_url is not None:
+            return self.admin_url
+        return self.public_url.replace("//127.0.0.1", "//localhost", 1)
+
+    @property
     def embedded(self) -> bool:
         """Whether the database is the embedded one."""
         return self.database_url is None
@@ -249,6 +274,12 @@ class Settings(BaseSettings):
             reasons.append("RUJUKAN_KEYRING_FILE must name a keyset that is kept and backed up apart from the database")
         elif self.keyring_file.exists() and self.keyring_file.stat().st_mode & 0o077:
             reasons.append("RUJUKAN_KEYRING_FILE must be readable by its owner alone (mode 0600)")
+        if not self.needs_two_people:
+            reasons.append("RUJUKAN_TWO_PEOPLE must be on: nobody opens access alone")
+        if self.administration == "on" and self.database_admin_url is None and not self.embedded:
+            reasons.append("RUJUKAN_DATABASE_ADMIN_URL must be set, or RUJUKAN_ADMINISTRATION be off in this process")
+        if not self.admin_origin.startswith("https://"):
+            reasons.append("RUJUKAN_ADMIN_URL must be https")
         if self.clock_offset_seconds:
             reasons.append("RUJUKAN_CLOCK_OFFSET_SECONDS must be 0")
         if self.log_level == "DEBUG":

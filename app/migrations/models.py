@@ -20,6 +20,7 @@ import app.exchange.requests.tables
 import app.exchange.transfers.tables
 import app.log.tables
 import app.outbox.tables  # noqa: F401
+import auth.people.tables
 import auth.tables  # noqa: F401
 
 METADATA: Final = SQLModel.metadata

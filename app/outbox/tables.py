@@ -20,7 +20,7 @@ class OutboxRow(SQLModel, table=True):
     type: str = Field(sa_type=Text)
     subject: str = Field(sa_type=Text)
     subject_id: UUID
-    case_id: UUID
+    case_id: UUID | None
     state: str = Field(sa_type=Text)
     recorded_at: datetime = Field(sa_type=Timestamp)
 
@@ -37,7 +37,7 @@ class EventRow(SQLModel, table=True):
     type: str = Field(sa_type=Text)
     subject: str = Field(sa_type=Text)
     subject_id: UUID
-    case_id: UUID
+    case_id: UUID | None
     state: str = Field(sa_type=Text)
     recorded_at: datetime = Field(primary_key=True, sa_type=Timestamp)
 

@@ -32,6 +32,7 @@ class ListedAgency:
     parent: str | None
     status: str
     desk: bool
+    sandbox: bool
     created_at: datetime
 
 
@@ -50,8 +51,12 @@ async def add_agency(
     accepts: Mapping[str, str] | None = None,
     capacity: int | None = None,
     note: str | None = None,
+    sandbox: bool = False,
 ) -> UUID:
-    """Add an agency and return its id. `parent` is a code. Raises `InvalidValueError`, `UnknownAgencyError`, `TakenError`."""
+    """Add an agency and return its id. `parent` is a code; `sandbox`: a practice agency, for invented people only.
+
+    Raises `InvalidValueError`, `UnknownAgencyError`, `TakenError`.
+    """
     if not _CODE.fullmatch(code):
         raise InvalidValueError(
             "an agency's code is 3 to 64 of a-z, 0-9 and -, beginning and ending with a letter or digit"
@@ -79,6 +84,7 @@ async def add_agency(
             accepts=accepts,
             capacity=capacity,
             note=note,
+            sandbox=sandbox,
             created_at=now,
         )
         if not added:

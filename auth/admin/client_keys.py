@@ -35,7 +35,7 @@ async def rotate_client_key(
                 "an authority vouches for this client: a renewed certificate with the same name works by itself"
             )
         ((kid, public),) = registered_keys(method, [jwk]).items()
-        if not await queries.insert_client_key(conn, client_id=client_id, kid=kid, jwk=public, starts_at=now):
+        if not await queries.insert_client_key(conn, client_id=client_id, kid=kid, jwk=public, at=now):
             raise TakenError("the client has a key of that kid already")
         ended = await queries.end_client_keys(conn, client_id=client_id, kid=None, but=kid, ends_at=old_ends_at)
         await log_client(

@@ -7,13 +7,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any, Final
+from uuid import UUID
 
 from app.foundation.database import Connection
 from auth.admin import queries
 from auth.admin.agencies import agency_id_of, check_name
 from auth.admin.client_keys import log_client, registered_keys
-from auth.admin.errors import InvalidValueError, TakenError, UnknownClientError
+from auth.admin.client_lifecycle import CLIENT
+from auth.admin.errors import ClientMoveError, InvalidValueError, TakenError, UnknownClientError
 from auth.client_auth import mtls
 from auth.client_auth.private_key_jwt import PrivateKeyJwt
 from auth.scopes import Scope, UnknownScopeError
@@ -25,9 +28,12 @@ _CLIENT_ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{2,63}")
 class ListedKey:
     """A client's key in a list."""
 
+    id: UUID
     kid: str
     starts_at: datetime
     ends_at: datetime | None
+    added_at: datetime
+    added_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,11 @@ class ListedClient:
     keys: tuple[ListedKey, ...]
     created_at: datetime
     last_used_at: datetime | None
+    last_used_from: str | None
+    status_before: str | None
+    jwks_uri: str | None
+    emergency_until: datetime | None
+    networks: tuple[str, ...]
 
 
 async def add_client(
@@ -59,6 +70,9 @@ async def add_client(
     auth_method: str = PrivateKeyJwt.CLIENT_AUTH_METHOD,
     tls_name: tuple[str, str] | None = None,
     certificate_bound: bool | None = None,
+    jwks_uri: str | None = None,
+    networks: Sequence[IPv4Network | IPv6Network] = (),
+    status: str = "active",
     now: datetime,
     actor: str,
 ) -> None:
@@ -96,6 +110,9 @@ async def add_client(
             auth_method=auth_method,
             certificate_bound=certificate_bound,
             tls_name=tls_name,
+            status=status,
+            jwks_uri=jwks_uri,
+            networks=networks,
             at=now,
         )
         if not added:
@@ -103,7 +120,7 @@ async def add_client(
         for code in dict.fromkeys(agencies):
             await queries.insert_client_agency(conn, client_id=client_id, agency_id=await agency_id_of(conn, code))
         for kid, jwk in public.items():
-            await queries.insert_client_key(conn, client_id=client_id, kid=kid, jwk=jwk, starts_at=now)
+            await queries.insert_client_key(conn, client_id=client_id, kid=kid, jwk=jwk, at=now)
         await log_client(
             conn,
             client_id,
@@ -113,6 +130,7 @@ async def add_client(
             agencies=list(dict.fromkeys(agencies)),
             scopes=wanted,
             auth_method=auth_method,
+            status=status,
             kids=list(public),
         )
 
@@ -123,27 +141,59 @@ async def list_clients(conn: Connection) -> list[ListedClient]:
     def listed(row: Mapping[str, Any]) -> ListedClient:
         keys = tuple(
             ListedKey(
-                key["kid"],
-                datetime.fromisoformat(key["starts_at"]),
-                key["ends_at"] and datetime.fromisoformat(key["ends_at"]),
+                id=UUID(key["id"]),
+                kid=key["kid"],
+                starts_at=datetime.fromisoformat(key["starts_at"]),
+                ends_at=key["ends_at"] and datetime.fromisoformat(key["ends_at"]),
+                added_at=datetime.fromisoformat(key["added_at"]),
+                added_by=key["added_by"],
             )
             for key in json.loads(row["keys"])
         )
         return ListedClient(
-            **{**dict(row), "scopes": tuple(row["scopes"]), "agencies": tuple(row["agencies"]), "keys": keys}
+            **{
+                **dict(row),
+                "scopes": tuple(row["scopes"]),
+                "agencies": tuple(row["agencies"]),
+                "networks": tuple(row["networks"]),
+                "keys": keys,
+            }
         )
 
     return [listed(row) for row in await queries.clients(conn)]
 
 
+async def change_client(conn: Connection, client_id: str, move: str, *, now: datetime, actor: str) -> str:
+    """Make a move of the client's life (`auth.admin.client_lifecycle`), tell its agencies, and return its new status.
+
+    Raises `UnknownClientError`, `ClientMoveError`.
+    """
+    async with conn.transaction():
+        found = await queries.client_state(conn, client_id)
+        if found is None:
+            raise UnknownClientError(f"there is no client {client_id}")
+        row = CLIENT[move]
+        if found["status"] not in row.from_states:
+            raise ClientMoveError(f"{client_id} is {found['status']}: {row.refusal}")
+        status: str = found["status_before"] if row.to_state is None else row.to_state
+        before = found["status"] if status == "suspended" else None
+        await queries.set_client_status(conn, client_id, status, before=before)
+        await log_client(conn, client_id, f"client:{move}", now, actor, status=status)
+        if row.tells is not None:
+            await queries.tell_agencies_of(
+                conn, client_id, row.tells, subject="client", subject_id=found["id"], state=status, at=now
+            )
+    return status
+
+
 async def suspend_client(conn: Connection, client_id: str, *, now: datetime, actor: str) -> None:
     """Shut a client out within a second: its tokens stop counting, and it gets no new ones."""
-    await _set_client_status(conn, client_id, "suspended", action="client:suspend", now=now, actor=actor)
+    await change_client(conn, client_id, "suspend", now=now, actor=actor)
 
 
 async def resume_client(conn: Connection, client_id: str, *, now: datetime, actor: str) -> None:
-    """Let a suspended client in again."""
-    await _set_client_status(conn, client_id, "active", action="client:resume", now=now, actor=actor)
+    """Let a suspended client be again what it was."""
+    await change_client(conn, client_id, "resume", now=now, actor=actor)
 
 
 def _scopes(scopes: Iterable[str]) -> set[str]:
@@ -153,12 +203,3 @@ def _scopes(scopes: Iterable[str]) -> set[str]:
     if not wanted <= known:
         raise UnknownScopeError(f"scopes are: {' '.join(sorted(known))}")
     return wanted
-
-
-async def _set_client_status(
-    conn: Connection, client_id: str, status: str, *, action: str, now: datetime, actor: str
-) -> None:
-    async with conn.transaction():
-        if not await queries.set_client_status(conn, client_id, status):
-            raise UnknownClientError(f"there is no client {client_id}")
-        await log_client(conn, client_id, action, now, actor)

@@ -40,3 +40,19 @@ class InvalidValueError(ValueError):
 
 class UnusableKeyError(ValueError):
     """A key a client may not have: private, too short, of another kind, or twice the same `kid`."""
+
+
+class ClientMoveError(ValueError):
+    """The client is in a state from which this move does not lead."""
+
+
+class UnknownApprovalError(LookupError):
+    """There is no such thing waiting for approval."""
+
+
+class MayNotApproveError(ValueError):
+    """This person's yes does not count here: not proven, the wrong role, or it was given already."""
+
+
+class UnknownAdministratorError(LookupError):
+    """There is no administrator of that reference."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 from uuid import UUID
 
@@ -24,11 +25,11 @@ async def insert_agency(conn: Connection, **values: Any) -> bool:
     """Add an agency; False if its code is taken."""
     accepts = values["accepts"]
     done = await conn.execute(
-        "INSERT INTO agency (id, code, name, kind, region, country, parent_id, residential, accepts, capacity, note, created_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10, $11, $12) ON CONFLICT (code) DO NOTHING",
+        "INSERT INTO agency (id, code, name, kind, region, country, parent_id, residential, accepts, capacity, note, sandbox, created_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10, $11, $12, $13) ON CONFLICT (code) DO NOTHING",
         *(values[name] for name in ("id", "code", "name", "kind", "region", "country", "parent_id", "residential")),
         None if accepts is None else json.dumps(accepts),
-        *(values[name] for name in ("capacity", "note", "created_at")),
+        *(values[name] for name in ("capacity", "note", "sandbox", "created_at")),
     )
     return bool(done == "INSERT 0 1")
 
@@ -56,7 +57,7 @@ async def agencies(conn: Connection) -> list[asyncpg.Record]:
     """Return all agencies by code."""
     return list(
         await conn.fetch(
-            "SELECT a.id, a.code, a.name, a.kind, a.region, a.country, p.code AS parent, a.status, a.desk, a.created_at"
+            "SELECT a.id, a.code, a.name, a.kind, a.region, a.country, p.code AS parent, a.status, a.desk, a.sandbox, a.created_at"
             " FROM agency a LEFT JOIN agency p ON p.id = a.parent_id ORDER BY a.code"
         )
     )
@@ -155,18 +156,24 @@ async def insert_client(
     auth_method: str,
     certificate_bound: bool,
     tls_name: tuple[str, str] | None,
+    status: str,
+    jwks_uri: str | None,
+    networks: Sequence[IPv4Network | IPv6Network],
     at: datetime,
 ) -> bool:
     """Add a client; False if its id is taken. `tls_name`: the kind and the name its certificate is known by."""
     done = await conn.execute(
-        "INSERT INTO client (client_id, name, scopes, auth_method, certificate_bound, tls_name_kind, tls_name, created_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+        "INSERT INTO client (client_id, name, scopes, auth_method, certificate_bound, tls_name_kind, tls_name, status, jwks_uri, networks,"
+        " created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
         client_id,
         name,
         scopes,
         auth_method,
         certificate_bound,
         *(tls_name or (None, None)),
+        status,
+        jwks_uri,
+        list(networks),
         at,
     )
     return bool(done == "INSERT 0 1")
@@ -178,17 +185,32 @@ async def insert_client_agency(conn: Connection, *, client_id: str, agency_id: U
 
 
 async def insert_client_key(
-    conn: Connection, *, client_id: str, kid: str, jwk: Mapping[str, Any], starts_at: datetime
-) -> bool:
-    """Register a client's public key; False if it has one of that `kid`."""
-    done = await conn.execute(
-        "INSERT INTO client_key (client_id, kid, jwk, starts_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+    conn: Connection,
+    *,
+    client_id: str,
+    kid: str,
+    jwk: Mapping[str, Any],
+    at: datetime,
+    by: str = "admin",
+    starts_at: datetime | None = None,
+    ends_at: datetime | None = None,
+) -> UUID | None:
+    """Register a client's public key, which counts from `starts_at` (unset: `at`), and return its id; None if it has one of that `kid`.
+
+    `by`: `admin`, `client` (itself) or `jwks_uri`.
+    """
+    id: UUID | None = await conn.fetchval(
+        "INSERT INTO client_key (client_id, kid, jwk, starts_at, ends_at, added_at, added_by) VALUES ($1, $2, $3, $4, $5, $6, $7)"
+        " ON CONFLICT DO NOTHING RETURNING id",
         client_id,
         kid,
         json.dumps(jwk),
-        starts_at,
+        starts_at or at,
+        ends_at,
+        at,
+        by,
     )
-    return bool(done == "INSERT 0 1")
+    return id
 
 
 async def end_client_keys(
@@ -217,10 +239,26 @@ async def auth_method_of(conn: Connection, client_id: str) -> str:
     return found
 
 
-async def set_client_status(conn: Connection, client_id: str, status: str) -> bool:
-    """Set a client's status; False if there is no such client."""
-    return bool(
-        await conn.execute("UPDATE client SET status = $2 WHERE client_id = $1", client_id, status) == "UPDATE 1"
+async def client_state(conn: Connection, client_id: str) -> asyncpg.Record | None:
+    """Return `id`, `status` and `status_before` of a client, and lock it; None if there is none."""
+    return await conn.fetchrow(
+        "SELECT id, status, status_before FROM client WHERE client_id = $1 FOR UPDATE", client_id
+    )
+
+
+async def set_client_status(conn: Connection, client_id: str, status: str, *, before: str | None) -> None:
+    """Set a client's status; `before` is what a suspended one goes back to."""
+    await conn.execute(
+        "UPDATE client SET status = $2, status_before = $3 WHERE client_id = $1", client_id, status, before
+    )
+
+
+async def tell_agencies_of(
+    conn: Connection, client_id: str, type: str, *, subject: str, subject_id: UUID, state: str, at: datetime
+) -> None:
+    """Put an event of a client into the feed of each agency it acts for."""
+    await conn.execute(
+        "SELECT tell_agencies_of($1, $2, $3, $4, $5, $6)", client_id, type, subject, subject_id, state, at
     )
 
 
@@ -229,10 +267,12 @@ async def clients(conn: Connection) -> list[asyncpg.Record]:
     return list(
         await conn.fetch(
             "SELECT c.client_id, c.name, c.status, c.scopes, c.auth_method, c.certificate_bound, c.tls_name_kind, c.tls_name,"
-            " c.created_at, c.last_used_at,"
+            " c.created_at, c.last_used_at, host(c.last_used_from) AS last_used_from, c.status_before, c.jwks_uri, c.emergency_until,"
+            " c.networks::text[] AS networks,"
             " ARRAY(SELECT a.code FROM client_agency ca JOIN agency a ON a.id = ca.agency_id"
             "       WHERE ca.client_id = c.client_id ORDER BY a.code) AS agencies,"
-            " (SELECT coalesce(jsonb_agg(jsonb_build_object('kid', k.kid, 'starts_at', k.starts_at, 'ends_at', k.ends_at) ORDER BY k.starts_at),"
+            " (SELECT coalesce(jsonb_agg(jsonb_build_object('id', k.id, 'kid', k.kid, 'starts_at', k.starts_at,"
+            "  'ends_at', k.ends_at, 'added_at', k.added_at, 'added_by', k.added_by) ORDER BY k.starts_at),"
             "  '[]') FROM client_key k WHERE k.client_id = c.client_id)::text AS keys"
             " FROM client c ORDER BY c.client_id"
         )

@@ -118,7 +118,7 @@ class MutualTls:
             raise ClientRefusedError("client_id is required beside a client certificate.")  # RFC 8705 §2
         vouched = self._is_vouched_for(certificate)
         client = query_client(client_id)
-        if client is None or not client.entry.active or client.entry.auth_method != self.method:
+        if client is None or not client.entry.may_sign_in(self.now) or client.entry.auth_method != self.method:
             return None
         if not (vouched and self._is_its(client.entry, certificate)):
             log.info("client certificate refused: %s", "another one" if vouched else "not vouched for")

@@ -58,7 +58,7 @@ class PrivateKeyJwt(JWTBearerClientAssertion):  # type: ignore[misc]
         client = query_client(client_id)
         key = jose.select(client.entry.keys_at(self.now), token) if client is not None else None
         genuine = token.is_signed_by(key or _decoy(token))
-        if client is None or key is None or not genuine or not client.entry.active:
+        if client is None or key is None or not genuine or not client.entry.may_sign_in(self.now):
             raise ClientRefusedError
         used = hashlib.sha256(f"{client_id}\0{token.claims['jti']}".encode("utf-8", "surrogatepass")).digest()
         request.credential = Assertion(kid=key.kid or key.thumbprint, hash=used, until=until)

@@ -51,9 +51,11 @@ class ClientCredentials(ClientCredentialsGrant):  # type: ignore[misc]
             raise InvalidRequestError(description="agency is required: the client acts for several agencies.")
         for agency_id in client.agency_ids:
             agency: AgencyEntry = agencies[agency_id]
-            if agency.active and code in (None, agency.code):
+            if client.may_speak_for(agency, self.server.now) and code in (None, agency.code):
                 return agency
-        raise InvalidTargetError(description="The client does not act for this agency, or the agency is suspended.")
+        raise InvalidTargetError(
+            description="The client does not act for this agency, or not yet, or the agency is suspended."
+        )
 
     def _certificate(self) -> Certificate:
         certificate: Certificate | None = self.request.certificate
@@ -85,11 +87,11 @@ class ClientCredentials(ClientCredentialsGrant):  # type: ignore[misc]
 def _scopes(client: ClientEntry, asked: str | None) -> frozenset[Scope]:
     """Return what is asked for, or all that is registered if nothing is (RFC 6749 §3.3). Never less than was asked for."""
     if asked is None:
-        return client.scopes
+        return client.scopes_now
     try:
         scopes = parse_scope(asked)
     except UnknownScopeError:
         raise InvalidScopeError from None
-    if not scopes <= client.scopes:
+    if not scopes <= client.scopes_now:
         raise InvalidScopeError(description="The client is not registered for every scope it asks for.")
     return scopes

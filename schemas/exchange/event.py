@@ -79,6 +79,15 @@ EVENT_TYPES: Final[dict[str, str]] = {
     "case.link_confirmed": "The link you proposed is confirmed. Read who leads the other case.",
     "case.link_refused": "The link you proposed is refused.",
     "case.link_ended": "A link of your case has ended.",
+    "client.key_added": "A key was added to a system of your agency. If that was not you, have it ended and call the operators at once.",
+    "client.key_ending": "A key of a system of your agency ends soon. Add another before it does.",
+    "client.key_ended": "A key of a system of your agency has been ended.",
+    "client.approved": "A system of your agency is approved. It works once the operators have activated it.",
+    "client.activated": "A system of your agency works now.",
+    "client.suspended": "A system of your agency is shut out. Call the operators; what it was waited for is listed with them.",
+    "client.resumed": "A system of your agency is let in again.",
+    "client.retired": "A system of your agency is retired for good.",
+    "client.refused_often": "A system of your agency was refused many times within an hour. Is its key right, or is somebody trying?",
 }
 """Every type of event, and what the receiver should do. Clients must expect new ones."""
 
@@ -91,9 +100,10 @@ class Event(Wire):
     """Dense: the next event of this agency is one higher."""
     type: str
     subject: str
-    """What changed: `referral`, `transfer`, `case`, `escalation`, `request`, …"""
+    """What changed: `referral`, `transfer`, `case`, `escalation`, `request`, `client`, `client_key`, …"""
     subject_id: UUID
-    case_id: UUID
+    case_id: UUID | None
+    """None where it is about no case."""
     state: str
     """The subject's state after the event."""
     time: Moment

@@ -42,6 +42,7 @@ PUBLIC = {
     "/static",
     "/static/swagger",
     "/v1/forms/referral",
+    "/admin",
     "/healthz",
     "/readyz",
     "/v1/code-lists",

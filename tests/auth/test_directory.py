@@ -102,7 +102,7 @@ async def test_suspension_is_noticed_within_a_second_by_a_process_that_only_poll
         await suspend_client(world.admin, party.client_id, now=world.clock.now(), actor="test")
         suspended_at = time.monotonic()
         for _ in range(200):
-            if not (await own.current()).clients[party.client_id].active:
+            if not (await own.current()).clients[party.client_id].may_sign_in(world.clock.now()):
                 break
             await asyncio.sleep(0.02)
         assert time.monotonic() - suspended_at < 1
@@ -159,7 +159,7 @@ async def test_every_change_moves_the_epoch(world, party):
         for table in ("agency", "service_point", "client", "client_agency", "client_key", "signing_key"):
             before = await epoch()
             column = await owner.fetchval(
-                "SELECT attname FROM pg_attribute WHERE attrelid = $1::text::regclass AND attname IN ('name', 'agency_id', 'kid') ORDER BY 1 DESC",
+                "SELECT attname FROM pg_attribute WHERE attrelid = $1::text::regclass AND attname IN ('name', 'agency_id', 'jwk') ORDER BY 1 DESC",
                 table,
             )
             await owner.execute(f"UPDATE {table} SET {column} = {column}")

@@ -18,6 +18,8 @@ CREATE TABLE agency (
     note        text,
     -- the ministry's desk: told when nobody answers, and may then act
     desk        boolean     NOT NULL DEFAULT false,
+    -- a practice agency: invented people only; it and real agencies do not know each other
+    sandbox     boolean     NOT NULL DEFAULT false CONSTRAINT agency_desk_is_real CHECK (NOT (desk AND sandbox)),
     created_at  timestamptz NOT NULL
 );
 CREATE UNIQUE INDEX agency_one_desk ON agency (desk) WHERE desk;
@@ -36,10 +38,16 @@ CREATE TABLE service_point (
 );
 CREATE INDEX service_point_agency_id_idx ON service_point (agency_id);
 
+-- Its states are in auth/admin/client_lifecycle.py.
 CREATE TABLE client (
     client_id    text        CONSTRAINT client_pkey PRIMARY KEY CONSTRAINT client_id_form CHECK (client_id ~ '^[a-z0-9][a-z0-9._-]{2,63}$'),
+    -- what events name it by
+    id           uuid        NOT NULL DEFAULT uuidv7() CONSTRAINT client_id_key UNIQUE,
     name         text        NOT NULL,
-    status       text        NOT NULL DEFAULT 'active' CONSTRAINT client_status_known CHECK (status IN ('active', 'suspended')),
+    status       text        NOT NULL DEFAULT 'active' CONSTRAINT client_status_known
+                             CHECK (status IN ('sandbox', 'requested', 'approved', 'active', 'suspended', 'retired')),
+    -- what a suspended client goes back to
+    status_before text       CONSTRAINT client_status_before_suspension CHECK ((status_before IS NOT NULL) = (status = 'suspended')),
     scopes       text[]      NOT NULL CONSTRAINT client_scopes_some CHECK (cardinality(scopes) > 0),
     auth_method  text        NOT NULL DEFAULT 'private_key_jwt' CONSTRAINT client_auth_method_known
                              CHECK (auth_method IN ('private_key_jwt', 'tls_client_auth', 'self_signed_tls_client_auth')),
@@ -48,8 +56,18 @@ CREATE TABLE client (
     -- RFC 8705 §2.1.2: the one name by which its certificate is known, as registered
     tls_name_kind text       CONSTRAINT client_tls_name_kind_known CHECK (tls_name_kind IN ('subject_dn', 'san_dns', 'san_uri', 'san_ip', 'san_email')),
     tls_name     text,
+    -- where it publishes its keys, if it does (RFC 7591 §2); what was fetched stands in client_key
+    jwks_uri     text        CONSTRAINT client_jwks_uri_https CHECK (jwks_uri LIKE 'https://%'),
+    -- the only networks it may call from; none named: any
+    networks     cidr[]      NOT NULL DEFAULT '{}',
+    -- after an emergency rotation: narrow scopes, and shut out from then on unless a second administrator has agreed
+    emergency_until timestamptz,
+    -- RFC 7592 §3: of its registration access token, if it registered itself; and by which initial access token
+    registration_hash bytea  CONSTRAINT client_registration_hash_key UNIQUE,
+    registered_by uuid,
     created_at   timestamptz NOT NULL,
     last_used_at timestamptz,
+    last_used_from inet,
     CONSTRAINT client_tls_name_where_needed CHECK ((auth_method = 'tls_client_auth') = (tls_name IS NOT NULL)
         AND (tls_name IS NULL) = (tls_name_kind IS NULL))
 );
@@ -66,20 +84,32 @@ CREATE TABLE client_key (
     jwk       jsonb       NOT NULL CONSTRAINT client_key_jwk_public CHECK (NOT jwk ?| ARRAY['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']),
     starts_at timestamptz NOT NULL,
     ends_at   timestamptz,
+    -- what events name it by
+    id        uuid        NOT NULL DEFAULT uuidv7() CONSTRAINT client_key_id_key UNIQUE,
+    added_at  timestamptz NOT NULL,
+    -- 'admin', 'client' (by itself), 'jwks_uri' (published by it)
+    added_by  text        NOT NULL CONSTRAINT client_key_added_by_known CHECK (added_by IN ('admin', 'client', 'jwks_uri')),
+    reminded_at timestamptz,
     CONSTRAINT client_key_pkey PRIMARY KEY (client_id, kid)
 );
 
 -- What agencies have agreed. `acts_for`: `other` records what `agency`, which has no system, does. `times`: the agency has deadlines of its own.
+-- `data_sharing`: `agency` may send `other` these sections for these purposes.
 CREATE TABLE agreement (
     id        uuid        CONSTRAINT agreement_pkey PRIMARY KEY,
-    kind      text        NOT NULL CONSTRAINT agreement_kind_known CHECK (kind IN ('acts_for', 'times')),
+    kind      text        NOT NULL CONSTRAINT agreement_kind_known CHECK (kind IN ('acts_for', 'times', 'data_sharing')),
     agency_id uuid        NOT NULL CONSTRAINT agreement_agency_id_fkey REFERENCES agency (id),
     other_id  uuid        CONSTRAINT agreement_other_id_fkey REFERENCES agency (id),
     times     jsonb       NOT NULL DEFAULT '{}',
+    purposes  text[]      NOT NULL DEFAULT '{}',
+    sections  text[]      NOT NULL DEFAULT '{}',
+    basis     text,
     reference text        NOT NULL,
     from_at   timestamptz NOT NULL,
     until_at  timestamptz,
-    CONSTRAINT agreement_acts_for_another CHECK ((kind = 'acts_for') = (other_id IS NOT NULL) AND other_id IS DISTINCT FROM agency_id)
+    CONSTRAINT agreement_with_another CHECK ((kind <> 'times') = (other_id IS NOT NULL) AND other_id IS DISTINCT FROM agency_id),
+    CONSTRAINT agreement_data_sharing_says_what CHECK ((kind = 'data_sharing') = (cardinality(purposes) > 0)
+        AND (kind = 'data_sharing') = (cardinality(sections) > 0) AND (kind = 'data_sharing') = (basis IS NOT NULL))
 );
 CREATE INDEX agreement_agency_id_idx ON agreement (agency_id);
 
@@ -150,10 +180,10 @@ END $$;
 CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON agency        FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
 CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON agreement     FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
 CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON service_point FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
-CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OF name, status, scopes, auth_method, certificate_bound, tls_name_kind, tls_name OR DELETE OR TRUNCATE ON client
+CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OF name, status, scopes, auth_method, certificate_bound, tls_name_kind, tls_name, jwks_uri, networks, emergency_until OR DELETE OR TRUNCATE ON client
                                                                                         FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
 CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON client_agency FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
-CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON client_key    FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
+CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OF jwk, starts_at, ends_at OR DELETE OR TRUNCATE ON client_key FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
 CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON signing_key   FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
 -- rows of revoked_token only go once their token has expired: nothing to follow
 CREATE TRIGGER bump_revocations AFTER INSERT ON revoked_token FOR EACH STATEMENT EXECUTE FUNCTION bump_revocations();

@@ -255,7 +255,7 @@ CREATE TABLE outbox (
     type text NOT NULL,
     subject text NOT NULL,
     subject_id uuid NOT NULL,
-    case_id uuid NOT NULL,
+    case_id uuid,  -- null: it is about no case
     state text NOT NULL,
     recorded_at timestamptz NOT NULL
 );
@@ -266,7 +266,7 @@ CREATE TABLE event (
     type text NOT NULL,
     subject text NOT NULL,
     subject_id uuid NOT NULL,
-    case_id uuid NOT NULL,
+    case_id uuid,  -- null: it is about no case
     state text NOT NULL,
     recorded_at timestamptz NOT NULL,
     PRIMARY KEY (agency_id, position, recorded_at)

@@ -13,7 +13,7 @@ from app.cli.clients import parse_duration
 from app.cli.failures import Failure, explain
 from app.client import Credentials
 from auth.admin.errors import OpenDutiesError
-from auth.scopes import Scope
+from auth.scopes import AGENCY_SCOPES
 from tests.app.cli.conftest import SAMPLES, Machine
 from tests.makers.certificates import self_signed
 
@@ -156,7 +156,7 @@ class TestClients:
         assert added["kids"] == [credentials.signing_key().public.kid]
         assert added["token_endpoint"] == f"{peopled.url}/oauth2/token"
         listed = {client["client_id"]: client for client in peopled.run("clients", "list", "--json").json}
-        assert set(listed["one-system"]["scopes"]) == {str(scope) for scope in Scope}
+        assert set(listed["one-system"]["scopes"]) == AGENCY_SCOPES
         assert "PRIVATE" not in json.dumps(added)
         assert str(credentials.private_jwk["d"]) not in json.dumps(added)
 

@@ -20,6 +20,17 @@ UNGUARDED = {
     "proof_memory": "one time",
     "revoked_token": "ids of tokens",
     "epoch": "one number",
+    "administrator": "who administers; the administrators' role alone reads it",
+    "passkey": "as administrator; public keys",
+    "invitation": "as administrator; hashes",
+    "admin_session": "as administrator; hashes",
+    "ceremony": "as administrator; hashes and challenges",
+    "approval": "what administrators ask each other; the administrators' role alone reads it",
+    "approval_yes": "as approval",
+    "initial_access_token": "hashes; the administrators' role alone reads it",
+    "client_jwks": "when a client's keys were fetched",
+    "rate_bucket": "counts of requests",
+    "client_refusal": "counts of refusals",
     "alembic_version": "one word",
 }
 """Tables without policies, and why no agency's data stands in them."""
@@ -72,6 +83,7 @@ DEFINER_FUNCTIONS = {
     "store_reassignment": "rujukan_definer",
     "change_reassignment": "rujukan_definer",
     "carry_out_reassignment": "rujukan_definer",
+    "tell_agencies_of": "rujukan_definer",
     "ensure_partitions": "rujukan_keeper",
     "drop_idempotency_before": "rujukan_keeper",
 }

@@ -242,7 +242,7 @@ class TestWaiting:
         try:
             await {"agency": suspend_agency, "client": suspend_client}[stopped](conn, name, now=now, actor="test")
             began = time.monotonic()
-            assert await waiting == []
+            assert [event["type"] for event in await waiting] in ([], ["client.suspended"])  # it may just hear of it
             assert time.monotonic() - began < 4
             await world.send(receiver="lpsk")
         finally:

@@ -13,7 +13,7 @@ REQUIRED = {
 }
 FOREIGN = {
     "error": "invalid_target",
-    "error_description": "The client does not act for this agency, or the agency is suspended.",
+    "error_description": "The client does not act for this agency, or not yet, or the agency is suspended.",
 }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import auth
-from auth import admin as world_admin
+from auth.admin.clients import suspend_client
 from auth.errors import PROOF_TEXTS
 from tests.makers.auth import ABSENT, jose, unverified
 
@@ -48,7 +48,7 @@ class TestInvalidClientIsUniform:
             yield await party.ask(
                 client_id=ABSENT, client_assertion=party.assertion(key=jose.generate(algorithm), **unknown)
             )
-        await world.act(world_admin.suspend_client, party.client_id)
+        await world.act(suspend_client, party.client_id)
         yield await party.ask()
         yield await party.ask(client_assertion=party.assertion(key=stranger))
 

@@ -1,0 +1,1 @@
+"""The people who administer: who they are, how they sign in, what they may do."""
