@@ -75,6 +75,8 @@ class Agreement:
     until_at: datetime | None
     purposes: frozenset[str] = frozenset()
     sections: frozenset[str] = frozenset()
+    both_ways: bool = False
+    """Of `data_sharing`: whether `other_id` may send the same."""
 
     def counts(self, now: datetime) -> bool:
         """Whether it holds at `now`."""
@@ -177,6 +179,24 @@ class Snapshot:
             each.kind == "acts_for" and (each.agency_id, each.other_id) == (party, acting) and each.counts(now)
             for each in self.agreements
         )
+
+    def sharing(self, sender: UUID, receiver: UUID, at: datetime) -> list[Agreement]:
+        """Return the agreements in force at `at` by which `sender` may send `receiver` something."""
+        return [
+            each
+            for each in self.agreements
+            if each.kind == "data_sharing"
+            and each.counts(at)
+            and (
+                (each.agency_id, each.other_id) == (sender, receiver)
+                or (each.both_ways and (each.agency_id, each.other_id) == (receiver, sender))
+            )
+        ]
+
+    def known_to(self, knower: AgencyEntry, code: str) -> AgencyEntry | None:
+        """Return the agency with this code, unless one of the two is a practice agency and the other is not."""
+        found = self.by_code.get(code)
+        return found if found is not None and found.sandbox == knower.sandbox else None
 
     def times(self, now: datetime) -> dict[UUID, Mapping[str, timedelta]]:
         """Return the deadlines of agencies that have their own, by setting."""

@@ -64,7 +64,7 @@ async def everything(pool: asyncpg.Pool, *, now: datetime) -> Rows:
                 "SELECT id, code, name, kind, region, country, parent_id, status, desk, sandbox FROM agency"
             ),
             agreements=await conn.fetch(
-                "SELECT kind, agency_id, other_id, times::text, from_at, until_at, purposes, sections FROM agreement"
+                "SELECT kind, agency_id, other_id, times::text, from_at, until_at, purposes, sections, both_ways FROM agreement"
             ),
             service_points=await conn.fetch(
                 "SELECT id, agency_id, name, confidential, region, address, services FROM service_point"

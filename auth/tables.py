@@ -90,6 +90,7 @@ class Agreement(SQLModel, table=True):
     purposes: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False, server_default=text("'{}'")))
     sections: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False, server_default=text("'{}'")))
     basis: str | None = _text(nullable=True)
+    both_ways: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("false")))
     reference: str = _text()
     from_at: datetime = _time()
     until_at: datetime | None = _time(nullable=True)

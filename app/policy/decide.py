@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from app.policy import table
+from app.policy.agreements import Agreed
 from schemas.codes.agencies import AgencyKind
 from schemas.codes.disclosure import DisclosureBasis
 from schemas.codes.referral import Purpose
@@ -35,7 +36,8 @@ class Decision:
 
     sendable: tuple[str, ...]
     refused: dict[str, str]
-    """Section → `no_basis`, `two_bases`, `basis_does_not_open`, `basis_ended`, `purpose`, `agency_kind`, `consent_only`, `abroad`, `not_included`."""
+    """Section → `no_basis`, `two_bases`, `basis_does_not_open`, `basis_ended`, `purpose`, `agency_kind`, `consent_only`, `abroad`,
+    `agreement`, `not_included`."""
 
     @property
     def allowed(self) -> bool:
@@ -51,8 +53,12 @@ def decide(
     included: Iterable[str],
     bases: Sequence[BasisLike],
     at: datetime,
+    agreed: Agreed | None,
 ) -> Decision:
-    """Decide about each included section for a receiver of `kind`; `abroad`: outside the country of the exchange."""
+    """Decide about each included section for a receiver of `kind`; `abroad`: outside the country of the exchange.
+
+    `agreed`: what the agreements between the two let go for this purpose; None: they have none and need none.
+    """
     sections = list(included)
     refused: dict[str, str] = {}
     for section in sections:
@@ -61,7 +67,7 @@ def decide(
             refused[section] = "no_basis"
         elif len(resting) > 1:
             refused[section] = "two_bases"
-        elif why := _refuse(section, resting[0], kind, abroad, purpose, at):
+        elif why := _refuse(section, resting[0], kind, abroad, purpose, at, agreed):
             refused[section] = why
     for basis in bases:
         for section in basis.sections:
@@ -71,7 +77,13 @@ def decide(
 
 
 def _refuse(
-    section: str, basis: BasisLike, kind: AgencyKind, abroad: bool, purpose: Purpose, at: datetime
+    section: str,
+    basis: BasisLike,
+    kind: AgencyKind,
+    abroad: bool,
+    purpose: Purpose,
+    at: datetime,
+    agreed: Agreed | None,
 ) -> str | None:
     basis_kind = DisclosureBasis(basis.kind)
     if section not in table.PURPOSES[purpose]:
@@ -86,6 +98,8 @@ def _refuse(
         return "abroad"
     if basis.until is not None and basis.until <= at:
         return "basis_ended"
+    if agreed is not None and not agreed.lets(section, vital=basis_kind is DisclosureBasis.VITAL_INTEREST):
+        return "agreement"
     return None
 
 

@@ -9,9 +9,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from app.foundation.database import Connection
 from auth.admin.agencies import resume_agency, set_desk
+from auth.admin.agreements import add_agreement, read_agreement
 from auth.admin.clients import change_client
 from auth.people.person import Role
 
@@ -52,6 +54,10 @@ async def _set_desk(conn: Connection, subject: str, _: Mapping[str, Any], now: d
     await set_desk(conn, subject, now=now, actor=actor)
 
 
+async def _add_agreement(conn: Connection, subject: str, detail: Mapping[str, Any], now: datetime, actor: str) -> None:
+    await add_agreement(conn, read_agreement(detail), id=UUID(subject), now=now, actor=actor)
+
+
 _OPERATORS: Final = frozenset({Role.operator, Role.protection_officer})
 
 ACTS: Final[dict[str, Act]] = {
@@ -59,4 +65,5 @@ ACTS: Final[dict[str, Act]] = {
     "client:resume": Act("Let a suspended client in again.", _OPERATORS, _resume_client),
     "agency:resume": Act("Let a suspended agency in again.", _OPERATORS, _resume_agency),
     "agency:desk": Act("Make an agency the ministry's desk.", _OPERATORS, _set_desk),
+    "agreement:add": Act("Let two agencies do what they have agreed.", _OPERATORS, _add_agreement),
 }

@@ -1,4 +1,4 @@
-"""Administration of what agencies have agreed: who records for whom, and whose deadlines are other ones.
+"""Administration of what agencies have agreed: who records for whom, whose deadlines are other ones, who may send whom what.
 
 Plain functions over a connection of the role `rujukan_admin`, as in `auth.admin`.
 """
@@ -6,10 +6,10 @@ Plain functions over a connection of the role `rujukan_admin`, as in `auth.admin
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from app.foundation.database import Connection
@@ -17,10 +17,14 @@ from app.foundation.ids import uuid7
 from app.foundation.settings import Settings
 from auth.admin import queries
 from auth.admin.errors import InvalidValueError, TakenError, UnknownAgencyError, UnknownAgreementError
+from schemas.codes.disclosure import Section
+from schemas.codes.referral import Purpose
 
 SHORTEST: Final = timedelta(minutes=5)
 MOST: Final = 4
 """An agreed time is at most so many times the exchange's default: a deadline that never comes would lose somebody."""
+LONGEST_WORDS: Final = 200
+"""Characters of a reference or a basis, at most."""
 DEADLINES: Final = (
     "respond_within_immediate",
     "respond_within_urgent",
@@ -37,6 +41,53 @@ DEADLINES: Final = (
 """The settings an agency may have times of its own for: those the tables of deadlines name."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAgreement:
+    """An agreement as it is asked for: agencies by code. Made by `acts_for`, `own_times` and `data_sharing`, which check its form."""
+
+    kind: str
+    agency: str
+    other: str | None
+    times: Mapping[str, timedelta]
+    purposes: tuple[str, ...]
+    sections: tuple[str, ...]
+    basis: str | None
+    both_ways: bool
+    reference: str
+    from_at: datetime | None
+    """When it begins; None: when it is added."""
+    until_at: datetime | None
+
+    def detail(self) -> dict[str, Any]:
+        """Return it as JSON, in full; `read_agreement` reads it."""
+        return {
+            **asdict(self),
+            "times": {name: time.total_seconds() for name, time in self.times.items()},
+            "purposes": list(self.purposes),
+            "sections": list(self.sections),
+            "from_at": self.from_at and self.from_at.isoformat(),
+            "until_at": self.until_at and self.until_at.isoformat(),
+        }
+
+
+def read_agreement(detail: Mapping[str, Any]) -> NewAgreement:
+    """Return the agreement that `NewAgreement.detail` was of."""
+    begins, ends = detail["from_at"], detail["until_at"]
+    return NewAgreement(
+        kind=detail["kind"],
+        agency=detail["agency"],
+        other=detail["other"],
+        times={name: timedelta(seconds=value) for name, value in detail["times"].items()},
+        purposes=tuple(detail["purposes"]),
+        sections=tuple(detail["sections"]),
+        basis=detail["basis"],
+        both_ways=detail["both_ways"],
+        reference=detail["reference"],
+        from_at=begins and datetime.fromisoformat(begins),
+        until_at=ends and datetime.fromisoformat(ends),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class ListedAgreement:
     """An agreement in a list."""
@@ -46,9 +97,119 @@ class ListedAgreement:
     agency: str
     other: str | None
     times: dict[str, timedelta]
+    purposes: list[str]
+    sections: list[str]
+    basis: str | None
+    both_ways: bool
     reference: str
     from_at: datetime
     until_at: datetime | None
+
+
+def acts_for(
+    *, agency: str, by: str, reference: str, from_at: datetime | None = None, until_at: datetime | None = None
+) -> NewAgreement:
+    """Return the agreement that `by` records what `agency` does; both are codes. Raises `InvalidValueError`."""
+    if agency == by:
+        raise InvalidValueError("an agency needs no agreement to act for itself")
+    return _new("acts_for", agency, by, reference=reference, from_at=from_at, until_at=until_at)
+
+
+def own_times(
+    *,
+    agency: str,
+    times: Mapping[str, timedelta],
+    reference: str,
+    from_at: datetime | None = None,
+    until_at: datetime | None = None,
+) -> NewAgreement:
+    """Return the agreement that gives an agency deadlines of its own, by setting. Raises `InvalidValueError`."""
+    if not times:
+        raise InvalidValueError("an agreement on times names at least one")
+    for name, time in times.items():
+        if name not in DEADLINES:
+            raise InvalidValueError(f"times are: {', '.join(DEADLINES)}")
+        longest = MOST * Settings.model_fields[name].default
+        if not SHORTEST <= time <= longest:
+            raise InvalidValueError(f"{name} is from {SHORTEST} to {longest}, {MOST} times what it is by default")
+    return _new("times", agency, None, times=times, reference=reference, from_at=from_at, until_at=until_at)
+
+
+def data_sharing(
+    *,
+    agency: str,
+    other: str,
+    purposes: Sequence[str],
+    sections: Sequence[str],
+    basis: str,
+    reference: str,
+    both_ways: bool = False,
+    from_at: datetime | None = None,
+    until_at: datetime | None = None,
+) -> NewAgreement:
+    """Return the agreement that `agency` may send `other` these sections for these purposes. Raises `InvalidValueError`.
+
+    `basis`: the law or treaty it rests on, in words or as a code of `legal_basis`. `both_ways`: `other` may send the same.
+    """
+    if agency == other:
+        raise InvalidValueError("an agency needs no agreement with itself")
+    _check_codes("purposes", purposes, Purpose)
+    _check_codes("sections", sections, Section)
+    _check_words("a basis (the law or treaty it rests on)", basis)
+    return _new(
+        "data_sharing",
+        agency,
+        other,
+        purposes=purposes,
+        sections=sections,
+        basis=basis,
+        both_ways=both_ways,
+        reference=reference,
+        from_at=from_at,
+        until_at=until_at,
+    )
+
+
+def _new(
+    kind: str,
+    agency: str,
+    other: str | None,
+    *,
+    reference: str,
+    from_at: datetime | None,
+    until_at: datetime | None,
+    times: Mapping[str, timedelta] | None = None,
+    purposes: Sequence[str] = (),
+    sections: Sequence[str] = (),
+    basis: str | None = None,
+    both_ways: bool = False,
+) -> NewAgreement:
+    _check_words("a reference (the agreement's number)", reference)
+    return NewAgreement(
+        kind=kind,
+        agency=agency,
+        other=other,
+        times=times or {},
+        purposes=tuple(map(str, purposes)),
+        sections=tuple(map(str, sections)),
+        basis=basis,
+        both_ways=both_ways,
+        reference=reference,
+        from_at=from_at,
+        until_at=until_at,
+    )
+
+
+def _check_words(what: str, words: str) -> None:
+    if not words.strip() or len(words) > LONGEST_WORDS or not words.isprintable():
+        raise InvalidValueError(f"{what} is 1 to {LONGEST_WORDS} printable characters")
+
+
+def _check_codes(what: str, given: Sequence[str], known: type[Purpose | Section]) -> None:
+    if not given:
+        raise InvalidValueError(f"an agreement on data names its {what}")
+    if not set(given) <= set(known) or len(set(given)) != len(given):
+        raise InvalidValueError(f"{what}, each once, are of: {', '.join(known)}")
 
 
 async def add_acts_for(
@@ -63,14 +224,8 @@ async def add_acts_for(
     until_at: datetime | None = None,
 ) -> UUID:
     """Let `by` record what `agency` does; both are codes. Raises `UnknownAgencyError`, `InvalidValueError`, `TakenError`."""
-    if agency == by:
-        raise InvalidValueError("an agency needs no agreement to act for itself")
-    if await queries.is_desk(conn, agency):
-        raise InvalidValueError("nobody acts for the ministry's desk: its two people could not be told apart")
-    return await _add(
-        conn, kind="acts_for", agency=agency, by=by, times={}, reference=reference, now=now, actor=actor,
-        from_at=from_at, until_at=until_at,
-    )  # fmt: skip
+    wanted = acts_for(agency=agency, by=by, reference=reference, from_at=from_at, until_at=until_at)
+    return await add_agreement(conn, wanted, now=now, actor=actor)
 
 
 async def add_times(
@@ -85,57 +240,92 @@ async def add_times(
     until_at: datetime | None = None,
 ) -> UUID:
     """Give an agency deadlines of its own, by setting. Raises `UnknownAgencyError`, `InvalidValueError`, `TakenError`."""
-    if not times:
-        raise InvalidValueError("an agreement on times names at least one")
-    for name, time in times.items():
-        if name not in DEADLINES:
-            raise InvalidValueError(f"times are: {', '.join(DEADLINES)}")
-        longest = MOST * Settings.model_fields[name].default
-        if not SHORTEST <= time <= longest:
-            raise InvalidValueError(f"{name} is from {SHORTEST} to {longest}, {MOST} times what it is by default")
-    return await _add(
-        conn, kind="times", agency=agency, by=None, times=times, reference=reference, now=now, actor=actor,
-        from_at=from_at, until_at=until_at,
-    )  # fmt: skip
+    wanted = own_times(agency=agency, times=times, reference=reference, from_at=from_at, until_at=until_at)
+    return await add_agreement(conn, wanted, now=now, actor=actor)
 
 
-async def _add(
+async def add_data_sharing(
     conn: Connection,
     *,
-    kind: str,
     agency: str,
-    by: str | None,
-    times: Mapping[str, timedelta],
+    other: str,
+    purposes: Sequence[str],
+    sections: Sequence[str],
+    basis: str,
     reference: str,
     now: datetime,
     actor: str,
-    from_at: datetime | None,
-    until_at: datetime | None,
+    from_at: datetime | None = None,
+    until_at: datetime | None = None,
+    both_ways: bool = False,
 ) -> UUID:
-    from_at = from_at or now
-    if not reference.strip() or len(reference) > 200 or not reference.isprintable():
-        raise InvalidValueError("a reference (the agreement's number) is 1 to 200 printable characters")
-    if until_at is not None and until_at <= max(from_at, now):
+    """Let `agency` send `other` these sections for these purposes. Raises `UnknownAgencyError`, `InvalidValueError`, `TakenError`."""
+    wanted = data_sharing(
+        agency=agency,
+        other=other,
+        purposes=purposes,
+        sections=sections,
+        basis=basis,
+        reference=reference,
+        both_ways=both_ways,
+        from_at=from_at,
+        until_at=until_at,
+    )
+    return await add_agreement(conn, wanted, now=now, actor=actor)
+
+
+async def check_agreement(conn: Connection, wanted: NewAgreement, *, now: datetime) -> tuple[UUID, UUID | None]:
+    """Return the ids of its two agencies, whose rows it locks. Raises `UnknownAgencyError`, `InvalidValueError`, `TakenError`."""
+    begins = wanted.from_at or now
+    if wanted.until_at is not None and wanted.until_at <= max(begins, now):
         raise InvalidValueError("an agreement ends after it begins, and not in the past")
+    named = [code for code in (wanted.agency, wanted.other) if code is not None]
+    found = await queries.lock_agencies(conn, named)
+    for code in named:
+        if code not in found:
+            raise UnknownAgencyError(f"there is no agency {code}")
+    if len({row["sandbox"] for row in found.values()}) > 1:
+        raise InvalidValueError("a practice agency and a real one do not know each other, and agree on nothing")
+    if wanted.kind == "acts_for" and found[wanted.agency]["desk"]:
+        raise InvalidValueError("nobody acts for the ministry's desk: its two people could not be told apart")
+    agency_id, other_id = found[wanted.agency]["id"], found[wanted.other]["id"] if wanted.other is not None else None
+    if await queries.agreed_already(
+        conn,
+        wanted.kind,
+        agency_id,
+        other_id,
+        begins,
+        wanted.until_at,
+        purposes=wanted.purposes,
+        both_ways=wanted.both_ways,
+    ):
+        raise TakenError("there is an agreement on that for this time already: end it first")
+    return agency_id, other_id
+
+
+async def add_agreement(
+    conn: Connection, wanted: NewAgreement, *, now: datetime, actor: str, id: UUID | None = None
+) -> UUID:
+    """Add an agreement and return its id. Raises `UnknownAgencyError`, `InvalidValueError`, `TakenError`."""
+    id = id or uuid7(now)
     async with conn.transaction():
-        agency_id = await queries.lock_agency(conn, agency)
-        other_id = None if by is None else await queries.agency_id_of(conn, by)
-        if agency_id is None or (by is not None and other_id is None):
-            raise UnknownAgencyError(f"there is no agency {agency if agency_id is None else by}")
-        if await queries.agreed_already(conn, kind, agency_id, other_id, from_at, until_at):
-            raise TakenError("there is an agreement on that for this time already: end it first")
-        id = uuid7(now)
+        agency_id, other_id = await check_agreement(conn, wanted, now=now)
         await queries.insert_agreement(
             conn,
             id=id,
-            kind=kind,
+            kind=wanted.kind,
             agency_id=agency_id,
             other_id=other_id,
-            times={name: time.total_seconds() for name, time in times.items()},
-            reference=reference,
-            from_at=from_at,
-            until_at=until_at,
+            times={name: time.total_seconds() for name, time in wanted.times.items()},
+            purposes=wanted.purposes,
+            sections=wanted.sections,
+            basis=wanted.basis,
+            both_ways=wanted.both_ways,
+            reference=wanted.reference,
+            from_at=wanted.from_at or now,
+            until_at=wanted.until_at,
         )
+        said = wanted.detail()
         await queries.log_act(
             conn,
             at=now,
@@ -143,7 +333,8 @@ async def _add(
             action="agreement:add",
             subject="agreement",
             subject_id=id,
-            detail={"kind": kind, "agency": agency, "other": by, "times": sorted(times)},
+            detail={name: said[name] for name in ("kind", "agency", "other", "purposes", "sections", "both_ways")}
+            | {"times": sorted(wanted.times)},
         )
     return id
 

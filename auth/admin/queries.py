@@ -74,24 +74,32 @@ async def set_desk(conn: Connection, code: str) -> UUID | None:
     return found
 
 
-async def is_desk(conn: Connection, code: str) -> bool:
-    """Whether the agency of this code is the ministry's desk."""
-    return bool(await conn.fetchval("SELECT desk FROM agency WHERE code = $1", code))
-
-
-async def lock_agency(conn: Connection, code: str) -> UUID | None:
-    """Return the id of the agency with this code, and keep others from changing what it has agreed until commit."""
-    found: UUID | None = await conn.fetchval("SELECT id FROM agency WHERE code = $1 FOR UPDATE", code)
-    return found
+async def lock_agencies(conn: Connection, codes: Sequence[str]) -> dict[str, asyncpg.Record]:
+    """Return `id`, `desk` and `sandbox` of agencies by code, and keep others from changing what they have agreed until commit."""
+    rows = await conn.fetch(
+        "SELECT id, code, desk, sandbox FROM agency WHERE code = ANY ($1) ORDER BY id FOR NO KEY UPDATE", codes
+    )
+    return {row["code"]: row for row in rows}
 
 
 async def agreed_already(
-    conn: Connection, kind: str, agency_id: UUID, other_id: UUID | None, from_at: datetime, until_at: datetime | None
+    conn: Connection,
+    kind: str,
+    agency_id: UUID,
+    other_id: UUID | None,
+    from_at: datetime,
+    until_at: datetime | None,
+    *,
+    purposes: Sequence[str] = (),
+    both_ways: bool = False,
 ) -> bool:
-    """Whether an agreement on the same holds at any time between."""
+    """Whether an agreement on the same holds at any time between; on data: in the same direction, for one of the same purposes."""
     return bool(
         await conn.fetchval(
-            """SELECT true FROM agreement WHERE kind = $1 AND agency_id = $2 AND other_id IS NOT DISTINCT FROM $3
+            """SELECT true FROM agreement WHERE kind = $1
+                 AND ((agency_id = $2 AND other_id IS NOT DISTINCT FROM $3)
+                      OR (kind = 'data_sharing' AND agency_id = $3 AND other_id = $2 AND (both_ways OR $7)))
+                 AND (kind <> 'data_sharing' OR purposes && $6)
                  AND (from_at, coalesce(until_at, 'infinity')) OVERLAPS ($4::timestamptz, coalesce($5::timestamptz, 'infinity'))
                  AND coalesce(until_at, 'infinity') > from_at LIMIT 1""",
             kind,
@@ -99,6 +107,8 @@ async def agreed_already(
             other_id,
             from_at,
             until_at,
+            purposes,
+            both_ways,
         )
     )
 
@@ -106,11 +116,11 @@ async def agreed_already(
 async def insert_agreement(conn: Connection, **values: Any) -> None:
     """Add an agreement."""
     await conn.execute(
-        "INSERT INTO agreement (id, kind, agency_id, other_id, times, reference, from_at, until_at)"
-        " VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8)",
+        "INSERT INTO agreement (id, kind, agency_id, other_id, times, purposes, sections, basis, both_ways, reference, from_at, until_at)"
+        " VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9, $10, $11, $12)",
         *(values[name] for name in ("id", "kind", "agency_id", "other_id")),
         json.dumps(values["times"]),
-        *(values[name] for name in ("reference", "from_at", "until_at")),
+        *(values[name] for name in ("purposes", "sections", "basis", "both_ways", "reference", "from_at", "until_at")),
     )
 
 
@@ -128,7 +138,8 @@ async def agreements(conn: Connection) -> list[asyncpg.Record]:
     """Return all agreements by agency and time."""
     return list(
         await conn.fetch(
-            "SELECT g.id, g.kind, a.code AS agency, o.code AS other, g.times::text, g.reference, g.from_at, g.until_at"
+            "SELECT g.id, g.kind, a.code AS agency, o.code AS other, g.times::text, g.purposes, g.sections,"
+            " g.basis, g.both_ways, g.reference, g.from_at, g.until_at"
             " FROM agreement g JOIN agency a ON a.id = g.agency_id LEFT JOIN agency o ON o.id = g.other_id"
             " ORDER BY a.code, g.kind, g.from_at, g.id"
         )

@@ -93,6 +93,17 @@ def _undisclosed(problem: Problem) -> tuple[str, str]:
     )
 
 
+def _unagreed(problem: Problem) -> tuple[str, str]:
+    message, _ = _undisclosed(problem)
+    missing = problem.get("agreement", {})
+    sendable = ", ".join(map(str, problem.get("sendable_sections", ()))) or "none"
+    return (
+        message,
+        f"No data-sharing agreement in force lets {missing.get('from')} send them to {missing.get('to')} for"
+        f" {plain(str(missing.get('purpose')))}. May go as they are: {sendable}.",
+    )
+
+
 def _outcomes(problem: Problem) -> tuple[str, str]:
     missing = ", ".join(map(str, problem.get("missing", ())))
     unexpected = ", ".join(map(str, problem.get("unexpected", ())))
@@ -115,6 +126,7 @@ _WORDS: Final[dict[str, Callable[[Problem], tuple[str, str]]]] = {
     "out-of-order": _out_of_order,
     "taken": _taken,
     "disclosure-refused": _undisclosed,
+    "agreement-required": _unagreed,
     "outcomes-incomplete": _outcomes,
     "not-found": _not_found,
 }

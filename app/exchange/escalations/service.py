@@ -209,6 +209,7 @@ def _opened(db: Acting, receiver: AgencyEntry, purpose: Purpose, has: list[str],
         included=included,
         bases=[basis],
         at=db.at,
+        agreed=passing.agreed_with(db, receiver, purpose),
     )
     if "needs" not in decision.sendable:
         raise problems.DisclosureRefused(refused=decision.refused, sendable=decision.sendable)

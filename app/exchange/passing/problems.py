@@ -254,8 +254,8 @@ class DisclosureRefused(Problem):
     `refused` names each section with its reason: `no_basis` (no basis names it), `two_bases`, `not_included` (a basis names a section the
     record does not have), `purpose` (the purpose does not need it), `agency_kind` (this kind of agency may not hold it), `consent_only`
     (this kind receives on the person's own consent alone), `basis_does_not_open`, `basis_ended`, `abroad`, `consent` (the consent does
-    not cover this section, receiver or purpose, or is over). `sendable_sections` are those that may go as they are: send these now, and
-    seek a basis for the rest.
+    not cover this section, receiver or purpose, or is over). Where one of the reasons is `agreement`, the refusal is `agreement-required`.
+    `sendable_sections` are those that may go as they are: send these now, and seek a basis for the rest.
     """
 
     type, status, title, title_id = (
@@ -268,6 +268,35 @@ class DisclosureRefused(Problem):
 
     def __init__(self, *, refused: Mapping[str, str], sendable: Sequence[str]) -> None:
         super().__init__(
+            refused=[{"section": section, "reason": reason} for section, reason in refused.items()],
+            sendable_sections=list(sendable),
+        )
+
+
+class AgreementRequired(Problem):
+    """At least one section may not go to this receiver because no data-sharing agreement in force covers it. Nothing was sent, nothing was cut out.
+
+    Between an agency in the country of the exchange and one in another, either way, an agreement in force that day must cover the purpose
+    and every section. Inside the country none is needed; where the two agencies have one, it bounds what they send each other, and only a
+    vital interest goes beyond it. `sections` names what is not covered; `agreement` what is missing: that `from` may send `to` these
+    sections for this `purpose`. `refused` names every section that may not go, also for other reasons (see `disclosure-refused`);
+    `sendable_sections` are those that may go as they are. The two agencies conclude the agreement; whoever administers the exchange enters it.
+    """
+
+    type, status, title, title_id = (
+        "agreement-required",
+        403,
+        "No data-sharing agreement covers this",
+        "Tidak ada perjanjian berbagi data yang mencakupnya",
+    )
+    log_as = "agreement"
+
+    def __init__(
+        self, *, sender: str, receiver: str, purpose: str, refused: Mapping[str, str], sendable: Sequence[str]
+    ) -> None:
+        super().__init__(
+            sections=[section for section, reason in refused.items() if reason == "agreement"],
+            agreement={"kind": "data_sharing", "from": sender, "to": receiver, "purpose": purpose},
             refused=[{"section": section, "reason": reason} for section, reason in refused.items()],
             sendable_sections=list(sendable),
         )

@@ -20,6 +20,7 @@ from app.foundation.keyring import Sealed
 from app.foundation.paging import decode_cursor, encode_cursor, next_link
 from app.foundation.problems import InvalidRequest, NotFound
 from app.policy import table
+from app.policy.agreements import agreed, crosses_border
 from app.policy.decide import back_state_only
 from schemas.codes.agencies import AgencyKind
 from schemas.codes.referral import Purpose
@@ -188,9 +189,15 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
             await queries.note_reading(tx, lifecycle.name, subject_id, db.at)
     is_party = is_sender or is_receiver  # else the lead, who learns how it stands
     state_only = not is_party or (is_sender and back_state_only(AgencyKind(db.agency.kind)))
+    unagreed = set() if state_only or not is_sender else _unagreed_back(db, row, moves)
     said = {move["id"]: said_of(db, move) for move in moves if is_party and move["detail"] is not None}
     by_event = {move["event"]: said[move["id"]] for move in moves if move["id"] in said}
-    reader = _Reader(db, row, disclosures, is_sender=is_sender, is_receiver=is_receiver, state_only=state_only)
+    services = [
+        each for each in moves if each["event"] == "record_service" and not state_only and each["id"] not in unagreed
+    ]
+    reader = _Reader(
+        db, row, disclosures, is_sender=is_sender, is_receiver=is_receiver, state_only=state_only, unagreed=unagreed
+    )
     found = envelope(db, lifecycle, row)
     found |= {
         "record_version": row["version_id"],
@@ -203,22 +210,22 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
         "withheld": in_order(set(row["sections"]) - set(shown), SECTIONS),
         "corrections": _corrected(db, corrections, list(_covered(db, row, disclosures)), is_sender=is_sender),
         "acceptance": _acceptance(db, row, by_event.get("accept"), is_receiver=is_receiver) if is_party else None,
-        "ending": _ending(by_event, accepted=row["accepted_at"] is not None, state_only=state_only)
+        "ending": _ending(
+            by_event,
+            accepted=row["accepted_at"] is not None,
+            state_only=state_only or any(each["id"] in unagreed for each in moves if each["event"] in _ENDINGS),
+        )
         if row["ended_at"] and is_party
         else None,
         "prior_agreement": by_event.get(_FIRST[lifecycle.name], {}).get("prior_agreement") if is_party else None,
         "history": [
             move_record(db, each, reader.text(each, said))
             for each in moves
-            if not (state_only and each["event"] == "record_service")
+            if each["event"] != "record_service" or each in services
         ],
     }
     if lifecycle.name == "referral":
-        found["services"] = (
-            []
-            if state_only
-            else [_service(said[each["id"]], each) for each in moves if each["event"] == "record_service"]
-        )
+        found["services"] = [_service(said[each["id"]], each) for each in services]
     else:
         paper = by_event.get("handover_paper") or by_event.get("confirm_handover") or {}
         found |= {
@@ -230,6 +237,30 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
             "paper_date": paper.get("date"),
         }
     return found
+
+
+_ENDINGS = ("decline", "complete", "fail")
+
+
+def _unagreed_back(db: Acting, row: asyncpg.Record, moves: Sequence[asyncpg.Record]) -> set[UUID]:
+    """Return the moves of the receiver of which the sender learns the state only: recorded across the border under no agreement.
+
+    What counts is the day it was recorded: an agreement that has ended since does not close what flowed back under it.
+    """
+    home = db.settings.emergency_country
+    sender, receiver = (db.directory.agencies[row[party]] for party in ("sender_id", "receiver_id"))
+    if not crosses_border(sender, receiver, home=home):
+        return set()
+    untold = set()
+    for move in moves:
+        if (
+            move["agency_id"] != receiver.id or move["event"] == "note"
+        ):  # a note was refused, or an agreement covered it
+            continue
+        bounds = agreed(db.directory, receiver, sender, Purpose(row["purpose"]), home=home, at=move["recorded_at"])
+        if bounds is not None and "needs" not in bounds.sections:
+            untold.add(move["id"])
+    return untold
 
 
 def _open_to(
@@ -381,7 +412,9 @@ class _Reader:
         is_sender: bool,
         is_receiver: bool,
         state_only: bool,
+        unagreed: set[UUID],
     ) -> None:
+        self._unagreed = unagreed
         self._me = db.agency_id
         self._row = row
         self._is_sender, self._is_receiver, self._state_only = is_sender, is_receiver, state_only
@@ -401,7 +434,7 @@ class _Reader:
             return text if move["section"] is None or move["section"] in self._open_sections else None
         # of an earlier sender the later one reads nothing; who learns the state only still has to answer a question
         answers = move["agency_id"] == self._row["receiver_id"]
-        open_back = not self._state_only or move["event"] == "request_info"
+        open_back = not (self._state_only or move["id"] in self._unagreed) or move["event"] == "request_info"
         return text if self._is_sender and answers and open_back else None
 
     def handover(self, said: Document) -> Document | None:

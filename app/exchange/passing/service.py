@@ -26,11 +26,13 @@ from app.foundation import json
 from app.foundation.ids import new_reference, uuid7
 from app.foundation.problems import InvalidRequest, NotFound, Problem
 from app.foundation.settings import Settings
+from app.policy.agreements import Agreed, agreed
 from app.policy.decide import covers, decide
 from app.policy.table import BACK_STATE_ONLY
 from auth.directory import AgencyEntry
 from schemas.checks import warnings_of
 from schemas.codes.agencies import AgencyKind
+from schemas.codes.disclosure import DisclosureBasis
 from schemas.codes.referral import Purpose, Urgency
 from schemas.exchange.basis import Basis, ConsentBasis
 from schemas.exchange.case import NewConsent
@@ -225,14 +227,19 @@ async def words(
         return await unless_repeated(db, lifecycle, key, NotFound(), by=by)
     is_sender = row["sender_id"] == db.agency_id
     by = Party.SENDER if is_sender else Party.RECEIVER
-    if is_sender and (fault := _unfounded(body, row, disclosures, db.at)):
+    other = db.directory.agencies[row["receiver_id" if is_sender else "sender_id"]]
+    purpose = Purpose(row["purpose"])
+    fault: Problem | None = None
+    if is_sender:
+        fault = _unfounded(body, row, disclosures, db.at)
+    if body.basis is None:
+        fault = fault or _unagreed(db, other, purpose, body.section, disclosures)
+    if fault is not None:
         return await unless_repeated(db, lifecycle, key, fault, by=by)
     facts: dict[str, Any] = {"section": body.section, "log": {"sections": [body.section] if body.section else []}}
     reasons: Sequence[bytes | None] = ()
     detail: dict[str, Any] = {"text": body.text}
     if body.basis is not None and body.section is not None:
-        other = db.directory.agencies[row["receiver_id" if is_sender else "sender_id"]]
-        purpose = Purpose(row["purpose"])
         if refused := await undisclosable(db, other, purpose, [body.section], [body.basis], case_id=row["case_id"]):
             return await unless_repeated(db, lifecycle, key, refused, by=by)
         bases, reasons = bases_for_storage(db, [body.basis], None)
@@ -272,6 +279,29 @@ def _unfounded(
     ):  # nobody would read it
         return InvalidRequest([{"pointer": "/basis", "code": "section_not_open"}])
     return None
+
+
+def agreed_with(db: Acting, receiver: AgencyEntry, purpose: Purpose) -> Agreed | None:
+    """Return what the caller may send another agency now, by their agreements."""
+    return agreed(db.directory, db.agency, receiver, purpose, home=db.settings.emergency_country, at=db.at)
+
+
+def _unagreed(
+    db: Acting, other: AgencyEntry, purpose: Purpose, section: str | None, disclosures: Sequence[asyncpg.Record]
+) -> Problem | None:
+    """Return the refusal of words that rest on what was opened before, if no agreement lets them go now. Words about no section are `needs`."""
+    section = section or "needs"
+    bounds = agreed_with(db, other, purpose)
+    bases = {
+        each["basis"]
+        for each in disclosures
+        if section in each["sections"] and each["sender_id"] == db.agency_id and in_force(each, db.at)
+    }
+    if bounds is None or bounds.lets(section, vital=bases == {DisclosureBasis.VITAL_INTEREST}):
+        return None
+    return problems.AgreementRequired(
+        sender=db.agency.code, receiver=other.code, purpose=purpose, refused={section: "agreement"}, sendable=[]
+    )
 
 
 async def dispute(
@@ -422,14 +452,14 @@ def _dues_of(
 def declined(db: Acting, body: Decline) -> dict[str, Any] | Problem:
     """Return what a refusal says; a problem for a suggestion that is no agency."""
     for place, code in enumerate(body.suggested_receivers):
-        if code not in db.directory.by_code:
+        if db.directory.known_to(db.agency, code) is None:
             return problems.UnknownReceiver(f"/suggested_receivers/{place}")
     return {"reason": body.reason, "text": body.text, "suggested_receivers": list(body.suggested_receivers)}
 
 
 def receiver_of(db: Acting, code: str) -> AgencyEntry | Problem:
     """Return the receiving agency, or why there is none."""
-    receiver = db.directory.by_code.get(code)
+    receiver = db.directory.known_to(db.agency, code)
     if receiver is None:
         return problems.UnknownReceiver()
     if not receiver.active or receiver.id == db.agency_id:
@@ -459,6 +489,7 @@ async def undisclosable(
         included=sections,
         bases=bases,
         at=db.at,
+        agreed=agreed_with(db, receiver, purpose),
     )
     if decision.allowed:
         return None
@@ -479,9 +510,19 @@ async def undisclosable(
             found = known.get(resting[section])
             if not (found and covers(found, section, receiver=receiver.code, kind=kind, purpose=purpose, at=db.at)):
                 refused[section] = "consent"
-    return problems.DisclosureRefused(
-        refused=refused, sendable=[section for section in decision.sendable if section not in refused]
-    )
+    sendable = [section for section in decision.sendable if section not in refused]
+    return refusal(refused, sendable, sender=db.agency, receiver=receiver, purpose=purpose)
+
+
+def refusal(
+    refused: Mapping[str, str], sendable: Sequence[str], *, sender: AgencyEntry, receiver: AgencyEntry, purpose: Purpose
+) -> Problem:
+    """Return the problem that names the refused sections and why."""
+    if "agreement" in refused.values():
+        return problems.AgreementRequired(
+            sender=sender.code, receiver=receiver.code, purpose=purpose, refused=refused, sendable=sendable
+        )
+    return problems.DisclosureRefused(refused=refused, sendable=sendable)
 
 
 async def unless_repeated(

@@ -74,7 +74,9 @@ async def read_reassignment(reassignment_id: ReassignmentId, caller: CanRead, db
 
 @router.post(
     "/{reassignment_id}/approve",
-    responses=answers(*http.ALWAYS, *http.MOVED, DeskOnly, SecondPersonRequired, problems.CaseClosed),
+    responses=answers(
+        *http.ALWAYS, *http.MOVED, DeskOnly, SecondPersonRequired, problems.CaseClosed, problems.AgreementRequired
+    ),
 )
 async def approve_reassignment(
     reassignment_id: ReassignmentId,
@@ -88,7 +90,10 @@ async def approve_reassignment(
     return await service.move(db, "approve", reassignment_id=reassignment_id, seen=seen, key=key)
 
 
-@router.post("/{reassignment_id}/agree", responses=answers(*http.ALWAYS, *http.MOVED, problems.CaseClosed))
+@router.post(
+    "/{reassignment_id}/agree",
+    responses=answers(*http.ALWAYS, *http.MOVED, problems.CaseClosed, problems.AgreementRequired),
+)
 async def agree_to_reassignment(
     reassignment_id: ReassignmentId,
     body: wire.AgreeToReassignment,

@@ -12,7 +12,7 @@ import orjson
 from app.dependencies import Acting, Key
 from app.exchange.lifecycle import Party
 from app.exchange.passing import refusals
-from app.exchange.passing.problems import DeskOnly, ReceiverUnavailable, UnknownReceiver
+from app.exchange.passing.problems import AgreementRequired, DeskOnly, ReceiverUnavailable, UnknownReceiver
 from app.exchange.passing.reading import agency_ref
 from app.exchange.passing.service import REFERENCE_PREFIX, moved, unless_repeated
 from app.exchange.reassignments import queries
@@ -22,8 +22,11 @@ from app.foundation import json
 from app.foundation.ids import new_reference, read_reference, uuid7
 from app.foundation.paging import decode_cursor, encode_cursor, next_link
 from app.foundation.problems import InvalidRequest, NotFound, Problem
+from app.policy.agreements import agreed, crosses_border
+from schemas.codes.referral import Purpose
 from schemas.exchange import reassignment as wire
 from schemas.exchange.common import Moved
+from schemas.record.record import SECTIONS
 
 Document = dict[str, Any]
 
@@ -31,7 +34,7 @@ Document = dict[str, Any]
 async def propose(db: Acting, body: wire.NewReassignment, key: Key) -> Moved:
     """Propose a new lead for the case of a reference."""
     _as_desk(db)
-    new_lead = db.directory.by_code.get(body.to)
+    new_lead = db.directory.known_to(db.agency, body.to)
     refused: Problem | None = None
     if new_lead is None:
         refused = UnknownReceiver("/to")
@@ -63,6 +66,8 @@ async def move(
     row = REASSIGNMENT[event]
     if row.by == Party.DESK:
         _as_desk(db)
+    if event in _DISCLOSING and (refused := await _unagreed(db, reassignment_id)) is not None:
+        return await unless_repeated(db, REASSIGNMENT, key, refused, by=row.by)
     parameters = {
         "id": reassignment_id,
         "event": event,
@@ -81,6 +86,34 @@ async def move(
     except asyncpg.PostgresError as error:
         raise (_problem_of(error) or error) from error
     return moved(answer, REASSIGNMENT.moves_open(answer.state, [row.by]))
+
+
+_DISCLOSING = ("approve", "agree")
+"""The moves that lead to the new lead's reading the whole record."""
+
+
+async def _unagreed(db: Acting, reassignment_id: UUID) -> Problem | None:
+    """Return the refusal of a case that would cross the border without an agreement that covers the whole record."""
+    async with db.transaction() as tx:
+        row = await queries.reassignment_by_id(tx, reassignment_id)
+    if row is None:
+        return None
+    sender, receiver = (db.directory.agencies[row[end]] for end in ("from_id", "to_id"))
+    home, purpose = db.settings.emergency_country, Purpose.CASE_RESPONSIBILITY
+    if not crosses_border(sender, receiver, home=home):
+        return None
+    bounds = agreed(db.directory, sender, receiver, purpose, home=home, at=db.at)
+    covered = bounds.sections if bounds is not None else frozenset()
+    missing = [section for section in SECTIONS if section not in covered]
+    if not missing:
+        return None
+    return AgreementRequired(
+        sender=sender.code,
+        receiver=receiver.code,
+        purpose=purpose,
+        refused=dict.fromkeys(missing, "agreement"),
+        sendable=[],
+    )
 
 
 async def list_reassignments(db: Acting, *, states: Sequence[str] | None, cursor: str | None, limit: int) -> Document:

@@ -37,6 +37,7 @@ ReferralId = Annotated[UUID, Path(description="The referral's id.")]
         *http.ALWAYS,
         *http.POSTED,
         NotFound,
+        problems.AgreementRequired,
         problems.DisclosureRefused,
         problems.NotLead,
         problems.UnknownReceiver,
@@ -187,7 +188,9 @@ async def request_info_of_referral(
 
 @router.post(
     "/{referral_id}/provide-info",
-    responses=answers(*http.ALWAYS, *http.MOVED, problems.DisclosureRefused, problems.OpenTwin),
+    responses=answers(
+        *http.ALWAYS, *http.MOVED, problems.AgreementRequired, problems.DisclosureRefused, problems.OpenTwin
+    ),
 )
 async def provide_info_of_referral(
     referral_id: ReferralId,
@@ -297,7 +300,14 @@ async def confirm_error_of_referral(
 
 @router.post(
     "/{referral_id}/notes",
-    responses=answers(*http.ALWAYS, *http.POSTED, NotFound, problems.MoveNotAllowed, problems.DisclosureRefused),
+    responses=answers(
+        *http.ALWAYS,
+        *http.POSTED,
+        NotFound,
+        problems.MoveNotAllowed,
+        problems.AgreementRequired,
+        problems.DisclosureRefused,
+    ),
 )
 async def write_note_on_referral(
     referral_id: ReferralId, body: wire.Note, caller: CanAct, db: CaseConnection, key: IdempotencyKey
@@ -323,7 +333,10 @@ async def dispute_move_of_referral(
 
 
 @router.post(
-    "/{referral_id}/amend", responses=answers(*http.ALWAYS, *http.MOVED, problems.DisclosureRefused, problems.OpenTwin)
+    "/{referral_id}/amend",
+    responses=answers(
+        *http.ALWAYS, *http.MOVED, problems.AgreementRequired, problems.DisclosureRefused, problems.OpenTwin
+    ),
 )
 async def amend_referral(
     referral_id: ReferralId, body: wire.Amend, caller: CanAct, db: CaseConnection, seen: IfMatch, key: IdempotencyKey

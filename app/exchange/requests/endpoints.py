@@ -60,6 +60,7 @@ async def read_request(request_id: RequestId, caller: CanRead, db: CaseConnectio
         NotFound,
         problems.RequestAnswered,
         problems.NothingToRebase,
+        problems.AgreementRequired,
         problems.DisclosureRefused,
     ),
 )

@@ -12,13 +12,14 @@ from app.dependencies import Acting, Key, occurred
 from app.exchange.passing import problems, refusals
 from app.exchange.passing.queries import earlier_answer
 from app.exchange.passing.reading import agency_ref
-from app.exchange.passing.service import moved
+from app.exchange.passing.service import moved, refusal
 from app.exchange.passing.storing import bases_for_storage
 from app.exchange.records.sealing import in_order
 from app.exchange.requests import queries
 from app.foundation import json
 from app.foundation.paging import decode_cursor, encode_cursor, next_link
 from app.foundation.problems import InvalidRequest, NotFound, Problem
+from app.policy.agreements import agreed
 from app.policy.decide import decide
 from schemas.codes.agencies import AgencyKind
 from schemas.codes.referral import Purpose
@@ -162,11 +163,15 @@ def _unanswerable(
     named = [str(section) for basis in body.bases for section in basis.sections]
     if not set(named) <= {section for each in locked for section in each["sections"]}:
         return problems.NothingToRebase()
-    for purpose in {each["purpose"] for each in locked}:
-        included = in_order(
-            {section for each in locked if each["purpose"] == purpose for section in each["sections"]} & set(named),
-            SECTIONS,
-        )
+    for purpose, sender_id in sorted({(each["purpose"], each["sender_id"]) for each in locked}):
+        sender = db.directory.agencies[sender_id]
+        sections = {
+            section
+            for each in locked
+            if (each["purpose"], each["sender_id"]) == (purpose, sender_id)
+            for section in each["sections"]
+        }
+        included = in_order(sections & set(named), SECTIONS)
         decision = decide(
             kind=AgencyKind(db.agency.kind),
             abroad=db.agency.country != db.settings.emergency_country,
@@ -174,13 +179,20 @@ def _unanswerable(
             included=included,
             bases=body.bases,
             at=db.at,
+            agreed=agreed(
+                db.directory,
+                sender,
+                db.agency,
+                Purpose(purpose),
+                home=db.settings.emergency_country,
+                at=db.at,
+            ),
         )
         # a basis may name what another purpose included
         refused = {name: why for name, why in decision.refused.items() if name in included}
         if refused:
-            return problems.DisclosureRefused(
-                refused=refused, sendable=[name for name in decision.sendable if name not in refused]
-            )
+            sendable = [name for name in decision.sendable if name not in refused]
+            return refusal(refused, sendable, sender=sender, receiver=db.agency, purpose=Purpose(purpose))
     return None
 
 

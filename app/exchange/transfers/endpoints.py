@@ -35,6 +35,7 @@ TransferId = Annotated[UUID, Path(description="The transfer's id.")]
         *http.ALWAYS,
         *http.POSTED,
         NotFound,
+        problems.AgreementRequired,
         problems.DisclosureRefused,
         problems.NotLead,
         problems.UnknownReceiver,
@@ -158,7 +159,10 @@ async def request_info_of_transfer(
     return await moves.request_info(db, TRANSFER, transfer_id, body, seen, key)
 
 
-@router.post("/{transfer_id}/provide-info", responses=answers(*http.ALWAYS, *http.MOVED, problems.DisclosureRefused))
+@router.post(
+    "/{transfer_id}/provide-info",
+    responses=answers(*http.ALWAYS, *http.MOVED, problems.AgreementRequired, problems.DisclosureRefused),
+)
 async def provide_info_of_transfer(
     transfer_id: TransferId,
     body: wire.ProvideInfo,
@@ -233,7 +237,14 @@ async def confirm_error_of_transfer(
 
 @router.post(
     "/{transfer_id}/notes",
-    responses=answers(*http.ALWAYS, *http.POSTED, NotFound, problems.MoveNotAllowed, problems.DisclosureRefused),
+    responses=answers(
+        *http.ALWAYS,
+        *http.POSTED,
+        NotFound,
+        problems.MoveNotAllowed,
+        problems.AgreementRequired,
+        problems.DisclosureRefused,
+    ),
 )
 async def write_note_on_transfer(
     transfer_id: TransferId, body: wire.Note, caller: CanAct, db: CaseConnection, key: IdempotencyKey
@@ -258,7 +269,10 @@ async def dispute_move_of_transfer(
     return await passing.dispute(db, TRANSFER, subject_id=transfer_id, move_id=move_id, key=key, body=body)
 
 
-@router.post("/{transfer_id}/amend", responses=answers(*http.ALWAYS, *http.MOVED, problems.DisclosureRefused))
+@router.post(
+    "/{transfer_id}/amend",
+    responses=answers(*http.ALWAYS, *http.MOVED, problems.AgreementRequired, problems.DisclosureRefused),
+)
 async def amend_transfer(
     transfer_id: TransferId, body: wire.Amend, caller: CanAct, db: CaseConnection, seen: IfMatch, key: IdempotencyKey
 ) -> Moved:

@@ -94,7 +94,7 @@ CREATE TABLE client_key (
 );
 
 -- What agencies have agreed. `acts_for`: `other` records what `agency`, which has no system, does. `times`: the agency has deadlines of its own.
--- `data_sharing`: `agency` may send `other` these sections for these purposes.
+-- `data_sharing`: `agency` may send `other` these sections for these purposes; `both_ways`: `other` may send it the same.
 CREATE TABLE agreement (
     id        uuid        CONSTRAINT agreement_pkey PRIMARY KEY,
     kind      text        NOT NULL CONSTRAINT agreement_kind_known CHECK (kind IN ('acts_for', 'times', 'data_sharing')),
@@ -104,6 +104,7 @@ CREATE TABLE agreement (
     purposes  text[]      NOT NULL DEFAULT '{}',
     sections  text[]      NOT NULL DEFAULT '{}',
     basis     text,
+    both_ways boolean     NOT NULL DEFAULT false CONSTRAINT agreement_both_ways_of_data CHECK (NOT both_ways OR kind = 'data_sharing'),
     reference text        NOT NULL,
     from_at   timestamptz NOT NULL,
     until_at  timestamptz,
