@@ -30,6 +30,7 @@ from app.demo.samples import Document, Sample, load_agencies, load_samples
 from app.demo.screen import Screen
 from app.demo.serving import listen, log_to, served
 from app.demo.settling import DESK, client_of, settle_in
+from app.demo.sharing import needed
 from app.demo.summary import summarise
 from app.demo.systems import DemoError, System
 from app.foundation.clock import Clock
@@ -130,6 +131,11 @@ class Demonstration:
             agencies,
             sorted({DESK} | {act[end] for act in acts for end in ("from", "to", "via") if end in act}),
             {(act["to"], act["via"]) for act in acts if "via" in act},
+            needed(
+                [act for sample in samples for act in sample.acts],
+                {agency["code"]: agency["country"] for agency in agencies},
+                home=settings.emergency_country,
+            ),
             folder=settings.data_dir / "clients",
             issuer=settings.public_url,
             at=self._first_day - timedelta(days=1),

@@ -1,4 +1,5 @@
-"""The directory the demonstration needs: the sample agencies, their service points, and a client for each that acts.
+"""The directory the demonstration needs: the sample agencies, their service points, and a client for each that acts,
+and what agencies have agreed.
 
 What is there already is left as it is, so that the demonstration can be run again on the same data.
 """
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.client import Credentials
-from app.demo import queries
+from app.demo import queries, sharing
 from app.demo.systems import DemoError
 from app.foundation.database import Addresses, Connection, connection
 from auth.admin import agreements
@@ -41,6 +42,7 @@ async def settle_in(
     agencies: Sequence[Mapping[str, Any]],
     acting: Iterable[str],
     acting_for: Iterable[tuple[str, str]],
+    shared: Sequence[sharing.Shared],
     *,
     folder: Path,
     issuer: str,
@@ -48,7 +50,7 @@ async def settle_in(
 ) -> dict[str, Credentials]:
     """Add what is missing, as of `at`, and return the credentials of every agency that acts.
 
-    `acting_for`: an agency, and the one that records for it.
+    `acting_for`: an agency, and the one that records for it. `shared`: what agencies agree to send each other.
     """
     if where.owner is not None:
         async with connection(where.owner) as owner:
@@ -63,6 +65,7 @@ async def settle_in(
         for party, by in sorted(acting_for):
             if party not in known:
                 await agreements.add_acts_for(conn, agency=party, by=by, reference="PKS-CONTOH/01", now=at, actor=ACTOR)
+        await sharing.agree(conn, shared, at=at, actor=ACTOR)
         registered = {client.client_id: client for client in await list_clients(conn)}
         return {
             code: await _client(conn, code, registered.get(client_of(code)), folder=folder, issuer=issuer, at=at)

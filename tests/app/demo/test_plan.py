@@ -8,6 +8,7 @@ from app.demo import bodies
 from app.demo.events import MOVES
 from app.demo.plan import OPEN, SPAN, STARTS, TRIALS, plan
 from app.demo.samples import corrected, load_agencies, load_samples
+from app.demo.sharing import needed
 from app.foundation.zones import WIB, WIT, WITA, zone_of
 from app.policy.decide import decide
 from schemas import Record, included
@@ -157,6 +158,7 @@ def decision(act):
         included=act["sections"],
         bases=[Basis(basis) for basis in act["bases"]],
         at=datetime.now(UTC),
+        agreed=None,
     )
 
 
@@ -166,6 +168,25 @@ def test_the_policy_allows_every_act_and_refuses_every_trial():
             if act["act"] in ("referral", "transfer"):
                 assert decision(act).refused == {}, (sample.id, act["to"])
     assert all(decision(trial.act).refused for trial in TRIALS)
+
+
+def test_what_crosses_the_border_is_agreed_on():
+    made = needed(
+        [act for sample in SAMPLES.values() for act in sample.acts],
+        {code: agency["country"] for code, agency in AGENCIES.items()},
+        home="ID",
+    )
+    assert {each.agency for each in made} | {each.other for each in made} >= {
+        "kbri-bangkok",
+        "kbri-phnom-penh",
+        "kemlu-pwni",
+    }
+    (brought_home,) = [each for each in made if {each.agency, each.other} == {"kbri-bangkok", "rptc-bambu-apus"}]
+    assert brought_home.purposes == ("case_responsibility",)
+    assert set(brought_home.sections) == {"identity", "identification", "safety", "health", "psychosocial", "needs"}
+    assert not [each for each in made if "kedubes-myanmar" in (each.agency, each.other)], (
+        "a mission in Jakarta is inside"
+    )
 
 
 def test_agencies_are_told_the_time_of_their_province():

@@ -32,6 +32,7 @@ def decided(included: Sequence[str], *bases: Basis, **changes: Any) -> Decision:
         "abroad": False,
         "purpose": Purpose.CASE_RESPONSIBILITY,
         "at": NOW,
+        "agreed": None,
         **changes,
     }
     return decide(included=included, bases=bases, **asked)
