@@ -51,6 +51,7 @@ class Entry(BaseModel):
     accepts: dict[AgencyGroup, Accepts] | None = None
     capacity: Count | None = None
     note: str | None = None
+    sandbox: bool = False
 
     def values(self) -> dict[str, Any]:
         """Return what `auth.add_agency` takes."""
@@ -76,6 +77,12 @@ def add(
     parent: Annotated[str | None, typer.Option(help="Code of the agency it belongs to.")] = None,
     capacity: Annotated[int | None, typer.Option(help="How many people it can house.", min=0)] = None,
     note: Annotated[str | None, typer.Option(help="A remark for administrators.")] = None,
+    sandbox: Annotated[
+        bool,
+        typer.Option(
+            "--sandbox", help="A practice agency: for invented people, known to other practice agencies alone."
+        ),
+    ] = False,
     actor: Actor = None,
     as_json: Json = False,
 ) -> None:
@@ -91,6 +98,7 @@ def add(
         "parent": parent,
         "capacity": capacity,
         "note": note,
+        "sandbox": sandbox,
     }
     try:
         entry = Entry.model_validate(given)
@@ -162,12 +170,13 @@ def list_(as_json: Json = False) -> None:
         return
     show_table(
         ("code", "name", "kind", "region", "parent", "status"),
-        [
-            (a.code, a.name, a.kind, a.region or a.country, a.parent, f"{a.status}, desk" if a.desk else a.status)
-            for a in found
-        ],
+        [(a.code, a.name, a.kind, a.region or a.country, a.parent, _standing(a)) for a in found],
         empty="There is no agency yet. Add one with `rujukan agencies add`, or many with `rujukan agencies import`.",
     )
+
+
+def _standing(agency: ListedAgency) -> str:
+    return agency.status + ", desk" * agency.desk + ", practice" * agency.sandbox
 
 
 def vars_of(agency: ListedAgency) -> dict[str, Any]:

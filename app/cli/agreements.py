@@ -12,13 +12,18 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.cli.administering import administer
 from app.cli.clients import parse_duration
-from app.cli.common import Actor, Json, acting, load_settings, show_json, show_table
+from app.cli.common import Actor, Json, load_settings, show_json, show_table
 from app.cli.failures import Failure
 from app.foundation.settings import Settings
 from auth.admin import agreements
+from auth.admin.agreeing import ask_for_agreement
+from auth.admin.agreements import NewAgreement
+from auth.admin.approvals import Approval
 from schemas.base import Moment
 
-app = typer.Typer(help="Say who records for whom, and whose deadlines are other ones.", no_args_is_help=True)
+app = typer.Typer(
+    help="Say who may send whom what, who records for whom, and whose deadlines are other ones.", no_args_is_help=True
+)
 
 Reference = Annotated[str, typer.Option(help="The agreement's number.")]
 From = Annotated[str | None, typer.Option("--from", help="When it begins, as RFC 3339; unset: now.")]
@@ -37,17 +42,10 @@ def add_acts_for(
     as_json: Json = False,
 ) -> None:
     """Let one agency record what another does: shown as recorded by it, open to dispute."""
-    id = asyncio.run(_add_acts_for(load_settings(), agency, by, reference, moment(from_), moment(until), acting(actor)))
-    _show_added(id, f"{by} may record for {agency}", as_json=as_json)
-
-
-async def _add_acts_for(
-    settings: Settings, agency: str, by: str, reference: str, begins: datetime | None, ends: datetime | None, actor: str
-) -> UUID:
-    async with administer(settings) as the:
-        return await agreements.add_acts_for(
-            the.conn, agency=agency, by=by, reference=reference, from_at=begins, until_at=ends, now=the.now, actor=actor
-        )
+    wanted = agreements.acts_for(
+        agency=agency, by=by, reference=reference, from_at=moment(from_), until_at=moment(until)
+    )
+    _add(wanted, f"{by} may record for {agency}", actor, as_json=as_json)
 
 
 @app.command("add-times")
@@ -64,29 +62,61 @@ def add_times(
 ) -> None:
     """Give an agency deadlines of its own, for what is referred to it."""
     given = parse_times(times)
-    id = asyncio.run(_add_times(load_settings(), agency, given, reference, moment(from_), moment(until), acting(actor)))
-    _show_added(id, f"{agency} has {len(given)} times of its own", as_json=as_json)
+    wanted = agreements.own_times(
+        agency=agency, times=given, reference=reference, from_at=moment(from_), until_at=moment(until)
+    )
+    _add(wanted, f"{agency} has {len(given)} times of its own", actor, as_json=as_json)
 
 
-async def _add_times(
-    settings: Settings,
-    agency: str,
-    times: dict[str, timedelta],
-    reference: str,
-    begins: datetime | None,
-    ends: datetime | None,
-    actor: str,
-) -> UUID:
-    async with administer(settings) as the:
-        return await agreements.add_times(
-            the.conn,
-            agency=agency,
-            times=times,
-            reference=reference,
-            from_at=begins,
-            until_at=ends,
-            now=the.now,
-            actor=actor,
+@app.command("add-data-sharing")
+def add_data_sharing(
+    agency: Annotated[str, typer.Argument(help="Code of the agency that sends.")],
+    to: Annotated[str, typer.Option(help="Code of the agency that receives.")],
+    purposes: Annotated[
+        list[str],
+        typer.Option("--purpose", help="For what, as a code of `purpose`; once for each. A wrong one lists all."),
+    ],
+    sections: Annotated[
+        list[str], typer.Option("--section", help="Which part of the record; once for each. A wrong one lists all.")
+    ],
+    basis: Annotated[str, typer.Option(help="The law or treaty it rests on.")],
+    reference: Reference,
+    both_ways: Annotated[bool, typer.Option("--both-ways", help="The receiver may send the same back.")] = False,
+    from_: From = None,
+    until: Until = None,
+    actor: Actor = None,
+    as_json: Json = False,
+) -> None:
+    """Let one agency send another parts of the record: needed across the border; inside the country a bound."""
+    wanted = agreements.data_sharing(
+        agency=agency,
+        other=to,
+        purposes=purposes,
+        sections=sections,
+        basis=basis,
+        reference=reference,
+        both_ways=both_ways,
+        from_at=moment(from_),
+        until_at=moment(until),
+    )
+    arrow = "and the other way round" if both_ways else "and not the other way round"
+    _add(wanted, f"{agency} may send {to} {len(sections)} sections, {arrow}", actor, as_json=as_json)
+
+
+def _add(wanted: NewAgreement, what: str, actor: str | None, *, as_json: bool) -> None:
+    id, asked = asyncio.run(_ask(load_settings(), wanted, actor))
+    if as_json:
+        show_json({"id": id, "approval": asked.id, "state": asked.state})
+    elif asked.done:
+        typer.echo(f"{what}; the agreement's id is {id}.")
+    else:
+        typer.echo(f"Asked: {what}. It waits for another person's yes (approval {asked.id}); its id will be {id}.")
+
+
+async def _ask(settings: Settings, wanted: NewAgreement, actor: str | None) -> tuple[UUID, Approval]:
+    async with administer(settings, actor) as the:
+        return await ask_for_agreement(
+            the.conn, wanted, by=the.person, now=the.now, two_people=settings.needs_two_people
         )
 
 
@@ -106,11 +136,14 @@ def list_(as_json: Json = False) -> None:
     show_table(
         ("id", "agency", "what", "reference", "from", "until"),
         [(each.id, each.agency, _what(each), each.reference, each.from_at, each.until_at) for each in found],
-        empty="There is no agreement yet. Add one with `rujukan agreements add-acts-for` or `add-times`.",
+        empty="There is no agreement yet. Add one with `rujukan agreements add-data-sharing`, `add-acts-for` or `add-times`.",
     )
 
 
 def _what(each: agreements.ListedAgreement) -> str:
+    if each.kind == "data_sharing":
+        arrow = "to and from" if each.both_ways else "to"
+        return f"{arrow} {each.other}: {', '.join(each.sections)}; for {', '.join(each.purposes)}"
     if each.other is not None:
         return f"{each.other} records for it"
     return ", ".join(f"{name}={time}" for name, time in each.times.items())
@@ -126,13 +159,13 @@ def end(
     id: Annotated[UUID, typer.Argument(help="Its id; see `rujukan agreements list`.")], actor: Actor = None
 ) -> None:
     """End an agreement now."""
-    asyncio.run(_end(load_settings(), id, acting(actor)))
+    asyncio.run(_end(load_settings(), id, actor))
     typer.echo("The agreement has ended.")
 
 
-async def _end(settings: Settings, id: UUID, actor: str) -> None:
-    async with administer(settings) as the:
-        await agreements.end_agreement(the.conn, id, now=the.now, actor=actor)
+async def _end(settings: Settings, id: UUID, actor: str | None) -> None:
+    async with administer(settings, actor) as the:
+        await agreements.end_agreement(the.conn, id, now=the.now, actor=the.person.reference)
 
 
 def parse_times(times: list[str]) -> dict[str, timedelta]:
@@ -154,10 +187,3 @@ def moment(text: str | None) -> datetime | None:
         return _MOMENT.validate_python(text)
     except ValidationError:
         raise Failure("a time is written by RFC 3339, with an offset", "Such as 2026-12-01T08:00:00+07:00.") from None
-
-
-def _show_added(id: UUID, what: str, *, as_json: bool) -> None:
-    if as_json:
-        show_json({"id": id})
-    else:
-        typer.echo(f"{what}; the agreement's id is {id}.")

@@ -70,6 +70,10 @@ async def add_agency(
     check_name(name)
     async with conn.transaction():
         parent_id = None if parent is None else await agency_id_of(conn, parent)
+        if parent is not None and await queries.is_practice(conn, parent) != sandbox:
+            raise InvalidValueError(
+                "a practice agency and a real one do not know each other, and none belongs to the other"
+            )
         id = uuid7(now)
         added = await queries.insert_agency(
             conn,
@@ -115,8 +119,10 @@ async def close_agency(conn: Connection, code: str, *, now: datetime, actor: str
 
 
 async def set_desk(conn: Connection, code: str, *, now: datetime, actor: str) -> None:
-    """Make an agency the ministry's desk; the one before it is so no more."""
+    """Make an agency the ministry's desk; the one before it is so no more. Raises `UnknownAgencyError`, `InvalidValueError`."""
     async with conn.transaction():
+        if await queries.is_practice(conn, code):
+            raise InvalidValueError("the desk answers for real people: a practice agency is not it")
         id = await queries.set_desk(conn, code)
         if id is None:
             raise UnknownAgencyError(f"there is no active agency {code}")

@@ -21,6 +21,11 @@ async def agency_id_of(conn: Connection, code: str) -> UUID | None:
     return found
 
 
+async def is_practice(conn: Connection, code: str) -> bool:
+    """Whether the agency of this code is a practice agency."""
+    return bool(await conn.fetchval("SELECT sandbox FROM agency WHERE code = $1", code))
+
+
 async def insert_agency(conn: Connection, **values: Any) -> bool:
     """Add an agency; False if its code is taken."""
     accepts = values["accepts"]
