@@ -78,4 +78,6 @@ class Me(Wire):
     token_expires_at: Moment
     key_ends_at: Moment | None
     """When the client's last key ends; None: no end is set."""
+    sandbox: bool
+    """Whether the agency is a practice agency: everybody it deals with is one, and every person is invented."""
     server_time: Moment

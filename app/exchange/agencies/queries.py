@@ -15,24 +15,25 @@ _COLUMNS = """SELECT a.id, a.code, a.name, a.kind, a.region, a.country, p.code A
 
 
 async def agencies(
-    tx: Connection, kind: str | None, region: str | None, after: str | None, limit: int
+    tx: Connection, *, sandbox: bool, kind: str | None, region: str | None, after: str | None, limit: int
 ) -> list[asyncpg.Record]:
-    """Return agencies by code; `region` also finds those inside it."""
+    """Return agencies by code: the practice ones, or the real ones. `region` also finds those inside it."""
     rows: list[asyncpg.Record] = await tx.fetch(
         f"""{_COLUMNS} WHERE ($1::text IS NULL OR a.kind = $1)
               AND ($2::text IS NULL OR a.region = $2 OR starts_with(a.region, $2 || '.'))
-              AND a.code > coalesce($3, '') ORDER BY a.code LIMIT $4""",
+              AND a.code > coalesce($3, '') AND a.sandbox = $5 ORDER BY a.code LIMIT $4""",
         kind,
         region,
         after,
         limit,
+        sandbox,
     )
     return rows
 
 
-async def agency(tx: Connection, code: str) -> asyncpg.Record | None:
-    """Return one agency."""
-    return await tx.fetchrow(f"{_COLUMNS} WHERE a.code = $1", code)
+async def agency(tx: Connection, code: str, *, sandbox: bool) -> asyncpg.Record | None:
+    """Return one agency, if it is a practice one or a real one as asked."""
+    return await tx.fetchrow(f"{_COLUMNS} WHERE a.code = $1 AND a.sandbox = $2", code, sandbox)
 
 
 async def duty_contacts(tx: Connection, agency_id: UUID) -> list[dict[str, Any]]:

@@ -32,19 +32,21 @@ def _agency(row: asyncpg.Record) -> dict[str, Any]:
 
 
 def etag(db: Acting) -> str:
-    """Return the directory's version: it changes when anything in it does."""
-    return f'W/"{db.directory.epoch}"'
+    """Return the directory's version: it changes when anything in it does, and practice agencies have one of their own."""
+    return f'W/"{db.directory.epoch}{"-practice" * db.agency.sandbox}"'
 
 
 async def list_agencies(
     db: Acting, *, kind: str | None, region: str | None, cursor: str | None, limit: int
 ) -> dict[str, Any]:
-    """Return a page of agencies, by code."""
+    """Return a page of agencies, by code: to a practice agency those like it, to a real one the real ones."""
     filters = {"kind": kind, "region": region, "limit": str(limit)}
-    scope = f"/v1/agencies {sorted(filters.items(), key=str)}"
+    scope = f"/v1/agencies {db.agency.sandbox} {sorted(filters.items(), key=str)}"
     after = decode_cursor(db.keyring, scope, cursor, length=1)[0] if cursor is not None else None
     async with db.transaction() as tx:
-        rows = await queries.agencies(tx, kind, region, after, limit + 1)
+        rows = await queries.agencies(
+            tx, sandbox=db.agency.sandbox, kind=kind, region=region, after=after, limit=limit + 1
+        )
     more = encode_cursor(db.keyring, scope, [rows[limit - 1]["code"]]) if len(rows) > limit else None
     return {"items": [_agency(row) for row in rows[:limit]], "next": next_link("/v1/agencies", filters, more)}
 
@@ -52,7 +54,7 @@ async def list_agencies(
 async def read_agency(db: Acting, code: str) -> dict[str, Any]:
     """Return one agency."""
     async with db.transaction() as tx:
-        row = await queries.agency(tx, code)
+        row = await queries.agency(tx, code, sandbox=db.agency.sandbox)
     if row is None:
         raise NotFound
     return _agency(row)
@@ -62,7 +64,7 @@ async def list_service_points(db: Acting, code: str) -> dict[str, Any]:
     """Return an agency's service points. Confidential ones only to the agency itself, and even then without an address."""
     async with db.transaction():
         pass  # uses up the proof
-    owner = db.directory.by_code.get(code)
+    owner = db.directory.known_to(db.agency, code)
     if owner is None:
         raise NotFound
     points = sorted(
@@ -90,7 +92,7 @@ async def list_service_points(db: Acting, code: str) -> dict[str, Any]:
 
 async def list_duty_contacts(db: Acting, code: str) -> dict[str, Any]:
     """Return whom to call at an agency."""
-    owner = db.directory.by_code.get(code)
+    owner = db.directory.known_to(db.agency, code)
     async with db.transaction() as tx:
         contacts = await queries.duty_contacts(tx, owner.id) if owner else []
     if owner is None:
@@ -100,7 +102,7 @@ async def list_duty_contacts(db: Acting, code: str) -> dict[str, Any]:
 
 async def replace_duty_contacts(db: Acting, code: str, body: DutyContacts) -> dict[str, Any]:
     """Replace whom to call at one's own agency; logged by number, without what was entered."""
-    if code not in db.directory.by_code:
+    if db.directory.known_to(db.agency, code) is None:
         raise NotFound
     if code != db.agency.code:
         raise NotOwnAgency
@@ -127,5 +129,6 @@ async def me(db: Acting) -> dict[str, Any]:
         "scopes": sorted(db.caller.scopes),
         "token_expires_at": db.caller.expires_at,
         "key_ends_at": None if None in ends or not ends else max(end for end in ends if end is not None),
+        "sandbox": db.agency.sandbox,
         "server_time": db.at,
     }

@@ -72,6 +72,7 @@ def problem_of(
         "RJ072": problems.UnknownCase,
         "RJ073": problems.SameCase,
         "RJ074": problems.LinkedAlready,
+        "RJ080": problems.UnknownReceiver,
     }
     problem: Problem = made[code](**detail)
     return problem

@@ -100,10 +100,10 @@ BEGIN
 END $$;
 
 -- One rung for each escalation whose time has come: receiver, sender, lead, desk, whoever of them takes part and was not asked yet; after
--- the last one the desk again and again. A worker that was away skips nobody. Locks escalations only, and waits for none.
+-- the last one the desk again and again. In a practice case the lead is the last. A worker that was away skips nobody. Locks escalations only, and waits for none.
 CREATE FUNCTION climb_escalations(p_at timestamptz, p_immediate interval, p_urgent interval, p_standard interval, p_limit integer)
 RETURNS integer LANGUAGE plpgsql AS $$
-DECLARE e escalation; v_next record; v_count integer := 0; v_desk uuid;
+DECLARE e escalation; v_next record; v_count integer := 0; v_desk uuid; v_last uuid;
 BEGIN
     -- what an agency had taken that takes part no more waits for the next one again
     FOR e IN SELECT x.* FROM agency g JOIN escalation x ON x.taken_by_id = g.id
@@ -113,11 +113,12 @@ BEGIN
     END LOOP;
     SELECT id INTO v_desk FROM agency WHERE desk;
     FOR e IN SELECT * FROM escalation WHERE next_at <= p_at ORDER BY next_at LIMIT p_limit FOR UPDATE SKIP LOCKED LOOP
+        SELECT CASE WHEN one_world(v_desk, c.lead_id) THEN v_desk END INTO v_last FROM case_file c WHERE c.id = e.case_id;
         SELECT l.* INTO v_next FROM (
             SELECT 1 AS rung, 'receiver' AS role, s.receiver_id AS agency_id FROM escalated(e.subject, e.subject_id) s
             UNION ALL SELECT 2, 'sender', s.sender_id FROM escalated(e.subject, e.subject_id) s
             UNION ALL SELECT 3, 'lead', c.lead_id FROM case_file c WHERE c.id = e.case_id
-            UNION ALL SELECT 4, 'desk', v_desk) AS l
+            UNION ALL SELECT 4, 'desk', v_last) AS l
         JOIN agency g ON g.id = l.agency_id AND g.status = 'active'
         WHERE l.rung > e.rung AND NOT EXISTS (SELECT FROM escalation_asked k
             WHERE k.case_id = e.case_id AND k.escalation_id = e.id AND k.agency_id = l.agency_id)
@@ -127,7 +128,7 @@ BEGIN
             VALUES (e.id, e.case_id, v_next.agency_id, v_next.role, p_at);
         ELSE
             v_next.rung := e.rung;
-            v_next.agency_id := coalesce(v_desk, (SELECT k.agency_id FROM escalation_asked k WHERE k.case_id = e.case_id
+            v_next.agency_id := coalesce(v_last, (SELECT k.agency_id FROM escalation_asked k WHERE k.case_id = e.case_id
                 AND k.escalation_id = e.id ORDER BY k.asked_at DESC LIMIT 1));
         END IF;
         INSERT INTO outbox (agency_id, type, subject, subject_id, case_id, state, recorded_at)
@@ -210,7 +211,7 @@ BEGIN
     END IF;
     INSERT INTO outbox (agency_id, type, subject, subject_id, case_id, state, recorded_at)
     SELECT told, 'case.unattended', 'case', r.case_id, r.case_id, c.state, p_at
-    FROM case_file c, LATERAL (SELECT c.lead_id AS told WHERE c.lead_id <> v_me UNION SELECT g.id FROM agency g WHERE g.desk) AS l
+    FROM case_file c, LATERAL (SELECT c.lead_id AS told WHERE c.lead_id <> v_me UNION SELECT g.id FROM agency g WHERE g.desk AND one_world(g.id, c.lead_id)) AS l
     WHERE c.id = r.case_id AND c.state <> 'closed';
 END $$;
 

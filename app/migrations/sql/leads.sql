@@ -123,7 +123,9 @@ BEGIN
         RAISE EXCEPTION 'only the desk reassigns' USING ERRCODE = 'insufficient_privilege';
     END IF;
     SELECT * INTO c FROM case_file WHERE reference = p_reference FOR NO KEY UPDATE;
-    IF NOT FOUND THEN RAISE EXCEPTION 'no case of this reference' USING ERRCODE = 'RJ072', DETAIL = '{"pointer": "/case"}'; END IF;
+    IF NOT FOUND OR NOT one_world(c.lead_id, current_agency()) THEN
+        RAISE EXCEPTION 'no case of this reference' USING ERRCODE = 'RJ072', DETAIL = '{"pointer": "/case"}';
+    END IF;
     IF c.state = 'closed' THEN RAISE EXCEPTION 'the case is closed' USING ERRCODE = 'RJ022'; END IF;
     IF c.lead_id = p_to THEN RAISE EXCEPTION 'it leads the case' USING ERRCODE = 'RJ076'; END IF;
     INSERT INTO reassignment (id, case_id, case_reference, from_id, to_id, state, proposed_by, proposed_at, updated_at, detail)

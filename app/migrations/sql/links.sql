@@ -50,7 +50,7 @@ BEGIN
         RAISE EXCEPTION 'the case is closed' USING ERRCODE = 'RJ022';
     END IF;
     SELECT * INTO other FROM case_file WHERE reference = p_reference;
-    IF NOT FOUND THEN
+    IF NOT FOUND OR NOT one_world(mine.lead_id, other.lead_id) THEN
         RAISE EXCEPTION 'no case of this reference' USING ERRCODE = 'RJ072';
     END IF;
     IF other.id = mine.id THEN

@@ -266,7 +266,7 @@ DECLARE v_me uuid := current_agency(); c case_file; v record_version; v_readers 
 BEGIN
     IF v_me IS NULL OR NOT EXISTS (
         SELECT FROM record_version WHERE id = p_version AND case_id = p_case AND (
-            author_id = v_me OR (p_officer AND EXISTS (SELECT FROM agency g WHERE g.id = v_me AND g.desk)))) THEN
+            author_id = v_me OR (p_officer AND one_world(v_me, author_id) AND EXISTS (SELECT FROM agency g WHERE g.id = v_me AND g.desk)))) THEN
         RAISE EXCEPTION 'no such version' USING ERRCODE = 'RJ404';
     END IF;
     SELECT * INTO c FROM case_file WHERE id = p_case FOR NO KEY UPDATE;
