@@ -229,6 +229,6 @@ async def _world(exchange: Exchange) -> World:
 @pytest.fixture
 def world(_world: World) -> World:
     """Agencies with systems of their own; no case yet."""
-    for agency in _world.agencies.values():
+    for agency in (*_world.agencies.values(), *_world.newcomers.values()):
         agency.client.forget_token()
     return _world

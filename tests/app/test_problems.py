@@ -328,6 +328,11 @@ async def a_section_without_a_basis(world: World) -> httpx.Response:
     return await world.police.post("/v1/referrals", records.referral(bases=[records.legal_basis("needs")]))
 
 
+@provokes("agreement-required")
+async def across_the_border_without_an_agreement(world: World) -> httpx.Response:
+    return await world.police.post("/v1/referrals", records.referral((await world.mission()).code))
+
+
 @provokes("may-not-act-for")
 async def acting_for_another(world: World) -> httpx.Response:
     return await world.police.get("/v1/cases", headers={"Rujukan-Acts-For": "shelter"})

@@ -89,12 +89,13 @@ class World:
     def __init__(self, exchange: Any) -> None:
         self.exchange = exchange
         self.agencies: dict[str, Agency] = {}
+        self.newcomers: dict[str, Agency] = {}
         self.ids: dict[str, UUID] = {}
         self.service_points: dict[str, str] = {}
 
     def __getattr__(self, name: str) -> Agency:
         try:
-            return self.agencies[name]
+            return self.who(name)
         except KeyError:
             raise AttributeError(name) from None
 
@@ -102,21 +103,7 @@ class World:
         """Register every agency with one client that holds every scope."""
         now = self.exchange.clock.now()
         for code, kind in AGENCIES.items():
-            self.ids[code] = await add_agency(conn, code=code, name=f"The {code}", kind=kind, now=now, actor="test")
-            credentials = Credentials.generate(f"{code}-system", self.exchange.settings.public_url)
-            await add_client(
-                conn,
-                client_id=credentials.client_id,
-                name=f"System of the {code}",
-                agencies=[code],
-                scopes=[str(scope) for scope in Scope],
-                jwks=credentials.public_jwks(),
-                now=now,
-                actor="test",
-            )
-            self.agencies[code] = Agency(
-                code, ExchangeClient(credentials, clock=self.exchange.clock, http=self.exchange.http)
-            )
+            self.agencies[code] = await self._join(conn, code, kind)
         for name, confidential in (("house", True), ("office", False)):
             point = await add_service_point(
                 conn,
@@ -131,6 +118,49 @@ class World:
             self.service_points[name] = str(point)
         self.exchange.directory._looked_at = float("-inf")
 
+    async def _join(self, conn: Any, code: str, kind: str, *, country: str = "ID", sandbox: bool = False) -> Agency:
+        now = self.exchange.clock.now()
+        self.ids[code] = await add_agency(
+            conn, code=code, name=f"The {code}", kind=kind, country=country, sandbox=sandbox, now=now, actor="test"
+        )
+        credentials = Credentials.generate(f"{code}-system", self.exchange.settings.public_url)
+        await add_client(
+            conn,
+            client_id=credentials.client_id,
+            name=f"System of the {code}",
+            agencies=[code],
+            scopes=[str(scope) for scope in Scope],
+            jwks=credentials.public_jwks(),
+            status="sandbox" if sandbox else "active",
+            now=now,
+            actor="test",
+        )
+        return Agency(code, ExchangeClient(credentials, clock=self.exchange.clock, http=self.exchange.http))
+
+    async def newcomer(self, code: str, kind: str, **more: Any) -> Agency:
+        """An agency that few tests need: there from when it is first asked for."""
+        if code not in self.newcomers:
+            conn = await asyncpg.connect(self.exchange.addresses.admin)
+            self.newcomers[code] = await self._join(conn, code, kind, **more)
+            await conn.close()
+            await self.exchange.directory.refresh()
+        return self.newcomers[code]
+
+    async def mission(self) -> Agency:
+        """An Indonesian mission in Thailand."""
+        return await self.newcomer("bangkok", "mission_abroad", country="TH")
+
+    async def practice(self) -> tuple[Agency, Agency]:
+        """Two practice agencies, whose systems are not approved for real ones."""
+        return (
+            await self.newcomer("practice-police", "police_regional", sandbox=True),
+            await self.newcomer("practice-iom", "international_organisation", sandbox=True),
+        )
+
+    def who(self, code: str) -> Agency:
+        """The agency of this code."""
+        return self.agencies.get(code) or self.newcomers[code]
+
     async def send(
         self, *, sender: str = "police", receiver: str = "iom", kind: str = "referral", **more: Any
     ) -> Passed:
@@ -138,12 +168,10 @@ class World:
         maker = records.referral if kind == "referral" else records.transfer
         if "case_id" in more:
             more["case"] = None
-        reply = await self.agencies[sender].post(f"/v1/{kind}s", maker(receiver, **more))
+        reply = await self.who(sender).post(f"/v1/{kind}s", maker(receiver, **more))
         assert reply.status_code == 201, reply.text
         made = reply.json()
-        return Passed(
-            kind, made["id"], made["case_id"], made["version"], self.agencies[sender], self.agencies[receiver], reply
-        )
+        return Passed(kind, made["id"], made["case_id"], made["version"], self.who(sender), self.who(receiver), reply)
 
     async def move(
         self, passed: Passed, event: str, body: Any = None, *, by: Agency | None = None, seen: int | None = None
