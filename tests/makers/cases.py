@@ -38,9 +38,9 @@ class Case:
 
 async def opened(world: World, lead: str = "police") -> Case:
     """A case opened on its own."""
-    reply = await world.agencies[lead].post("/v1/cases", {"entry_channel": "police_report"})
+    reply = await world.who(lead).post("/v1/cases", {"entry_channel": "police_report"})
     assert reply.status_code == 201, reply.text
-    return Case(reply.json()["id"], reply.json()["reference"], world.agencies[lead])
+    return Case(reply.json()["id"], reply.json()["reference"], world.who(lead))
 
 
 async def case_of(world: World, case_id: str) -> Case:
@@ -49,7 +49,7 @@ async def case_of(world: World, case_id: str) -> Case:
         "SELECT c.*, code FROM case_file c JOIN agency a ON a.id = c.lead_id WHERE c.id = $1", UUID(case_id)
     )
     assert row is not None
-    return Case(case_id, row["reference"], world.agencies[row["code"]], row["version"])
+    return Case(case_id, row["reference"], world.who(row["code"]), row["version"])
 
 
 async def row_of(world: World, case: Case) -> asyncpg.Record:
