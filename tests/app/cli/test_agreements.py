@@ -13,10 +13,15 @@ from tests.app.cli.conftest import Machine
 
 @pytest.fixture(scope="module")
 def peopled(machine: Machine) -> Machine:
-    """A machine with three agencies."""
+    """A machine with three agencies and a practice one."""
     for code, kind in (("kemsos", "ministry_social"), ("rptc-x", "trauma_centre"), ("sentra-x", "sentra")):
         assert machine.run("agencies", "add", code, "--name", code.upper(), "--kind", kind).code == 0
+    assert machine.run("agencies", "add", "practice-x", "--name", "X", "--kind", "sentra", "--sandbox").code == 0
     return machine
+
+
+SHARED = ("--section", "identity", "--section", "needs", "--basis", "UU 27/2022, Pasal 56")
+SHARES = ("add-data-sharing", "rptc-x", "--to", "sentra-x", *SHARED)
 
 
 class TestAgreements:
@@ -51,6 +56,10 @@ class TestAgreements:
             (("add-times", "sentra-x", "database_pool_size=1d"), "times are"),
             (("add-times", "nobody", "hold_at_most=1d"), "there is no agency nobody"),
             (("add-acts-for", "rptc-x", "--by", "rptc-x"), "to act for itself"),
+            ((*SHARES, "--purpose", "tourism"), "purposes, each once, are of"),
+            ((*SHARES, "--purpose", "return", "--section", "needs"), "sections, each once, are of"),
+            ((*SHARES, "--purpose", "return", "--to", "nobody"), "there is no agency nobody"),
+            ((*SHARES, "--purpose", "return", "--to", "practice-x"), "do not know each other"),
             (("add-acts-for", "rptc-x", "--by", "sentra-x", "--from", "tomorrow"), "RFC 3339"),
             (("end", str(uuid4())), "no such agreement"),
         ],
@@ -60,6 +69,41 @@ class TestAgreements:
         ended = peopled.run("agreements", *arguments, *more)
         assert ended.code == 2
         assert says in ended.err
+
+
+class TestDataSharing:
+    def test_is_added_listed_and_ended(self, peopled: Machine) -> None:
+        added = peopled.run(
+            "agreements", *SHARES, "--purpose", "return", "--purpose", "shelter", "--reference", "MoU-12", "--both-ways", "--json",
+        )  # fmt: skip
+        assert added.code == 0, added.err
+        assert added.json["state"] == "approved"
+        (found,) = [each for each in peopled.run("agreements", "list", "--json").json if each["id"] == added.json["id"]]
+        assert (found["purposes"], found["sections"]) == (["return", "shelter"], ["identity", "needs"])
+        assert (found["both_ways"], found["basis"], found["reference"]) == (True, "UU 27/2022, Pasal 56", "MoU-12")
+        assert "to and from" in peopled.run("agreements", "list").out
+        assert peopled.run("agreements", "end", added.json["id"]).code == 0
+
+    def test_waits_for_another_person_where_two_are_needed(self, peopled: Machine) -> None:
+        arguments = ("agreements", *SHARES, "--purpose", "legal_assistance", "--reference", "MoU-13")
+        asked = peopled.run(*arguments, RUJUKAN_TWO_PEOPLE="on")
+        assert asked.code == 0, asked.err
+        assert "waits for another person's yes" in asked.out
+        references = [each["reference"] for each in peopled.run("agreements", "list", "--json").json]
+        assert "MoU-13" not in references
+
+
+class TestPracticeAgencies:
+    def test_are_told_apart_in_the_list(self, peopled: Machine) -> None:
+        assert "active, practice" in peopled.run("agencies", "list").out
+        listed = {each["code"]: each["sandbox"] for each in peopled.run("agencies", "list", "--json").json}
+        assert [code for code, sandbox in listed.items() if sandbox] == ["practice-x"]
+
+    def test_are_neither_the_desk_nor_part_of_a_real_agency(self, peopled: Machine) -> None:
+        ended = peopled.run("agencies", "desk", "practice-x")
+        assert (ended.code, "a practice agency is not it" in ended.err) == (2, True)
+        ended = peopled.run("agencies", "add", "unit-x", "--name", "U", "--kind", "sentra", "--parent", "practice-x")
+        assert (ended.code, "none belongs to the other" in ended.err) == (2, True)
 
 
 class TestTheDesk:
