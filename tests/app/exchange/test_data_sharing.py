@@ -324,6 +324,8 @@ class TestAskedFor:
         now = world.exchange.clock.now()
         id, asked = await ask_for_agreement(conn, self.wanted(), by=first, now=now, two_people=True)
         assert (asked.state, asked.yes, asked.detail["sections"]) == ("waiting", ("adm-1",), list(BASIC))
+        with pytest.raises(TakenError, match="waits for approval already"):
+            await ask_for_agreement(conn, self.wanted(), by=second, now=now, two_people=True)
         await world.exchange.directory.refresh()
         missing(await refer(bangkok, "iom"))
         for somebody in (first, auditor):
