@@ -90,6 +90,7 @@ class World:
         self.exchange = exchange
         self.agencies: dict[str, Agency] = {}
         self.newcomers: dict[str, Agency] = {}
+        self._newcomer_ids: dict[str, UUID] = {}
         self.ids: dict[str, UUID] = {}
         self.service_points: dict[str, str] = {}
 
@@ -103,7 +104,7 @@ class World:
         """Register every agency with one client that holds every scope."""
         now = self.exchange.clock.now()
         for code, kind in AGENCIES.items():
-            self.agencies[code] = await self._join(conn, code, kind)
+            self.ids[code], self.agencies[code] = await self._join(conn, code, kind)
         for name, confidential in (("house", True), ("office", False)):
             point = await add_service_point(
                 conn,
@@ -118,9 +119,11 @@ class World:
             self.service_points[name] = str(point)
         self.exchange.directory._looked_at = float("-inf")
 
-    async def _join(self, conn: Any, code: str, kind: str, *, country: str = "ID", sandbox: bool = False) -> Agency:
+    async def _join(
+        self, conn: Any, code: str, kind: str, *, country: str = "ID", sandbox: bool = False
+    ) -> tuple[UUID, Agency]:
         now = self.exchange.clock.now()
-        self.ids[code] = await add_agency(
+        id = await add_agency(
             conn, code=code, name=f"The {code}", kind=kind, country=country, sandbox=sandbox, now=now, actor="test"
         )
         credentials = Credentials.generate(f"{code}-system", self.exchange.settings.public_url)
@@ -135,13 +138,13 @@ class World:
             now=now,
             actor="test",
         )
-        return Agency(code, ExchangeClient(credentials, clock=self.exchange.clock, http=self.exchange.http))
+        return id, Agency(code, ExchangeClient(credentials, clock=self.exchange.clock, http=self.exchange.http))
 
     async def newcomer(self, code: str, kind: str, **more: Any) -> Agency:
         """An agency that few tests need: there from when it is first asked for."""
         if code not in self.newcomers:
             conn = await asyncpg.connect(self.exchange.addresses.admin)
-            self.newcomers[code] = await self._join(conn, code, kind, **more)
+            self._newcomer_ids[code], self.newcomers[code] = await self._join(conn, code, kind, **more)
             await conn.close()
             await self.exchange.directory.refresh()
         return self.newcomers[code]
@@ -160,6 +163,10 @@ class World:
     def who(self, code: str) -> Agency:
         """The agency of this code."""
         return self.agencies.get(code) or self.newcomers[code]
+
+    def id_of(self, code: str) -> UUID:
+        """The id of the agency of this code."""
+        return self.ids.get(code) or self._newcomer_ids[code]
 
     async def send(
         self, *, sender: str = "police", receiver: str = "iom", kind: str = "referral", **more: Any

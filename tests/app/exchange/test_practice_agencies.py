@@ -194,7 +194,7 @@ class TestNothingCrosses:
     async def _of(self, world: World, side: Side) -> list[Any]:
         """Everything that changes when something of a side is reached."""
         owner = world.owner
-        ids = [world.ids[each.code] for each in (side.sender, side.receiver)]
+        ids = [world.id_of(each.code) for each in (side.sender, side.receiver)]
         counted = [
             await owner.fetchval(f"SELECT count(*) FROM {table} WHERE {column} = ANY ($1)", ids)
             for table, column in (
@@ -332,7 +332,7 @@ class TestTheDatabase:
         sent = await world.send(kind=table)
         with pytest.raises(asyncpg.PostgresError, match="no such agency"):
             await world.owner.execute(
-                f"UPDATE {table} SET {column} = $2 WHERE id = $1", UUID(sent.id), world.ids["practice-iom"]
+                f"UPDATE {table} SET {column} = $2 WHERE id = $1", UUID(sent.id), world.id_of("practice-iom")
             )
 
     @pytest.mark.parametrize(
@@ -352,7 +352,7 @@ class TestTheDatabase:
         await _side(world, "real", "police", "iom")
         await world.owner.execute(
             "INSERT INTO agreement (id, kind, agency_id, other_id, reference, from_at) VALUES ($1, 'acts_for', $2, $3, 'PKS', now())",
-            uuid4(), world.ids["iom"], world.ids["police"],
+            uuid4(), world.id_of("iom"), world.id_of("police"),
         )  # fmt: skip
         columns = [
             row["column_name"]
@@ -368,7 +368,7 @@ class TestTheDatabase:
         try:
             with pytest.raises(asyncpg.PostgresError, match="no such agency"):
                 await world.owner.execute(
-                    f"INSERT INTO {table} ({names}) SELECT {changed} FROM {table} LIMIT 1", world.ids["practice-iom"]
+                    f"INSERT INTO {table} ({names}) SELECT {changed} FROM {table} LIMIT 1", world.id_of("practice-iom")
                 )
         finally:
             await world.owner.execute("DELETE FROM agreement")
