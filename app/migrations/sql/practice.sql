@@ -44,7 +44,7 @@ CREATE TRIGGER one_world BEFORE INSERT ON reassignment
     FOR EACH ROW EXECUTE FUNCTION refuse_two_worlds('from_id', 'to_id');
 CREATE TRIGGER one_world BEFORE INSERT ON request
     FOR EACH ROW EXECUTE FUNCTION refuse_two_worlds('from_id', 'to_id');
-CREATE TRIGGER one_world BEFORE INSERT ON agreement
+CREATE TRIGGER one_world BEFORE INSERT OR UPDATE OF agency_id, other_id ON agreement
     FOR EACH ROW EXECUTE FUNCTION refuse_two_worlds('agency_id', 'other_id');
 CREATE TRIGGER one_world AFTER INSERT OR UPDATE OF parent_id ON agency
     FOR EACH ROW WHEN (NEW.parent_id IS NOT NULL) EXECUTE FUNCTION refuse_two_worlds('id', 'parent_id');
