@@ -60,10 +60,16 @@ async def set_confirmed(conn: Connection, token_hash: bytes, *, at: datetime) ->
 
 
 async def renew_session(
-    conn: Connection, session_id: UUID, *, token_hash: bytes, confirmed_at: datetime, now: datetime, seen_since: datetime
+    conn: Connection,
+    session_id: UUID,
+    *,
+    token_hash: bytes,
+    confirmed_at: datetime,
+    now: datetime,
+    seen_since: datetime,
 ) -> bool:
     """Give a session another token, and note when its person proved who they are; False if it has ended meanwhile."""
-    done = await conn.execute(
+    done: str = await conn.execute(
         "UPDATE admin_session SET token_hash = $2, confirmed_at = $3, seen_at = greatest(seen_at, $4)"
         " WHERE id = $1 AND ended_at IS NULL AND expires_at > $4 AND seen_at > $5",
         session_id,

@@ -77,35 +77,39 @@ async def take(conn: Connection, state: str, *, now: datetime) -> Begun | None:
 
 
 async def finish(
-    conn: Connection,
-    begun: Begun,
-    who: Identity,
-    *,
-    address: str | None,
-    user_agent: str | None,
-    now: datetime,
+    conn: Connection, begun: Begun, who: Identity, *, address: str | None, user_agent: str | None, now: datetime
 ) -> str:
     """Do what the sign-in was for, and return the session's new token.
 
     Raises `NotAnAdministratorError`, `NotInvitedError`, `AnotherPersonError`.
     """
     if begun.invitation is not None:
-        admin_id = await _link(conn, begun.invitation, who, now=now)
+        admin_id, reference = await _link(conn, begun.invitation, who, now=now)
     else:
         row = await oidc_queries.administrator_of(conn, issuer=who.issuer, subject=who.subject)
         if begun.session_id is not None and (row is None or row["id"] != begun.admin_id):
             raise AnotherPersonError
         if row is None or row["status"] != "active":
             raise NotAnAdministratorError
-        admin_id = row["id"]
+        admin_id, reference = row["id"], row["reference"]
     if begun.session_id is not None:
-        return await _renew(conn, begun.session_id, who, now=now)
-    token = await sessions.begin(conn, admin_id, method="oidc", address=address, user_agent=user_agent, now=now)
-    await oidc_queries.set_confirmed(conn, sessions.token_hash(token), at=who.authenticated_at)
+        token = await _renew(conn, begun.session_id, who, now=now)
+    else:
+        token = await sessions.begin(conn, admin_id, method="oidc", address=address, user_agent=user_agent, now=now)
+        await oidc_queries.set_confirmed(conn, sessions.token_hash(token), at=who.authenticated_at)
+    await log_act(
+        conn,
+        at=now,
+        actor=reference,
+        action="admin:sign-in" if begun.session_id is None else "admin:confirm",
+        subject="administrator",
+        subject_id=admin_id,
+        detail={"method": "oidc"},
+    )
     return token
 
 
-async def _link(conn: Connection, invitation: bytes, who: Identity, *, now: datetime) -> UUID:
+async def _link(conn: Connection, invitation: bytes, who: Identity, *, now: datetime) -> tuple[UUID, str]:
     admin_id = await oidc_queries.use_invitation(conn, invitation, now=now)
     if admin_id is None:
         raise NotInvitedError
@@ -114,9 +118,15 @@ async def _link(conn: Connection, invitation: bytes, who: Identity, *, now: date
     except asyncpg.UniqueViolationError:
         raise AnotherPersonError from None
     await log_act(
-        conn, at=now, actor=reference, action="administrator:account_linked", subject=reference, detail={"method": "oidc"}
+        conn,
+        at=now,
+        actor=reference,
+        action="admin:link-account",
+        subject="administrator",
+        subject_id=admin_id,
+        detail={"method": "oidc"},
     )
-    return admin_id
+    return admin_id, reference
 
 
 async def _renew(conn: Connection, session_id: UUID, who: Identity, *, now: datetime) -> str:
@@ -134,14 +144,14 @@ async def _renew(conn: Connection, session_id: UUID, who: Identity, *, now: date
     return token
 
 
-async def log_unknown(conn: Connection, keyring: Keyring, who: Identity, *, now: datetime) -> None:
-    """Write down that an account which administers nothing has signed in: by a keyed hash, so that two entries of one can be told."""
+async def log_refused(conn: Connection, keyring: Keyring, who: Identity, why: str, *, now: datetime) -> None:
+    """Write down that an account was not let in: by a keyed hash, by which two entries of one account can be told."""
     hashed = keyring.keyed_hash("oidc account", who.issuer.encode(), who.subject.encode())
     await log_act(
         conn,
         at=now,
         actor="unknown",
-        action="administrator:sign_in_refused",
-        subject="openid-account",
-        detail={"method": "oidc", "account": hashed[:8].hex()},
+        action="admin:sign-in-refused",
+        subject="administrator",
+        detail={"method": "oidc", "account": hashed[:8].hex(), "why": why},
     )

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
-import pytest
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
-from joserfc import jwt
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
 from auth.people.oidc import AsyncOAuth2Client
-from tests.makers.certificates import Authority, Issued, san
+from tests.makers.certificates import Issued
 from tests.makers.tls import Site
 
 KEYS: dict[str, Callable[[], Key]] = {
