@@ -14,9 +14,11 @@ import logging
 import math
 import warnings
 from base64 import urlsafe_b64encode
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -25,7 +27,7 @@ from authlib.deprecate import AuthlibDeprecationWarning
 from authlib.oauth2.client import OAuth2Client
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from joserfc import jwt
-from joserfc.errors import JoseError
+from joserfc.errors import InvalidKeyIdError, JoseError, SecurityWarning
 from joserfc.jwk import JWKRegistry, Key, KeySet, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
@@ -110,8 +112,15 @@ class _Assertion(PrivateKeyJWT):  # type: ignore[misc]
         return super().sign(auth, token_endpoint)
 
 
+_trusted = lru_cache(maxsize=1)(httpx.create_ssl_context)
+"""Who vouches for the provider, read once: it takes long."""
+
+
 class _Bounded(httpx.AsyncHTTPTransport):
     """A transport that reads no more than `LARGEST` bytes, and takes no compressed answer, which could become more."""
+
+    def __init__(self) -> None:
+        super().__init__(verify=_trusted())
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send, and put a bound on what comes back."""
@@ -249,20 +258,17 @@ class RelyingParty:
 
     async def _verified(self, token: str, metadata: Metadata) -> Mapping[str, Any]:
         """Return the claims of an ID token that a key of the provider has signed."""
-        for keys in (await self.keys(), None):
+        registry = _Header(algorithms=sorted(metadata.algorithms), strict_check_header=False)
+        try:
             try:
-                found = keys or await self.keys(anew=True)
-                decoded = jwt.decode(
-                    token, found, registry=_Header(algorithms=sorted(metadata.algorithms), strict_check_header=False)
-                )
-            except _ESCAPES as error:
-                if keys is not None and type(error).__name__ in ("InvalidKeyIdError", "MissingKeyError"):
-                    continue  # the provider may have a new key
-                raise SignInRefusedError(f"the ID token does not verify ({type(error).__name__})") from None
-            if str(decoded.header.get("typ", "JWT")).upper() != "JWT":
-                raise SignInRefusedError("not an ID token")
-            return decoded.claims
-        raise SignInRefusedError("unknown key")
+                decoded = _decode(token, await self.keys(), registry)
+            except InvalidKeyIdError:  # the provider may have a new key
+                decoded = _decode(token, await self.keys(anew=True), registry)
+        except _ESCAPES as error:
+            raise SignInRefusedError(f"the ID token does not verify ({type(error).__name__})") from None
+        if str(decoded.header.get("typ", "JWT")).upper() != "JWT":
+            raise SignInRefusedError("not an ID token")
+        return decoded.claims
 
     def _identity(self, claims: Mapping[str, Any], nonce: str, proved_since: datetime | None) -> Identity:
         """Check what an ID token says (OpenID Connect Core §3.1.3.7), and return whom it means."""
@@ -420,7 +426,8 @@ def _usable(jwk: Any) -> Key | None:
     if not isinstance(jwk, dict) or jwk.get("use", "sig") != "sig" or jwk.get("kty") not in ("EC", "OKP", "RSA"):
         return None
     try:
-        key = JWKRegistry.import_key({name: value for name, value in jwk.items() if not name.startswith("x5")})
+        with _unadvised():
+            key = JWKRegistry.import_key({name: value for name, value in jwk.items() if not name.startswith("x5")})
     except _ESCAPES:
         return None
     if isinstance(key, OKPKey) and key.curve_name != "Ed25519":
@@ -428,6 +435,19 @@ def _usable(jwk: Any) -> Key | None:
     if isinstance(key, RSAKey) and not jose.MIN_RSA_BITS <= key.raw_value.key_size <= jose.MAX_RSA_BITS:
         return None
     return key
+
+
+def _decode(token: str, keys: KeySet, registry: JWSRegistry) -> jwt.Token:
+    with _unadvised():
+        return jwt.decode(token, keys, registry=registry)
+
+
+@contextmanager
+def _unadvised() -> Iterator[None]:
+    """Let joserfc not warn of what is refused here anyhow (short keys), or what providers still call by its old name (`EdDSA`)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SecurityWarning)
+        yield
 
 
 def _time(claims: Mapping[str, Any], name: str) -> datetime:

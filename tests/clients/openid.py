@@ -120,7 +120,7 @@ class Browser:
     def signs_out_there(self) -> None:
         """Have the provider not know the browser any more."""
         for cookie in list(self.http.cookies.jar):
-            if cookie.name.startswith("_"):
+            if not cookie.name.startswith("__Host-"):
                 self.http.cookies.jar.clear(cookie.domain, cookie.path, cookie.name)
 
     async def at_provider(self, url: str, account: str | None) -> str:

@@ -6,15 +6,19 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 import pytest
+from playwright.async_api import Page, async_playwright
 
 from app.admin.oidc import AFTERWARDS, BROWSER
 from app.foundation.database import Addresses
 from auth.people.oidc import CALLBACK, RelyingParty
+from auth.people.sessions import COOKIE
+from tests.app.pages.conftest import QUIET, WATCH, find_browser
 from tests.clients import openid
 from tests.clients.openid import Browser, Place, goes_on, parameters
 
@@ -284,3 +288,31 @@ class TestConfirming:
 
     async def test_takes_a_session(self, place: Place, browser: Browser) -> None:
         says(await browser.http.get("/admin/oidc/start?confirm=1"), 401, "Sign in first")
+
+
+class TestInABrowser:
+    """What no HTTP library minds: which cookies go along from which site, and what a page's policy stops."""
+
+    async def test_signs_in_and_proves_it_again(self, place: Place) -> None:
+        await place.administrator(account="warsih")
+        async with async_playwright() as playwright:
+            chromium = await playwright.chromium.launch(executable_path=find_browser(), args=QUIET)
+            page = await (await chromium.new_context(ignore_https_errors=True)).new_page()
+            wrong: list[str] = []
+            await page.add_init_script(WATCH)
+            page.on("console", lambda message: wrong.append(message.text) if "CSP" in message.text else None)
+            tokens = [await self._way(page, place, path) for path in ("", "?confirm=1")]
+            await chromium.close()
+        assert wrong == []
+        assert await place.session(tokens[0]) is None  # it has another token since
+        assert (await place.session(tokens[1]))["method"] == "oidc"
+
+    async def _way(self, page: Page, place: Place, query: str) -> str:
+        """Go it, and return the token that the browser brought to the page after it."""
+        await page.goto(f"{place.site.url}/admin/oidc/start{query}")
+        await page.wait_for_url(f"{place.issuer}/interaction/*")
+        async with page.expect_request(place.site.url + AFTERWARDS) as asked:
+            await page.get_by_role("button", name="Sign in").click()
+        sent = SimpleCookie((await (await asked.value).all_headers())["cookie"])
+        assert BROWSER not in sent
+        return sent[COOKIE].value
