@@ -44,6 +44,7 @@ async def client_of(
         client_id,
         key,
         token_endpoint_auth_method="private_key_jwt",
+        revocation_endpoint_auth_method="private_key_jwt",
         grant_type="client_credentials",
         token_endpoint=f"{site.url}/oauth2/token",
         verify=site.context(certificate),
@@ -67,7 +68,8 @@ async def test_goes_from_a_token_to_a_call_and_a_revocation(site: Site, certific
         assert (await client.get(f"{site.url}/v1/me")).json()["client_id"] == client.client_id
         told = await client.introspect_token(f"{site.url}/oauth2/introspect", token["access_token"])
         assert (told.json()["active"], "x5t#S256" in told.json()["cnf"]) == (True, True)
-        await client.revoke_token(f"{site.url}/oauth2/revoke", token["access_token"])
+        revoked = await client.revoke_token(f"{site.url}/oauth2/revoke", token["access_token"])
+        assert revoked.status_code == 200
         await site.refresh()
         refused = await client.get(f"{site.url}/v1/me")
         assert (refused.status_code, 'error="invalid_token"' in refused.headers["WWW-Authenticate"]) == (401, True)
