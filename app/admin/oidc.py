@@ -25,7 +25,13 @@ from app.foundation.database import Connection
 from app.foundation.i18n import Language, language_of
 from auth.people import oidc_sign_in, sessions
 from auth.people.oidc import Identity, ProviderUnavailableError, RelyingParty, SignInRefusedError
-from auth.people.oidc_sign_in import AnotherPersonError, Begun, NotAnAdministratorError, NotInvitedError
+from auth.people.oidc_sign_in import (
+    AnotherPersonError,
+    Begun,
+    LinkedAlreadyError,
+    NotAnAdministratorError,
+    NotInvitedError,
+)
 from auth.people.person import Person
 from auth.people.sessions import LONGEST
 
@@ -79,6 +85,11 @@ _SAYS: Final[dict[str, tuple[int, str, str]]] = {
         "The invitation was used or has expired. Ask an operator for another.",
         "Undangan sudah dipakai atau kedaluwarsa. Mintalah yang baru kepada operator.",
     ),
+    "linked": (
+        409,
+        "You have another account at the provider already. An operator must part you from it first.",
+        "Anda sudah punya akun lain di penyedia. Operator harus melepaskannya lebih dahulu.",
+    ),
     "elsewhere": (
         403,
         "The request does not come from the exchange's own pages.",
@@ -90,6 +101,12 @@ _SAYS: Final[dict[str, tuple[int, str, str]]] = {
         "The OpenID provider does not answer. Try again in a minute.",
         "Penyedia OpenID tidak menjawab. Coba lagi sebentar.",
     ),
+}
+_REFUSED: Final[dict[type[Exception], str]] = {
+    NotAnAdministratorError: "unknown",
+    AnotherPersonError: "another",
+    NotInvitedError: "invitation",
+    LinkedAlreadyError: "linked",
 }
 
 
@@ -213,9 +230,8 @@ async def _finish(request: Request, begun: Begun, who: Identity) -> Response:
             token = await oidc_sign_in.finish(
                 conn, begun, who, address=_address(request), user_agent=request.headers.get("user-agent"), now=now
             )
-    except (NotAnAdministratorError, AnotherPersonError, NotInvitedError) as refused:
-        says = {NotAnAdministratorError: "unknown", AnotherPersonError: "another", NotInvitedError: "invitation"}
-        why = says[type(refused)]
+    except tuple(_REFUSED) as refused:
+        why = _REFUSED[type(refused)]
         async with _transaction(request) as conn:
             await oidc_sign_in.log_refused(conn, request.app.state.keyring, who, why, now=now)
         return page(request, why)

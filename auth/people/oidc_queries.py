@@ -40,13 +40,14 @@ async def use_invitation(conn: Connection, token_hash: bytes, *, now: datetime) 
     return found
 
 
-async def link(conn: Connection, admin_id: UUID, *, issuer: str, subject: str) -> str:
-    """Let an administrator sign in by an account, instead of another they may have had; returns their reference.
+async def link(conn: Connection, admin_id: UUID, *, issuer: str, subject: str) -> str | None:
+    """Let an administrator sign in by an account and return their reference; None if they have another account already.
 
-    Raises `asyncpg.UniqueViolationError` if it is another's.
+    Raises `asyncpg.UniqueViolationError` if the account is another's.
     """
-    reference: str = await conn.fetchval(
-        "UPDATE administrator SET oidc_issuer = $2, oidc_subject = $3 WHERE id = $1 RETURNING reference",
+    reference: str | None = await conn.fetchval(
+        "UPDATE administrator SET oidc_issuer = $2, oidc_subject = $3"
+        " WHERE id = $1 AND (oidc_subject IS NULL OR (oidc_issuer, oidc_subject) = ($2, $3)) RETURNING reference",
         admin_id,
         issuer,
         subject,

@@ -33,6 +33,10 @@ class AnotherPersonError(Exception):
     """The account is not that of the person who has to prove who they are, or is another administrator's."""
 
 
+class LinkedAlreadyError(Exception):
+    """The administrator has another account at the provider already."""
+
+
 @dataclass(frozen=True, slots=True)
 class Begun:
     """What a sign-in is for."""
@@ -81,7 +85,7 @@ async def finish(
 ) -> str:
     """Do what the sign-in was for, and return the session's new token.
 
-    Raises `NotAnAdministratorError`, `NotInvitedError`, `AnotherPersonError`.
+    Raises `NotAnAdministratorError`, `NotInvitedError`, `AnotherPersonError`, `LinkedAlreadyError`.
     """
     if begun.invitation is not None:
         admin_id, reference = await _link(conn, begun.invitation, who, now=now)
@@ -117,11 +121,13 @@ async def _link(conn: Connection, invitation: bytes, who: Identity, *, now: date
         reference = await oidc_queries.link(conn, admin_id, issuer=who.issuer, subject=who.subject)
     except asyncpg.UniqueViolationError:
         raise AnotherPersonError from None
+    if reference is None:
+        raise LinkedAlreadyError
     await log_act(
         conn,
         at=now,
         actor=reference,
-        action="admin:link-account",
+        action="admin:link",
         subject="administrator",
         subject_id=admin_id,
         detail={"method": "oidc"},
