@@ -171,7 +171,14 @@ async def _begin(request: Request, *, invitation: str | None = None, confirming:
             prompt=None if confirming is None else "login",
         )
         async with _transaction(request) as conn:
-            await oidc_sign_in.begin(conn, state, now=_now(request), invitation=invitation, confirming=confirming)
+            await oidc_sign_in.begin(
+                conn,
+                state,
+                now=_now(request),
+                invitation=invitation,
+                confirming=confirming,
+                earlier=request.cookies.get(sessions.COOKIE),
+            )
     except ProviderUnavailableError as error:
         log.warning("no sign-in: %s", error)
         return page(request, "unavailable")

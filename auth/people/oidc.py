@@ -400,16 +400,20 @@ class RelyingParty:
         return client
 
 
+def own_key(settings: Settings) -> SigningKey | None:
+    """Return the key to authenticate at the provider by, if there is one. Raises `OSError`, or `ValueError` for a file that holds none."""
+    if settings.oidc_key_file is None:
+        return None
+    try:
+        return jose.import_private(json.loads(settings.oidc_key_file.read_text()))
+    except (JoseRefusedError, *_ESCAPES):
+        raise ValueError("RUJUKAN_OIDC_KEY_FILE does not hold a private JWK for ES256, PS256 or Ed25519") from None
+
+
 def relying_party(settings: Settings, keyring: Keyring, clock: Callable[[], datetime]) -> RelyingParty | None:
-    """Return the exchange as its provider knows it; None where there is none. Raises `OSError` or `ValueError` for a key file that is none."""
+    """Return the exchange as its provider knows it; None where there is none. Raises what `own_key` does."""
     if settings.oidc_issuer is None or settings.oidc_client_id is None:
         return None
-    key = None
-    if settings.oidc_key_file is not None:
-        try:
-            key = jose.import_private(json.loads(settings.oidc_key_file.read_text()))
-        except (JoseRefusedError, ValueError):
-            raise ValueError("RUJUKAN_OIDC_KEY_FILE does not hold a private JWK for ES256, PS256 or Ed25519") from None
     return RelyingParty(
         issuer=settings.oidc_issuer,
         client_id=settings.oidc_client_id,
@@ -417,7 +421,7 @@ def relying_party(settings: Settings, keyring: Keyring, clock: Callable[[], date
         keyring=keyring,
         clock=clock,
         secret=None if settings.oidc_client_secret is None else settings.oidc_client_secret.get_secret_value(),
-        key=key,
+        key=own_key(settings),
     )
 
 

@@ -60,6 +60,13 @@ async def set_confirmed(conn: Connection, token_hash: bytes, *, at: datetime) ->
     await conn.execute("UPDATE admin_session SET confirmed_at = $2 WHERE token_hash = $1", token_hash, at)
 
 
+async def end_session(conn: Connection, token_hash: bytes, *, now: datetime) -> None:
+    """End the session of a token, if it has one."""
+    await conn.execute(
+        "UPDATE admin_session SET ended_at = $2 WHERE token_hash = $1 AND ended_at IS NULL", token_hash, now
+    )
+
+
 async def renew_session(
     conn: Connection,
     session_id: UUID,

@@ -47,10 +47,18 @@ class Begun:
     session_id: UUID | None = None
     """The session whose person has to prove who they are."""
     admin_id: UUID | None = None
+    earlier: bytes | None = None
+    """Hash of the token of a session the browser had before, which ends when another begins."""
 
 
 async def begin(
-    conn: Connection, state: str, *, now: datetime, invitation: str | None = None, confirming: Person | None = None
+    conn: Connection,
+    state: str,
+    *,
+    now: datetime,
+    invitation: str | None = None,
+    confirming: Person | None = None,
+    earlier: str | None = None,
 ) -> None:
     """Keep what was begun, until the browser is back with `state`. Raises `NotInvitedError`."""
     data: dict[str, str] = {"at": now.isoformat()}
@@ -61,6 +69,8 @@ async def begin(
         data["invitation"] = hashed.hex()
     if confirming is not None:
         data["session"] = str(confirming.session_id)
+    elif earlier is not None:
+        data["earlier"] = sessions.token_hash(earlier).hex()
     await ceremonies.begin(
         conn, KIND, data, now=now, admin_id=None if confirming is None else confirming.admin_id, token=state
     )
@@ -71,12 +81,13 @@ async def take(conn: Connection, state: str, *, now: datetime) -> Begun | None:
     found: Ceremony | None = await ceremonies.finish(conn, KIND, state, now=now)
     if found is None:
         return None
-    invitation, session = found.data.get("invitation"), found.data.get("session")
+    invitation, session, earlier = (found.data.get(name) for name in ("invitation", "session", "earlier"))
     return Begun(
         at=datetime.fromisoformat(found.data["at"]),
         invitation=None if invitation is None else bytes.fromhex(invitation),
         session_id=None if session is None else UUID(session),
         admin_id=found.admin_id,
+        earlier=None if earlier is None else bytes.fromhex(earlier),
     )
 
 
@@ -100,6 +111,8 @@ async def finish(
         token = await _renew(conn, begun.session_id, who, now=now)
     else:
         token = await sessions.begin(conn, admin_id, method="oidc", address=address, user_agent=user_agent, now=now)
+        if begun.earlier is not None:
+            await oidc_queries.end_session(conn, begun.earlier, now=now)
         await oidc_queries.set_confirmed(conn, sessions.token_hash(token), at=who.authenticated_at)
     await log_act(
         conn,

@@ -87,6 +87,8 @@ class TestSignIn:
         assert again == AFTERWARDS  # the provider remembered them, and asked nothing
         second = await place.session(browser.session)
         assert second["id"] != first["id"]
+        ended = await place.site.conn.fetchval("SELECT ended_at FROM admin_session WHERE id = $1", first["id"])
+        assert ended is not None  # the browser has one session
         assert abs(second["confirmed_at"] - first["confirmed_at"]) <= timedelta(seconds=1)
         assert second["confirmed_at"] <= second["created_at"]
 
