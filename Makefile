@@ -50,6 +50,7 @@ serve: $(VENV)/.run ## serve the exchange on this machine
 	@exec $(BIN)/rujukan serve
 
 test: $(VENV)/.dev ## run every test
+	@.ci/node-packages "$(BIN)"
 	@RUJUKAN_CHROMIUM="$$(.ci/browser "$(BIN)")" $(BIN)/python -m pytest -n auto
 
 check: $(VENV)/.dev ## formatting, lint, types, layers
@@ -63,11 +64,12 @@ format: $(VENV)/.dev ## format, and mend what lint can mend
 	@$(BIN)/ruff check --fix
 
 bench: $(VENV)/.bench ## run the benchmarks
+	@.ci/node-packages "$(BIN)"
 	@$(BIN)/python -m benchmarks
 
 openapi: $(VENV)/.run ## write openapi/openapi.json from the code
 	@$(BIN)/rujukan openapi --write
 
 clean: ## remove the virtual environment and caches; data/ stays
-	rm -rf "$(VENV)" .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis
+	rm -rf "$(VENV)" tests/clients/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -48,6 +48,7 @@ from auth.binding.nonces import NonceHeader, Nonces
 from auth.client_auth import mtls
 from auth.client_certificates import ClientCertificates
 from auth.directory import Directory
+from auth.people.oidc import relying_party
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         state.settings, state.clock = settings, clock
         found = where or addresses(settings)
         state.keyring = Keyring.open(settings.keyring_path, create=settings.env == "development")
+        state.oidc = relying_party(settings, state.keyring, clock.now)
         state.nonces = Nonces(state.keyring) if settings.dpop_nonces == "on" else None
         state.database = Pools(
             await open_pool(found.app, size=settings.database_pool_size),

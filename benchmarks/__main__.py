@@ -14,7 +14,7 @@ import asyncpg
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import growth, load, pgbench, stage
+from benchmarks import growth, load, oauth, pgbench, stage
 from benchmarks import record as record_models
 from benchmarks.load import Result, good
 from benchmarks.peers_run import peers
@@ -48,23 +48,6 @@ async def creations(on: stage.Stage, cases: list[str], record: dict[str, Any]) -
         await load.signed(client, "POST", "/v1/referrals", body(case, record), **{"Idempotency-Key": str(uuid.uuid4())})
         for case in cases
     ]
-
-
-async def tokens(on: stage.Stage, count: int) -> list[bytes]:
-    client = on.clients[stage.SENDER]
-    url = f"{client.credentials.issuer}/oauth2/token"
-    made = []
-    for _ in range(count):
-        form = (
-            "grant_type=client_credentials&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer"
-            f"&client_id={client.credentials.client_id}&client_assertion={client.assertion()}"
-        ).encode()
-        head = (
-            f"POST /oauth2/token HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
-            f"DPoP: {client.proof('POST', url)}\r\nContent-Length: {len(form)}\r\n\r\n"
-        )
-        made.append(head.encode() + form)
-    return made
 
 
 async def pages(on: stage.Stage, count: int) -> list[bytes]:
@@ -102,9 +85,6 @@ async def main(rounds: int, size: int, with_peers: bool) -> None:
             listed = [
                 good(await load.run("inbox pages of 50", stage.PORT, await pages(on, size)), 200) for _ in range(rounds)
             ]
-            issued = [
-                good(await load.run("tokens issued", stage.PORT, await tokens(on, size)), 200) for _ in range(rounds)
-            ]
         beside = await peers(on, record, size, rounds) if with_peers else {}
     base = statistics.median(floor)
     table = Table(title="One API process, 16 connections; medians of the rounds")
@@ -119,7 +99,6 @@ async def main(rounds: int, size: int, with_peers: bool) -> None:
             for peer, results in beside.items()
         ),
         ("inbox pages of 50", listed, ""),
-        ("tokens issued", issued, ""),
     ):
         table.add_row(
             name,
@@ -152,8 +131,13 @@ if __name__ == "__main__":
     parser.add_argument(
         "--growth", type=int, nargs="*", help="Only moves and work lists, at these numbers of referrals."
     )
+    parser.add_argument("--oauth", action="store_true", help="Only tokens and verified requests.")
     given = parser.parse_args()
+    if given.oauth:
+        stage.run_async(oauth.main(given.rounds, given.size))
+        raise SystemExit
     if given.growth is None:
         record_models.main()
         stage.run_async(main(given.rounds, given.size, not given.no_peers))
+        stage.run_async(oauth.main(given.rounds, given.size))
     stage.run_async(growth.main(given.growth or growth.SIZES, given.size))

@@ -31,7 +31,7 @@ from auth.admin.clients import add_client
 from auth.scopes import Scope
 
 warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
-PORT = 8971
+PORT = int(os.environ.get("RUJUKAN_BENCH_PORT", "8971"))
 SENDER, RECEIVER = "bench-police", "bench-shelter"
 SAMPLE = Path("app/demo/cases")
 

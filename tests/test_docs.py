@@ -202,6 +202,8 @@ def test_every_direct_dependency_has_its_line() -> None:
         group: sorted(re.match(r"[\w.-]+", line)[0].lower() for line in lines)
         for group, lines in {"run": project["dependencies"], **project["optional-dependencies"]}.items()
     }
+    node = json.loads((ROOT / "tests" / "clients" / "package.json").read_text())
+    wanted["node"] = sorted(node["dependencies"])
     found: dict[str, list[str]] = {}
     for title, body in re.findall(r"^## (\w+)[^\n]*\n(.*?)(?=^## |\Z)", DEPENDENCIES.read_text(), re.DOTALL | re.M):
         names = sorted(re.findall(r"^\| `([\w.-]+)` \|", body, re.MULTILINE))

@@ -23,6 +23,7 @@ from app.main import create_app
 from app.serving import configure, listen, reachable, tls_context
 from app.worker import Worker
 from auth.client_auth import mtls
+from auth.people.oidc import own_key
 
 app = typer.Typer()
 GRACE = 20
@@ -43,6 +44,7 @@ def serve(
     _end_normally_when_told()
     logs.configure(settings)
     tls = _tls(settings)
+    _oidc(settings)
     listening = _bind(settings)
     if settings.socket is None:
         settings = at_port(settings, listening.getsockname()[1])
@@ -119,6 +121,18 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
         raise Failure(
             f"TLS cannot be set up: {getattr(error, 'reason', None) or getattr(error, 'strerror', None) or error}",
             "See RUJUKAN_TLS_CERTIFICATE, _KEY and _CLIENT_CA; `rujukan doctor` looks at each.",
+            code=Code.failed,
+        ) from None
+
+
+def _oidc(settings: Settings) -> None:
+    """Read the key for the OpenID provider, or say what is wrong with its file."""
+    try:
+        own_key(settings)
+    except (OSError, ValueError) as error:
+        raise Failure(
+            f"sign-in through the OpenID provider cannot be set up: {getattr(error, 'strerror', None) or error}",
+            "See RUJUKAN_OIDC_KEY_FILE.",
             code=Code.failed,
         ) from None
 

@@ -118,6 +118,18 @@ class Settings(BaseSettings):
         description="Address at which administrators reach `/admin`, if another than `RUJUKAN_PUBLIC_URL`; passkeys belong to its host."
         " In development: `localhost`, since a passkey cannot belong to an IP address.",
     )
+    oidc_issuer: str | None = Field(
+        None,
+        description="Issuer of the OpenID provider that administrators sign in at, exactly as its metadata writes it. Unset: by passkeys only.",
+    )
+    oidc_client_id: str | None = Field(None, description="The exchange's `client_id` at the OpenID provider.")
+    oidc_client_secret: SecretStr | None = Field(
+        None, description="Its secret there (`client_secret_basic` or `client_secret_post`), if it has no key."
+    )
+    oidc_key_file: Path | None = Field(
+        None,
+        description="File of the private JWK by which the exchange authenticates at the OpenID provider (`private_key_jwt`), mode 0600.",
+    )
     signing_key_days: int = Field(90, ge=1, description="Age at which the exchange's signing key is rotated.")
     emergency_country: str = Field(
         "ID", description="Country within which a vital interest may open sections (ISO 3166-1 alpha-2)."
@@ -192,6 +204,27 @@ class Settings(BaseSettings):
             raise ValueError("RUJUKAN_TLS_CERTIFICATE and RUJUKAN_TLS_KEY must be set together")
         if self.trusts_socket and self.socket is None:
             raise ValueError("RUJUKAN_TRUSTED_PROXIES says unix, but RUJUKAN_SOCKET is not set")
+        return self
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _issuer(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or "?" in value or "#" in value:
+            raise ValueError("must be an issuer such as https://login.example.go.id/realms/staff")
+        return value
+
+    @model_validator(mode="after")
+    def _whole_relying_party(self) -> Self:
+        proofs = sum(each is not None for each in (self.oidc_client_secret, self.oidc_key_file))
+        if self.oidc_issuer is None and (self.oidc_client_id is not None or proofs):
+            raise ValueError("RUJUKAN_OIDC_ISSUER must be set with the other RUJUKAN_OIDC_* settings")
+        if self.oidc_issuer is not None and (not self.oidc_client_id or proofs != 1):
+            raise ValueError(
+                "RUJUKAN_OIDC_ISSUER needs RUJUKAN_OIDC_CLIENT_ID and one of RUJUKAN_OIDC_KEY_FILE and RUJUKAN_OIDC_CLIENT_SECRET"
+            )
         return self
 
     @field_validator("public_url", "mtls_url", "admin_url")
@@ -280,6 +313,10 @@ class Settings(BaseSettings):
             reasons.append("RUJUKAN_DATABASE_ADMIN_URL must be set, or RUJUKAN_ADMINISTRATION be off in this process")
         if not self.admin_origin.startswith("https://"):
             reasons.append("RUJUKAN_ADMIN_URL must be https")
+        if self.oidc_issuer is not None and not self.oidc_issuer.startswith("https://"):
+            reasons.append("RUJUKAN_OIDC_ISSUER must be https")
+        if self.oidc_key_file is not None and self.oidc_key_file.exists() and self.oidc_key_file.stat().st_mode & 0o077:
+            reasons.append("RUJUKAN_OIDC_KEY_FILE must be readable by its owner alone (mode 0600)")
         if self.clock_offset_seconds:
             reasons.append("RUJUKAN_CLOCK_OFFSET_SECONDS must be 0")
         if self.log_level == "DEBUG":

@@ -50,12 +50,16 @@ class Site:
 
     def http(self, certificate: Issued | None = None, **options: Any) -> httpx.AsyncClient:
         """Return a client whose connections present the certificate."""
+        return httpx.AsyncClient(base_url=self.url, verify=self.context(certificate), trust_env=False, **options)
+
+    def context(self, certificate: Issued | None = None) -> ssl.SSLContext:
+        """Return a context that trusts the service and presents the certificate."""
         context = ssl.create_default_context(cadata=self.ca.issued.pem.decode())
         if certificate is not None:
             certificate.into(context, self.folder)
             if self.proxy is not None:
                 self.proxy.let_through(certificate)
-        return httpx.AsyncClient(base_url=self.url, verify=context, trust_env=False, **options)
+        return context
 
     def as_proxy(self) -> httpx.AsyncClient:
         """Return a client that comes from where the trusted proxy does."""
@@ -123,8 +127,8 @@ def running(app: FastAPI, settings: Settings, listening: socket.socket) -> Itera
 
 
 @asynccontextmanager
-async def own_tls(exchange: Any, addresses: Addresses, folder: Path) -> AsyncIterator[Site]:
-    """TLS ends in the service."""
+async def own_tls(exchange: Any, addresses: Addresses, folder: Path, **changed: Any) -> AsyncIterator[Site]:
+    """TLS ends in the service; `changed` are settings that differ from the test run's."""
     ca = Authority.make()
     certificate, key = ca.issue("CN=localhost", names=san("localhost"), purposes=SERVER).write(folder, "server")
     authorities = folder / "ca.crt"
@@ -138,6 +142,7 @@ async def own_tls(exchange: Any, addresses: Addresses, folder: Path) -> AsyncIte
             "tls_key": key,
             "tls_client_ca": authorities,
             "database_pool_size": 3,
+            **changed,
         }
     )
     app = create_app(settings, clock=exchange.clock, where=addresses)

@@ -1,0 +1,293 @@
+"""`/admin/oidc`: signing in at the OpenID provider. A browser is sent there, and comes back with a code.
+
+The session cookie is `SameSite=Strict`, so a page of ours stands between each way: what the provider sends here by a redirect would
+not carry the cookie, and a form that is answered by a redirect elsewhere would be stopped by `form-action` (CSP 3).
+"""
+
+from __future__ import annotations
+
+import html
+import logging
+import re
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from ipaddress import ip_address
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from app.admin.dependencies import PATIENCE
+from app.foundation.database import Connection
+from app.foundation.i18n import Language, language_of
+from auth.people import oidc_sign_in, sessions
+from auth.people.oidc import Identity, ProviderUnavailableError, RelyingParty, SignInRefusedError
+from auth.people.oidc_sign_in import (
+    AnotherPersonError,
+    Begun,
+    LinkedAlreadyError,
+    NotAnAdministratorError,
+    NotInvitedError,
+)
+from auth.people.person import Person
+from auth.people.sessions import LONGEST
+
+log = logging.getLogger("rujukan.auth.oidc")
+router = APIRouter(prefix="/oidc", include_in_schema=False)
+
+BROWSER: Final = "__Host-rujukan-oidc"
+"""Cookie that binds what a browser begins to that browser. `Lax`: it must come back from the provider's site."""
+AFTERWARDS: Final = "/admin/sessions"
+SIGN_IN: Final = "/admin/sign-in"
+CONFIRM_WITHIN: Final = timedelta(0)
+MAX_FORM: Final = 4096
+_STATE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+_POLICY: Final = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+_SAYS: Final[dict[str, tuple[int, str, str]]] = {
+    "going": (200, "One moment …", "Tunggu sebentar …"),
+    "none": (
+        404,
+        "No OpenID provider is set up here. Sign in by a passkey.",
+        "Tidak ada penyedia OpenID di sini. Masuklah dengan kunci sandi (passkey).",
+    ),
+    "again": (
+        400,
+        "This sign-in is over, or was begun in another browser. Begin again.",
+        "Upaya masuk ini sudah berakhir atau dimulai di peramban lain. Mulailah lagi.",
+    ),
+    "refused": (
+        400,
+        "What the provider sent is not a sign-in that can be accepted. Begin again; if it happens again, tell the operators.",
+        "Jawaban penyedia tidak dapat diterima. Mulailah lagi; jika terulang, beri tahu operator.",
+    ),
+    "denied": (
+        403,
+        "The provider did not sign you in. Nothing was changed.",
+        "Penyedia tidak memasukkan Anda. Tidak ada yang berubah.",
+    ),
+    "unknown": (
+        403,
+        "This account does not belong to anybody who may administer. Ask an operator for an invitation.",
+        "Akun ini bukan milik orang yang berwenang mengelola. Mintalah undangan kepada operator.",
+    ),
+    "another": (
+        403,
+        "This is another person's account. Nothing was changed.",
+        "Ini akun orang lain. Tidak ada yang berubah.",
+    ),
+    "invitation": (
+        403,
+        "The invitation was used or has expired. Ask an operator for another.",
+        "Undangan sudah dipakai atau kedaluwarsa. Mintalah yang baru kepada operator.",
+    ),
+    "linked": (
+        409,
+        "You have another account at the provider already. An operator must part you from it first.",
+        "Anda sudah punya akun lain di penyedia. Operator harus melepaskannya lebih dahulu.",
+    ),
+    "elsewhere": (
+        403,
+        "The request does not come from the exchange's own pages.",
+        "Permintaan tidak berasal dari halaman sistem ini.",
+    ),
+    "session": (401, "Sign in first.", "Masuklah terlebih dahulu."),
+    "unavailable": (
+        503,
+        "The OpenID provider does not answer. Try again in a minute.",
+        "Penyedia OpenID tidak menjawab. Coba lagi sebentar.",
+    ),
+}
+_REFUSED: Final[dict[type[Exception], str]] = {
+    NotAnAdministratorError: "unknown",
+    AnotherPersonError: "another",
+    NotInvitedError: "invitation",
+    LinkedAlreadyError: "linked",
+}
+
+
+def page(request: Request, says: str, *, to: str = SIGN_IN, status: int | None = None) -> Response:
+    """Return a page of one sentence and one link; `going` follows its link by itself, without a script."""
+    language: Language = language_of(request)
+    code, english, indonesian = _SAYS[says]
+    text = english if language == "en" else indonesian
+    where = html.escape(to, quote=True)
+    onward = {"en": "Go on", "id": "Lanjutkan"}[language]
+    refresh = f'<meta http-equiv="refresh" content="0;url={where}">' if says == "going" else ""
+    return Response(
+        f"""<!doctype html>
+<html lang="{language}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+{refresh}<title>Rujukan</title>
+<link rel="icon" href="/static/rujukan.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/static/rujukan.css">
+</head>
+<body><main><h1>Rujukan</h1><p>{html.escape(text)}</p><p><a href="{where}">{onward}</a></p></main></body>
+</html>
+""",
+        status_code=status or code,
+        media_type="text/html; charset=utf-8",
+        headers={"Content-Security-Policy": _POLICY, "X-Frame-Options": "DENY", "Cache-Control": "no-store"},
+    )
+
+
+@router.get("/start")
+async def start(request: Request) -> Response:
+    """Send the browser to the provider: to sign in, or with `confirm=1` to prove again who they are."""
+    if request.query_params.get("confirm") != "1":
+        return await _begin(request)
+    token = request.cookies.get(sessions.COOKIE)
+    async with _transaction(request) as conn:
+        person = await sessions.find(conn, token, now=_now(request)) if token else None
+    return page(request, "session") if person is None else await _begin(request, confirming=person)
+
+
+@router.post("/start")
+async def start_invited(request: Request) -> Response:
+    """Send the browser to the provider, to link an account to the administrator of `invitation`, a field of the form."""
+    if not _is_from_own_page(request):
+        return page(request, "elsewhere")
+    form = await _form(request)
+    if set(form) != {"invitation"}:
+        return page(request, "invitation")
+    return await _begin(request, invitation=form["invitation"])
+
+
+async def _begin(request: Request, *, invitation: str | None = None, confirming: Person | None = None) -> Response:
+    party = _party(request)
+    if party is None:
+        return page(request, "none")
+    state = secrets.token_urlsafe(32)
+    try:
+        url = await party.authorization_url(
+            state,
+            max_age=LONGEST if confirming is None else CONFIRM_WITHIN,
+            prompt=None if confirming is None else "login",
+        )
+        async with _transaction(request) as conn:
+            await oidc_sign_in.begin(
+                conn,
+                state,
+                now=_now(request),
+                invitation=invitation,
+                confirming=confirming,
+                earlier=request.cookies.get(sessions.COOKIE),
+            )
+    except ProviderUnavailableError as error:
+        log.warning("no sign-in: %s", error)
+        return page(request, "unavailable")
+    except NotInvitedError:
+        return page(request, "invitation")
+    answer = page(request, "going", to=url)
+    answer.set_cookie(
+        BROWSER, party.browser_token(state), max_age=300, path="/", secure=True, httponly=True, samesite="lax"
+    )
+    return answer
+
+
+@router.get("/callback")
+async def callback(request: Request) -> Response:
+    """Take what the provider answered (OpenID Connect Core §3.1.2.5), and go on as somebody who has signed in."""
+    party = _party(request)
+    if party is None:
+        return page(request, "none")
+    given = dict(request.query_params)
+    state, browser = given.get("state", ""), request.cookies.get(BROWSER, "")
+    if len(given) != len(request.query_params.multi_items()):
+        return page(request, "refused")
+    if not _STATE.fullmatch(state) or not party.is_browser_of(state, browser):
+        return page(request, "again")
+    async with _transaction(request) as conn:
+        begun = await oidc_sign_in.take(conn, state, now=_now(request))
+    if begun is None:
+        return page(request, "again")
+    try:
+        who = await _identify(party, given, state, begun)
+    except ProviderUnavailableError as error:
+        log.warning("no sign-in: %s", error)
+        return page(request, "unavailable")
+    except SignInRefusedError as error:
+        log.warning("no sign-in: %s", error)
+        return page(request, "refused")
+    if who is None:
+        return page(request, "denied")
+    return await _finish(request, begun, who)
+
+
+async def _identify(party: RelyingParty, given: dict[str, str], state: str, begun: Begun) -> Identity | None:
+    await party.check_issuer(given.get("iss"))
+    if "error" in given:
+        return None
+    code = given.get("code", "")
+    if not code.isascii() or not 0 < len(code) <= 2048:
+        raise SignInRefusedError("no code")
+    return await party.identify(state, code, proved_since=begun.at if begun.session_id is not None else None)
+
+
+async def _finish(request: Request, begun: Begun, who: Identity) -> Response:
+    now = _now(request)
+    try:
+        async with _transaction(request) as conn:
+            token = await oidc_sign_in.finish(
+                conn, begun, who, address=_address(request), user_agent=request.headers.get("user-agent"), now=now
+            )
+    except tuple(_REFUSED) as refused:
+        why = _REFUSED[type(refused)]
+        async with _transaction(request) as conn:
+            await oidc_sign_in.log_refused(conn, request.app.state.keyring, who, why, now=now)
+        return page(request, why)
+    answer = page(request, "going", to=AFTERWARDS)
+    sessions.hand_over(answer, token)
+    answer.delete_cookie(BROWSER, path="/", secure=True, httponly=True, samesite="lax")
+    return answer
+
+
+def _party(request: Request) -> RelyingParty | None:
+    found: RelyingParty | None = request.app.state.oidc
+    return found
+
+
+def _now(request: Request) -> Any:
+    return request.app.state.clock.now()
+
+
+@asynccontextmanager
+async def _transaction(request: Request) -> AsyncIterator[Connection]:
+    """Open a transaction whose log entries name the request."""
+    async with request.app.state.database.admin.acquire(timeout=PATIENCE) as conn, conn.transaction():
+        await conn.execute("SELECT set_config('rujukan.request_id', $1, true)", request.scope.get("request_id") or "")
+        yield conn
+
+
+def _address(request: Request) -> str | None:
+    try:
+        return str(ip_address(request.client.host)) if request.client is not None else None
+    except ValueError:
+        return None
+
+
+def _is_from_own_page(request: Request) -> bool:
+    """Whether a form of our own pages sent this. With `no-referrer`, which they have, browsers write `Origin: null` (Fetch §3.2)."""
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    own = origin == request.app.state.settings.admin_origin
+    return own if site is None else site == "same-origin" and (own or origin == "null")
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """Return the fields of a form, each once; nothing if it is none."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_FORM:
+            return {}
+    try:
+        pairs = parse_qsl(body.decode("ascii"), max_num_fields=4, errors="strict")
+    except ValueError:
+        return {}
+    return dict(pairs) if len(dict(pairs)) == len(pairs) else {}
