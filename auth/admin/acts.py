@@ -13,6 +13,8 @@ from typing import Any, Final
 from app.foundation.database import Connection
 from auth.admin.agencies import resume_agency, set_desk
 from auth.admin.clients import change_client
+from auth.admin.errors import AdministratorStateError
+from auth.people import administrators, invitations
 from auth.people.person import Role
 
 Apply = Callable[[Connection, str, Mapping[str, Any], datetime, str], Awaitable[object]]
@@ -52,6 +54,36 @@ async def _set_desk(conn: Connection, subject: str, _: Mapping[str, Any], now: d
     await set_desk(conn, subject, now=now, actor=actor)
 
 
+async def _add_administrator(
+    conn: Connection, subject: str, detail: Mapping[str, Any], now: datetime, actor: str
+) -> None:
+    id = await administrators.add_administrator(
+        conn, reference=subject, name=detail["name"], roles=detail["roles"], now=now, actor=actor
+    )
+    hash = bytes.fromhex(detail["invitation"])
+    await invitations.invite(conn, id, subject, token_hash=hash, now=now, actor=actor)
+
+
+async def _invite_administrator(
+    conn: Connection, subject: str, detail: Mapping[str, Any], now: datetime, actor: str
+) -> None:
+    found = await administrators.find_administrator(conn, subject)
+    if found.status != "active":
+        raise AdministratorStateError("they have been suspended meanwhile")
+    hash = bytes.fromhex(detail["invitation"])
+    await invitations.invite(conn, found.id, subject, token_hash=hash, now=now, actor=actor)
+
+
+async def _set_roles(conn: Connection, subject: str, detail: Mapping[str, Any], now: datetime, actor: str) -> None:
+    await administrators.set_roles(conn, subject, detail["roles"], now=now, actor=actor)
+
+
+async def _resume_administrator(
+    conn: Connection, subject: str, _: Mapping[str, Any], now: datetime, actor: str
+) -> None:
+    await administrators.resume(conn, subject, now=now, actor=actor)
+
+
 _OPERATORS: Final = frozenset({Role.operator, Role.protection_officer})
 
 ACTS: Final[dict[str, Act]] = {
@@ -59,4 +91,16 @@ ACTS: Final[dict[str, Act]] = {
     "client:resume": Act("Let a suspended client in again.", _OPERATORS, _resume_client),
     "agency:resume": Act("Let a suspended agency in again.", _OPERATORS, _resume_agency),
     "agency:desk": Act("Make an agency the ministry's desk.", _OPERATORS, _set_desk),
+    "admin:add": Act(
+        "Let somebody administer; the link their asker holds counts from then on.",
+        frozenset({Role.operator}),
+        _add_administrator,
+    ),
+    "admin:invite": Act(
+        "Give an administrator another way to sign in; the link their asker holds counts from then on.",
+        frozenset({Role.operator}),
+        _invite_administrator,
+    ),
+    "admin:roles": Act("Let an administrator do more, or other things.", frozenset({Role.operator}), _set_roles),
+    "admin:resume": Act("Let a suspended administrator in again.", frozenset({Role.operator}), _resume_administrator),
 }
