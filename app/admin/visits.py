@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from app.admin.dependencies import PATIENCE
 from app.foundation.database import Connection
+from app.foundation.http import refuse_bad_request
 from app.foundation.settings import Settings
 from auth.people import ceremonies, passkeys, sessions
 from auth.people.ceremonies import Ceremony
@@ -128,6 +129,7 @@ async def _visiting(request: Request) -> Visiting:
     state = request.app.state
     if request.method not in ("GET", "HEAD") and request.headers.get("origin") != state.settings.admin_origin:
         raise CrossSite
+    refuse_bad_request(request)
     return Visiting(
         state.clock.now(),
         state.settings,

@@ -7,6 +7,7 @@ import json
 import secrets
 from base64 import urlsafe_b64decode
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -14,7 +15,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from webauthn.helpers import encode_cbor
 
-from auth.people import sessions
+from auth.people import opening, sessions
+from auth.people.opening import Rules
+from auth.people.person import Role, at_the_machine
 from tests.makers.auth import b64
 
 PRESENT, VERIFIED, BACKUP_ELIGIBLE, ATTESTED = 0x01, 0x04, 0x08, 0x40
@@ -116,6 +119,32 @@ class Browser:
     async def confirm(self) -> httpx.Response:
         options = await self.begin("confirmation")
         return await self.post("confirmation/finish", {"credential": self.device.get(options)})
+
+
+def problem(reply: httpx.Response) -> tuple[int, str]:
+    """The status and type of a problem."""
+    return reply.status_code, reply.json()["type"].removeprefix("/problems/")
+
+
+def new_browser(app: Any, origin: str) -> Browser:
+    """A browser without cookies, with an authenticator of its own, that calls an application in this process."""
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    return Browser(httpx.AsyncClient(transport=transport, base_url=origin), Authenticator(origin))
+
+
+async def new_link(conn: Any, now: datetime, reference: str, *roles: Role) -> str:
+    """The token of a one-time link for somebody new, as one person may make it in development."""
+    opened = await opening.add(
+        conn,
+        reference=reference,
+        name=f"Person {reference}",
+        roles=roles or (Role.operator,),
+        by=at_the_machine("root"),
+        now=now,
+        rules=Rules(two_people=False, at_machine=True),
+    )
+    assert opened.token is not None
+    return opened.token
 
 
 def strange_session() -> str:

@@ -48,11 +48,15 @@ def _environment() -> Environment:
     return Environment(loader=PackageLoader("app.admin.pages"), autoescape=True, undefined=StrictUndefined)
 
 
-def _page(request: Request, name: str, **context: Any) -> Response:
+def _page(request: Request, name: str, *, sends_form: bool = False, **context: Any) -> Response:
     language = language_of(request)
+    headers = {**HEADERS, "Content-Language": language}
+    if sends_form:
+        policy = headers["Content-Security-Policy"]
+        headers["Content-Security-Policy"] = policy.replace("form-action 'none'", "form-action 'self'")
     text = _environment().get_template(f"{name}.html")
     html = text.render(page=name, lang=language, words=WORDS[language], **context)
-    return Response(html, media_type="text/html; charset=utf-8", headers={**HEADERS, "Content-Language": language})
+    return Response(html, media_type="text/html; charset=utf-8", headers=headers)
 
 
 def _provider(request: Request) -> bool:
@@ -81,7 +85,8 @@ async def sign_in_page(request: Request) -> Response:
 @router.get("/enrol")
 async def enrol_page(request: Request) -> Response:
     """Make a passkey, by a one-time link."""
-    return _page(request, "enrol", provider=_provider(request))
+    provider = _provider(request)
+    return _page(request, "enrol", provider=provider, sends_form=provider)
 
 
 @router.get("/confirm")
@@ -99,4 +104,4 @@ async def sessions_page(request: Request) -> Response:
 @router.get("/command-line")
 async def command_line_page(request: Request) -> Response:
     """Allow the command line a session."""
-    return _page(request, "command-line")
+    return _page(request, "command-line", provider=_provider(request))

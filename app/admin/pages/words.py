@@ -15,6 +15,8 @@ WORDS: Final[dict[Language, dict[str, str]]] = {
         "sign_in_intro": "Sign in with the passkey of this device, of your telephone, or of your security key.",
         "by_passkey": "Sign in with a passkey",
         "by_provider": "Sign in with your agency's account",
+        "link_account": "Or sign in with your agency's account from now on",
+        "provider_first": "Without a passkey: prove first who you are with your agency's account, then open this link again.",
         "no_passkey_yet": "No passkey yet? An administrator gives you a one-time link.",
         "enrol": "Make your passkey",
         "enrol_intro": "You were given this link to become an administrator. It works once. A passkey stays on your device or security key;"
@@ -65,7 +67,6 @@ WORDS: Final[dict[Language, dict[str, str]]] = {
         "no_link": "There is no link here. Open the whole link you were given once more, also what stands after #.",
         "unreachable": "The exchange cannot be reached. Check your connection and try again.",
         "fault": "The exchange answered with a fault. Try again; if it stays, tell the operators this number:",
-        "working": "One moment…",
     },
     "id": {
         "service": "Rujukan: administrasi",
@@ -75,6 +76,8 @@ WORDS: Final[dict[Language, dict[str, str]]] = {
         "sign_in_intro": "Masuklah dengan kunci sandi (passkey) di perangkat ini, di ponsel Anda, atau di kunci keamanan Anda.",
         "by_passkey": "Masuk dengan kunci sandi",
         "by_provider": "Masuk dengan akun instansi Anda",
+        "link_account": "Atau seterusnya masuk dengan akun instansi Anda",
+        "provider_first": "Tanpa kunci sandi: buktikan dahulu identitas Anda dengan akun instansi, lalu buka tautan ini sekali lagi.",
         "no_passkey_yet": "Belum punya kunci sandi? Mintalah tautan sekali pakai kepada seorang administrator.",
         "enrol": "Buat kunci sandi Anda",
         "enrol_intro": "Anda menerima tautan ini untuk menjadi administrator. Tautan hanya berlaku satu kali. Kunci sandi tersimpan di perangkat atau"
@@ -125,6 +128,5 @@ WORDS: Final[dict[Language, dict[str, str]]] = {
         "no_link": "Tidak ada tautan di sini. Bukalah sekali lagi tautan lengkap yang Anda terima, termasuk bagian setelah #.",
         "unreachable": "Sistem tidak dapat dihubungi. Periksa sambungan Anda dan coba lagi.",
         "fault": "Terjadi kesalahan pada sistem. Coba lagi; jika tetap terjadi, sampaikan nomor ini kepada operator:",
-        "working": "Sebentar…",
     },
 }

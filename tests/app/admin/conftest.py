@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import asyncpg
-import httpx
 import pytest
 
-from auth.people import opening
-from auth.people.opening import Rules
-from auth.people.person import Person, Role, at_the_machine
+from auth.people.person import Role
 from tests.conftest import Exchange
-from tests.makers.people import Authenticator, Browser
-
-People = Callable[..., Awaitable[Browser]]
+from tests.makers.people import Browser, new_browser, new_link
 
 
 @pytest.fixture
@@ -29,41 +25,32 @@ async def conn(exchange: Exchange) -> AsyncIterator[asyncpg.Connection]:
 
 @pytest.fixture
 async def browser_of(exchange: Exchange) -> AsyncIterator[Callable[[], Browser]]:
-    """New browsers, each with cookies and an authenticator of its own."""
-    opened: list[httpx.AsyncClient] = []
+    """New browsers."""
+    opened: list[Browser] = []
 
     def open() -> Browser:
-        transport = httpx.ASGITransport(app=exchange.app, raise_app_exceptions=False)
-        opened.append(httpx.AsyncClient(transport=transport, base_url=exchange.settings.admin_origin))
-        return Browser(opened[-1], Authenticator(exchange.settings.admin_origin))
+        opened.append(new_browser(exchange.app, exchange.settings.admin_origin))
+        return opened[-1]
 
     yield open
     for each in opened:
-        await each.aclose()
+        await each.http.aclose()
 
 
 @pytest.fixture
 def link_of(exchange: Exchange, conn: asyncpg.Connection) -> Callable[..., Awaitable[str]]:
-    """The token of a one-time link for somebody new, as one person may make it in development."""
+    """The token of a one-time link for somebody new."""
 
-    async def invite(reference: str, *roles: Role) -> str:
-        opened = await opening.add(
-            conn,
-            reference=reference,
-            name=f"Person {reference}",
-            roles=roles or (Role.operator,),
-            by=at_the_machine("root"),
-            now=exchange.clock.now(),
-            rules=Rules(two_people=False, at_machine=True),
-        )
-        assert opened.token is not None
-        return opened.token
+    async def make(reference: str, *roles: Role) -> str:
+        return await new_link(conn, exchange.clock.now(), reference, *roles)
 
-    return invite
+    return make
 
 
 @pytest.fixture
-def signed_in(link_of: Callable[..., Awaitable[str]], browser_of: Callable[[], Browser]) -> People:
+def signed_in(
+    link_of: Callable[..., Awaitable[str]], browser_of: Callable[[], Browser]
+) -> Callable[..., Awaitable[Browser]]:
     """The browser of somebody who has enrolled and is signed in."""
 
     async def make(reference: str = "staff-1", *roles: Role) -> Browser:
@@ -88,16 +75,25 @@ def log(exchange: Exchange) -> Callable[[str], Awaitable[list[tuple[str, dict[st
     return entries
 
 
-@pytest.fixture
-def two_people(exchange: Exchange) -> Any:
-    """The exchange asks for two people's yes, as in production."""
+@contextmanager
+def changed(exchange: Exchange, **update: Any) -> Iterator[None]:
+    """For the block, the exchange has other settings."""
     state = exchange.app.state
     before = state.settings
-    state.settings = before.model_copy(update={"two_people": "on"})
+    state.settings = before.model_copy(update=update)
     yield
     state.settings = before
 
 
-def nobody(reference: str) -> Person:
-    """Somebody who has proved nothing."""
-    return at_the_machine(reference)
+@pytest.fixture
+def two_people(exchange: Exchange) -> Iterator[None]:
+    """The exchange asks for two people's yes, as in production."""
+    with changed(exchange, two_people="on"):
+        yield
+
+
+@pytest.fixture
+def provider(exchange: Exchange) -> Iterator[None]:
+    """People can sign in at an OpenID provider."""
+    with changed(exchange, oidc_issuer="https://idp.example"):
+        yield

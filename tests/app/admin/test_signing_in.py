@@ -9,11 +9,7 @@ import pytest
 from auth.people import administrators, opening, sessions
 from auth.people.opening import Rules
 from auth.people.person import at_the_machine
-from tests.makers.people import PRESENT, VERIFIED, Authenticator, Browser, strange_session
-
-
-def problem(reply) -> tuple[int, str]:
-    return reply.status_code, reply.json()["type"].removeprefix("/problems/")
+from tests.makers.people import PRESENT, VERIFIED, Authenticator, Browser, problem, strange_session
 
 
 class TestEnrolling:
@@ -113,7 +109,6 @@ class TestSigningIn:
         before = browser.session
         await browser.sign_in()
         assert browser.session not in (None, before)
-        browser.http.cookies.set(sessions.COOKIE, before, domain="rujukan.test")
         browser.http.cookies = {sessions.COOKIE: before}
         assert problem(await browser.get("me")) == (401, "not-signed-in")
 
@@ -349,9 +344,8 @@ class TestAnotherPasskeyOfOnesOwn:
         """Whoever signs in in between, in the same browser, does not get the other's passkey."""
         browser, second = await signed_in("staff-1"), await signed_in("staff-2")
         options = await browser.begin("passkeys")
-        browser.http.cookies.set(sessions.COOKIE, second.session, domain="rujukan.test", path="/")
-        browser.http.cookies.jar.clear("rujukan.test", "/", sessions.COOKIE)
-        browser.http.cookies.set(sessions.COOKIE, second.session, domain="rujukan.test", path="/")
+        held = browser.http.cookies.get("__Host-rujukan-ceremony")
+        browser.http.cookies = {sessions.COOKIE: second.session, "__Host-rujukan-ceremony": held}
         reply = await browser.post("passkeys/finish", {"credential": Authenticator(browser.origin).create(options)})
         assert problem(reply) == (409, "ceremony-over")
 

@@ -85,12 +85,13 @@ async function make(path, beginning, name) {
   });
 }
 
-/** Do it; if it takes a fresh proof of who one is, ask for that first. */
+/** Do it; if it takes a fresh proof of who one is, ask for that first. Who has no passkey proves it on a page of its own. */
 async function confirmed(act) {
   try {
     return await act();
   } catch (error) {
     if (error.type !== "/problems/confirmation-required") throw error;
+    if (!(await call("me")).passkeys.length) return location.assign("confirm");
     await prove("confirmation");
     return act();
   }
@@ -104,7 +105,7 @@ function does(button, act) {
     try {
       await act();
     } catch (error) {
-      if (error.type === "/problems/not-signed-in" && document.body.dataset.page === "sessions") return location.assign("sign-in");
+      if (error.type === "/problems/not-signed-in") return location.assign("sign-in");
       show("wrong", error instanceof Told ? error.message : words.fault);
     } finally {
       button.disabled = false;
@@ -170,6 +171,7 @@ const pages = {
       at("form").hidden = true;
       return show("wrong", words.no_link);
     }
+    if (at("invitation")) at("invitation").value = token;
     does(at("go"), async () => {
       await make("enrolment", { token }, at("name").value);
       location.assign("sessions");
