@@ -52,8 +52,9 @@ async def _sign_in(settings: Settings) -> str:
 def _keep(path: Path, token: str) -> None:
     """Write the token for the owner's eyes alone, in place of any other."""
     fresh = path.with_name(f"{path.name}.new")
-    fresh.unlink(missing_ok=True)
     try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh.unlink(missing_ok=True)
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.write(token)
         fresh.replace(path)

@@ -105,7 +105,8 @@ async def insert_ceremony(
     at: datetime,
     expires_at: datetime,
 ) -> None:
-    """Keep what a sign-in begins with."""
+    """Keep what a sign-in begins with; what has expired is forgotten, so that nobody fills the table by beginning alone."""
+    await _forget_expired(conn, at)
     await conn.execute(
         "INSERT INTO ceremony (token_hash, kind, admin_id, data, created_at, expires_at) VALUES ($1, $2, $3, $4::jsonb, $5, $6)",
         token_hash,
@@ -124,8 +125,17 @@ async def take_ceremony(conn: Connection, *, token_hash: bytes, kind: str, now: 
         token_hash,
         kind,
     )
-    await conn.execute("DELETE FROM ceremony WHERE expires_at <= $1", now)
+    await _forget_expired(conn, now)
     return row if row is not None and row["expires_at"] > now else None
+
+
+async def _forget_expired(conn: Connection, now: datetime) -> None:
+    """Forget some of what has expired, leaving to others what they are at."""
+    await conn.execute(
+        "DELETE FROM ceremony WHERE token_hash IN"
+        " (SELECT token_hash FROM ceremony WHERE expires_at <= $1 ORDER BY expires_at LIMIT 100 FOR UPDATE SKIP LOCKED)",
+        now,
+    )
 
 
 async def look_at_ceremony(conn: Connection, *, token_hash: bytes, kind: str, now: datetime) -> asyncpg.Record | None:

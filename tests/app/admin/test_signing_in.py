@@ -147,6 +147,13 @@ class TestSigningIn:
         reply = await browser.post("sign-in/finish", {"credential": browser.device.get(options)})
         assert problem(reply) == (409, "ceremony-over")
 
+    async def test_ceremonies_nobody_ends_are_forgotten(self, exchange, browser_of):
+        for _ in range(3):
+            await browser_of().begin("sign-in")
+        exchange.later(minutes=5, seconds=1)
+        await browser_of().begin("sign-in")
+        assert await exchange.owner.fetchval("SELECT count(*) FROM ceremony") == 1
+
     async def test_a_ceremony_belongs_to_the_browser_that_began_it(self, browser_of, signed_in):
         mine, other = await signed_in("staff-1"), browser_of()
         options = await mine.begin("sign-in")
