@@ -16,7 +16,7 @@ from starlette.middleware import Middleware
 
 import app.pages.endpoints as pages
 from app import openapi
-from app.admin.assembly import PATH, create_admin
+from app.admin.assembly import PATH, create_admin, to_admin
 from app.dependencies import MISSING_HEADERS
 from app.exchange.agencies import endpoints as agencies
 from app.exchange.cases import endpoints as cases
@@ -141,6 +141,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         app.mount(path, files)
     if settings.administration == "on":
         app.mount(PATH, create_admin(app.state))
+        app.add_route(PATH, to_admin, include_in_schema=False)
     _add_health(app)
     return app
 

@@ -8,13 +8,28 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 
-from app.admin import approvals, oidc
+from app.admin import administrators, approvals, command_line, oidc, sessions, signing_in
+from app.admin.pages import endpoints as pages
 from app.admin.problems import MayNotApprove, NotPossible, NotRight, NotThere
 from app.foundation import http
 from app.foundation.problems import Problem
-from auth.admin.errors import ClientMoveError, MayNotApproveError, OpenDutiesError, TakenError
+from auth.admin.errors import (
+    AdministratorStateError,
+    ClientMoveError,
+    MayNotApproveError,
+    OpenDutiesError,
+    TakenError,
+)
 
-ROUTERS: list[APIRouter] = [approvals.router, oidc.router]
+ROUTERS: list[APIRouter] = [
+    approvals.router,
+    signing_in.router,
+    sessions.router,
+    administrators.router,
+    command_line.router,
+    oidc.router,
+    pages.router,
+]
 PATH = "/admin"
 
 
@@ -36,7 +51,14 @@ def create_admin(state: Any) -> FastAPI:
     admin.add_exception_handler(ValueError, _not_possible)
     for router in ROUTERS:
         admin.include_router(router)
+    for path, files in pages.static_files().items():
+        admin.mount(path, files)
     return admin
+
+
+async def to_admin(request: Request) -> Response:
+    """Lead from `/admin` to `/admin/`: a mounted application has no path without its slash."""
+    return Response(status_code=308, headers={"Location": f"{PATH}/"})
 
 
 async def _no_log(request: Request, problem: Problem) -> None:
@@ -52,7 +74,7 @@ async def _not_there(request: Request, error: Exception) -> Response:
 async def _not_possible(request: Request, error: Exception) -> Response:
     if isinstance(error, MayNotApproveError):
         return MayNotApprove(str(error)).response(request)
-    if isinstance(error, (TakenError, OpenDutiesError, ClientMoveError)):
+    if isinstance(error, (TakenError, OpenDutiesError, ClientMoveError, AdministratorStateError)):
         return NotPossible(str(error)).response(request)
     if not type(error).__module__.startswith("auth."):
         raise error

@@ -14,13 +14,19 @@ from app.foundation.database import UNREACHABLE, MissingAddress
 from app.foundation.keyring import KeyringUnusable
 from app.foundation.settings import UnsafeSettings
 from auth.admin.errors import (
+    AdministratorStateError,
     InvalidValueError,
+    MayNotApproveError,
     OpenDutiesError,
     TakenError,
+    UnknownAdministratorError,
     UnknownAgencyError,
     UnknownAgreementError,
+    UnknownApprovalError,
     UnknownClientError,
     UnknownKeyError,
+    UnknownPasskeyError,
+    UnknownSessionError,
     UnusableKeyError,
 )
 from auth.client_auth.mtls import InvalidNameError
@@ -64,12 +70,23 @@ _ASKED_WRONGLY: Final = (
     UnknownClientError,
     UnknownKeyError,
     UnknownAgreementError,
+    UnknownApprovalError,
+    UnknownAdministratorError,
+    UnknownPasskeyError,
+    UnknownSessionError,
+    AdministratorStateError,
+    MayNotApproveError,
 )
 _DO: Final[dict[type[Exception], str]] = {
     UnknownAgencyError: "See `rujukan agencies list`.",
     OpenDutiesError: "Let it hand its cases over and see its referrals through; for a lead that is gone the desk names another.",
     UnknownClientError: "See `rujukan clients list`.",
     UnknownAgreementError: "See `rujukan agreements list`.",
+    UnknownApprovalError: "See `rujukan approvals list`.",
+    UnknownAdministratorError: "See `rujukan admins list`.",
+    UnknownPasskeyError: "See `rujukan admins show`.",
+    UnknownSessionError: "See `rujukan admins sessions`.",
+    MayNotApproveError: "Sign in with `rujukan sign-in`; another person says the other yes.",
     NextKeyTooYoungError: "`rujukan keys rotate --at-once` does not wait: for a key that may have leaked.",
 }
 _DO_ABOUT_TOKENS: Final = {

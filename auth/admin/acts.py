@@ -15,6 +15,8 @@ from app.foundation.database import Connection
 from auth.admin.agencies import resume_agency, set_desk
 from auth.admin.agreements import add_agreement, read_agreement
 from auth.admin.clients import change_client
+from auth.admin.errors import AdministratorStateError
+from auth.people import administrators, invitations
 from auth.people.person import Role
 
 Apply = Callable[[Connection, str, Mapping[str, Any], datetime, str], Awaitable[object]]
@@ -58,6 +60,36 @@ async def _add_agreement(conn: Connection, subject: str, detail: Mapping[str, An
     await add_agreement(conn, read_agreement(detail), id=UUID(subject), now=now, actor=actor)
 
 
+async def _add_administrator(
+    conn: Connection, subject: str, detail: Mapping[str, Any], now: datetime, actor: str
+) -> None:
+    id = await administrators.add_administrator(
+        conn, reference=subject, name=detail["name"], roles=detail["roles"], now=now, actor=actor
+    )
+    hash = bytes.fromhex(detail["invitation"])
+    await invitations.invite(conn, id, subject, token_hash=hash, now=now, actor=actor)
+
+
+async def _invite_administrator(
+    conn: Connection, subject: str, detail: Mapping[str, Any], now: datetime, actor: str
+) -> None:
+    found = await administrators.find_administrator(conn, subject)
+    if found.status != "active":
+        raise AdministratorStateError("they have been suspended meanwhile")
+    hash = bytes.fromhex(detail["invitation"])
+    await invitations.invite(conn, found.id, subject, token_hash=hash, now=now, actor=actor)
+
+
+async def _set_roles(conn: Connection, subject: str, detail: Mapping[str, Any], now: datetime, actor: str) -> None:
+    await administrators.set_roles(conn, subject, detail["roles"], now=now, actor=actor)
+
+
+async def _resume_administrator(
+    conn: Connection, subject: str, _: Mapping[str, Any], now: datetime, actor: str
+) -> None:
+    await administrators.resume(conn, subject, now=now, actor=actor)
+
+
 _OPERATORS: Final = frozenset({Role.operator, Role.protection_officer})
 
 ACTS: Final[dict[str, Act]] = {
@@ -66,4 +98,16 @@ ACTS: Final[dict[str, Act]] = {
     "agency:resume": Act("Let a suspended agency in again.", _OPERATORS, _resume_agency),
     "agency:desk": Act("Make an agency the ministry's desk.", _OPERATORS, _set_desk),
     "agreement:add": Act("Let two agencies do what they have agreed.", _OPERATORS, _add_agreement),
+    "admin:add": Act(
+        "Let somebody administer; the link their asker holds counts from then on.",
+        frozenset({Role.operator}),
+        _add_administrator,
+    ),
+    "admin:invite": Act(
+        "Give an administrator another way to sign in; the link their asker holds counts from then on.",
+        frozenset({Role.operator}),
+        _invite_administrator,
+    ),
+    "admin:roles": Act("Let an administrator do more, or other things.", frozenset({Role.operator}), _set_roles),
+    "admin:resume": Act("Let a suspended administrator in again.", frozenset({Role.operator}), _resume_administrator),
 }

@@ -56,3 +56,15 @@ class MayNotApproveError(ValueError):
 
 class UnknownAdministratorError(LookupError):
     """There is no administrator of that reference."""
+
+
+class UnknownPasskeyError(LookupError):
+    """The administrator has no such passkey that has not ended."""
+
+
+class UnknownSessionError(LookupError):
+    """There is no such session that has not ended."""
+
+
+class AdministratorStateError(ValueError):
+    """What was asked for does not go with the state the administrator is in."""

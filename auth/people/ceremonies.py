@@ -47,3 +47,9 @@ async def finish(conn: Connection, kind: str, token: str, *, now: datetime) -> C
     """Return what was kept under the token, and forget it; None if there is nothing, or it has expired."""
     row = await queries.take_ceremony(conn, token_hash=token_hash(token), kind=kind, now=now)
     return None if row is None else Ceremony(row["admin_id"], json.loads(row["data"]))
+
+
+async def look(conn: Connection, kind: str, token: str, *, now: datetime) -> Ceremony | None:
+    """Return what was kept under the token, and keep it on; None if there is nothing, or it has expired."""
+    row = await queries.look_at_ceremony(conn, token_hash=token_hash(token), kind=kind, now=now)
+    return None if row is None else Ceremony(row["admin_id"], json.loads(row["data"]))

@@ -57,3 +57,60 @@ class CrossSite(Problem):
         "The request comes from elsewhere",
         "Permintaan berasal dari luar",
     )
+
+
+class CeremonyOver(Problem):
+    """What you answer to has ended: it took more than five minutes, was answered already, or was begun in another browser.
+
+    Begin again; nothing was changed.
+    """
+
+    type, status, title, title_id = (
+        "ceremony-over",
+        409,
+        "This took too long or was used already: begin again",
+        "Waktu habis atau sudah dipakai: mulai lagi",
+    )
+
+
+class PasskeyRefused(Problem):
+    """The passkey is not accepted here.
+
+    It is not known, was ended, belongs to another address or another person, or its person is suspended. The log says which, if the
+    passkey is known. Another administrator can tell, and can invite you anew.
+    """
+
+    type, status, title, title_id = (
+        "passkey-refused",
+        403,
+        "The passkey is not accepted",
+        "Kunci sandi tidak diterima",
+    )
+
+
+class PasskeyCopied(Problem):
+    """The passkey counts its uses, and its count went back: somebody may have a copy of it.
+
+    It was ended, with every session of its person. Tell another administrator at once; they can see in the log when it was used, and invite you anew.
+    """
+
+    type, status, title, title_id = (
+        "passkey-copied",
+        403,
+        "The passkey may have been copied, and was ended: tell another administrator",
+        "Kunci sandi mungkin disalin dan diakhiri: beri tahu administrator lain",
+    )
+
+
+class LinkOver(Problem):
+    """The link does not count: it is older than a day, was used already, was replaced by a newer one, or still waits for approval.
+
+    Whoever gave it to you can tell, and can give you another.
+    """
+
+    type, status, title, title_id = (
+        "link-over",
+        410,
+        "The link was used, has expired, or is not approved yet",
+        "Tautan sudah dipakai, kedaluwarsa, atau belum disetujui",
+    )

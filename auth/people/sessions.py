@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -12,8 +13,10 @@ from starlette.responses import Response
 
 from app.foundation.database import Connection
 from app.foundation.ids import uuid7
+from auth.admin.errors import UnknownSessionError
 from auth.people import queries
 from auth.people.person import Person, Role
+from auth.queries import log_act
 
 COOKIE: Final = "__Host-rujukan-session"
 IDLE: Final = timedelta(minutes=30)
@@ -45,18 +48,140 @@ async def begin(
 ) -> str:
     """Begin a session and return its token, which is never seen again. `method`: `passkey`, `oidc` or `command_line`."""
     token = secrets.token_urlsafe(32)
+    await begin_for(
+        conn,
+        admin_id,
+        token_hash=token_hash(token),
+        method=method,
+        address=address,
+        user_agent=user_agent,
+        confirmed_at=now,
+        now=now,
+    )
+    return token
+
+
+async def begin_for(
+    conn: Connection,
+    admin_id: UUID,
+    *,
+    token_hash: bytes,
+    method: str,
+    address: str | None,
+    user_agent: str | None,
+    confirmed_at: datetime,
+    now: datetime,
+) -> None:
+    """Begin a session for whoever knows the token of this hash; its person last proved who they are at `confirmed_at`."""
     await queries.insert_session(
         conn,
         id=uuid7(now),
-        token_hash=token_hash(token),
+        token_hash=token_hash,
         admin_id=admin_id,
         method=method,
         address=address,
         user_agent=None if user_agent is None else "".join(filter(str.isprintable, user_agent))[:200],
         at=now,
+        confirmed_at=confirmed_at,
         expires_at=now + LONGEST,
     )
-    return token
+
+
+async def renew(conn: Connection, session_id: UUID, *, by: Person, now: datetime) -> str | None:
+    """Return another token for a session whose person has proved again who they are; the earlier one is of no use. None: it has ended."""
+    token = secrets.token_urlsafe(32)
+    async with conn.transaction():
+        if not await queries.renew_session(conn, session_id, token_hash=token_hash(token), now=now):
+            return None
+        await log_act(
+            conn,
+            at=now,
+            actor=by.reference,
+            action="admin:confirm",
+            subject="admin_session",
+            subject_id=session_id,
+            detail={},
+        )
+        return token
+
+
+@dataclass(frozen=True, slots=True)
+class ListedSession:
+    """A session in a list."""
+
+    id: UUID
+    admin_id: UUID
+    reference: str
+    method: str
+    address: str | None
+    user_agent: str | None
+    created_at: datetime
+    confirmed_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+
+
+async def list_sessions(conn: Connection, *, admin_id: UUID | None, now: datetime) -> list[ListedSession]:
+    """Return the sessions that count, of one person or of everybody."""
+    rows = await queries.live_sessions(conn, admin_id=admin_id, now=now, seen_since=now - IDLE)
+    return [ListedSession(**dict(row)) for row in rows]
+
+
+async def end(conn: Connection, session_id: UUID, *, by: Person, now: datetime, own: bool) -> None:
+    """End a session, with `own` only one of theirs. Raises `UnknownSessionError`."""
+    async with conn.transaction():
+        whose = None
+        if not own or by.admin_id is not None:
+            whose = await queries.end_session(conn, session_id, now=now, admin_id=by.admin_id if own else None)
+        if whose is None:
+            raise UnknownSessionError("there is no such session")
+        await log_act(
+            conn,
+            at=now,
+            actor=by.reference,
+            action="admin:session-end",
+            subject="admin_session",
+            subject_id=session_id,
+            detail={"of": whose},
+        )
+
+
+async def end_others(conn: Connection, *, by: Person, now: datetime) -> int:
+    """End all sessions of a person but the one they speak from; returns how many."""
+    assert by.admin_id is not None, "somebody who has signed in"
+    async with conn.transaction():
+        count = await queries.end_sessions_of(conn, by.admin_id, now=now, but=by.session_id)
+        await log_act(
+            conn,
+            at=now,
+            actor=by.reference,
+            action="admin:session-end-others",
+            subject="administrator",
+            subject_id=by.admin_id,
+            detail={"ended": count},
+        )
+        return count
+
+
+async def sign_out(conn: Connection, *, by: Person, now: datetime) -> None:
+    """End the session a person speaks from."""
+    assert by.session_id is not None, "somebody who has signed in"
+    async with conn.transaction():
+        await queries.end_session(conn, by.session_id, now=now)
+        await log_act(
+            conn,
+            at=now,
+            actor=by.reference,
+            action="admin:sign-out",
+            subject="admin_session",
+            subject_id=by.session_id,
+            detail={},
+        )
+
+
+async def forget(conn: Connection, token: str, *, now: datetime) -> None:
+    """End the session a browser had before it signed in anew, if it had one."""
+    await queries.end_session_of_token(conn, token_hash(token), now=now)
 
 
 def hand_over(response: Response, token: str) -> None:

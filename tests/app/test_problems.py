@@ -16,8 +16,11 @@ import pytest
 
 from app.foundation.problems import MEDIA_TYPE, Problem, all_problems
 from app.main import create_app
+from auth.admin import approvals
 from auth.binding.nonces import Nonces
+from auth.people.person import Person, Role
 from tests.makers import cases, records
+from tests.makers.people import Browser, new_browser, new_link
 from tests.makers.world import Passed, World
 
 EVERY = list(all_problems())
@@ -541,6 +544,95 @@ async def re_routing_what_is_accepted(world: World) -> httpx.Response:
         return await world.ministry.post(f"/v1/escalations/{escalation}/reroute", REROUTE)
     finally:
         await world.set_desk(None)
+
+
+async def _administrator(world: World, *roles: Role) -> Browser:
+    """The browser of somebody who administers and is signed in."""
+    exchange = world.exchange
+    browser = new_browser(exchange.app, exchange.settings.admin_origin)
+    async with exchange.app.state.database.admin.acquire() as conn:
+        token = await new_link(conn, exchange.clock.now(), f"staff-{uuid.uuid4()}", *roles)
+    assert (await browser.enrol(token)).status_code == 200
+    return browser
+
+
+@provokes("not-signed-in")
+async def nobody_at_the_door(world: World) -> httpx.Response:
+    return await world.exchange.http.get("/admin/v1/me")
+
+
+@provokes("cross-site")
+async def from_another_site(world: World) -> httpx.Response:
+    return await (await _administrator(world)).post("sign-out", Origin="https://elsewhere.example")
+
+
+@provokes("role-required")
+async def an_auditor_who_stops_somebody(world: World) -> httpx.Response:
+    return await (await _administrator(world, Role.auditor)).post("administrators/somebody/suspend")
+
+
+@provokes("person-required")
+async def a_client_at_a_persons_page(world: World) -> httpx.Response:
+    return await world.police.get("/admin/v1/me")
+
+
+@provokes("confirmation-required")
+async def a_proof_that_is_old(world: World) -> httpx.Response:
+    browser = await _administrator(world)
+    world.exchange.later(minutes=11)
+    return await browser.post("passkeys/begin")
+
+
+@provokes("may-not-approve")
+async def an_approval_of_another_role(world: World) -> httpx.Response:
+    officer = await _administrator(world, Role.protection_officer)
+    async with world.exchange.app.state.database.admin.acquire() as conn:
+        asked = await approvals.ask(
+            conn, "admin:resume", str(uuid.uuid4()), by=Person("x"), now=world.exchange.clock.now(), two_people=True
+        )
+    return await officer.post(f"approvals/{asked.id}/approve")
+
+
+@provokes("admin-not-there")
+async def an_administrator_of_nobody(world: World) -> httpx.Response:
+    return await (await _administrator(world)).get("administrators/nobody")
+
+
+@provokes("admin-not-possible")
+async def resuming_who_is_not_suspended(world: World) -> httpx.Response:
+    browser = await _administrator(world)
+    reference = (await browser.get("me")).json()["reference"]
+    return await browser.post(f"administrators/{reference}/resume")
+
+
+@provokes("admin-not-right")
+async def an_administrator_with_all_roles(world: World) -> httpx.Response:
+    body = {"reference": "x", "name": "X", "roles": [str(role) for role in Role]}
+    return await (await _administrator(world)).post("administrators", body)
+
+
+@provokes("ceremony-over")
+async def an_answer_to_nothing(world: World) -> httpx.Response:
+    return await (await _administrator(world)).post("sign-in/finish", {"credential": {}})
+
+
+@provokes("passkey-refused")
+async def a_passkey_for_another_site(world: World) -> httpx.Response:
+    browser = await _administrator(world)
+    browser.device.rp_id = "elsewhere.example"
+    return await browser.sign_in()
+
+
+@provokes("passkey-copied")
+async def a_passkey_that_counts_backwards(world: World) -> httpx.Response:
+    browser = await _administrator(world)
+    browser.device.count = 0
+    return await browser.sign_in()
+
+
+@provokes("link-over")
+async def a_link_made_up(world: World) -> httpx.Response:
+    return await (await _administrator(world)).post("enrolment/begin", {"token": "x"})
 
 
 @provokes("internal-error")

@@ -1,0 +1,1 @@
+"""`/admin` over HTTP, and in a real browser."""

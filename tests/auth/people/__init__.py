@@ -1,0 +1,1 @@
+"""The people who administer: what functions do, on the real database."""
