@@ -58,9 +58,7 @@ async def _widen_client(conn: Connection, subject: str, detail: Mapping[str, Any
     await widen_client(conn, subject, detail, now=now, actor=actor)
 
 
-async def _add_client_key(
-    conn: Connection, subject: str, detail: Mapping[str, Any], now: datetime, actor: str
-) -> None:
+async def _add_client_key(conn: Connection, subject: str, detail: Mapping[str, Any], now: datetime, actor: str) -> None:
     starts_at, overlap = detail["starts_at"], detail["overlap_seconds"]
     await add_client_key(
         conn,

@@ -202,7 +202,9 @@ async def end_key(conn: Connection, client_id: str, key_id: UUID, *, now: dateti
 def _difference(before: Sequence[str], wanted: Sequence[str], what: str) -> tuple[list[str], list[str]]:
     """Return what is taken away and what is added."""
     if not set(before) & set(wanted):
-        raise InvalidValueError(f"at least one {what} stays until more are approved; a wholly other client is another one")
+        raise InvalidValueError(
+            f"at least one {what} stays until more are approved; a wholly other client is another one"
+        )
     return [each for each in before if each not in wanted], [each for each in wanted if each not in before]
 
 
