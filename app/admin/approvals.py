@@ -18,6 +18,7 @@ from auth.people.guard import requires_role
 from auth.people.person import Person, Role
 from auth.people.problems import ConfirmationRequired, NotSignedIn, PersonRequired, RoleRequired
 from schemas.base import Wire
+from schemas.codes.base import RequestBody
 
 router = APIRouter(prefix="/v1/approvals", tags=["approvals"], route_class=StrictRoute)
 CanRead = Annotated[Person, requires_role()]
@@ -54,7 +55,7 @@ class ApprovalPage(Wire):
     items: list[Approval]
 
 
-class Reason(Wire):
+class Reason(RequestBody):
     """Why not."""
 
     reason: str

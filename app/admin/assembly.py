@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
+from starlette.middleware import Middleware
 from starlette.responses import Response
 
 from app import openapi
@@ -40,6 +41,7 @@ def create_admin(state: Any) -> FastAPI:
         openapi_url=None,
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
+        middleware=[Middleware(http.LastResort)],  # under its own catch-all, which would answer in plain text
         telemetry={"tracing": False},
     )
     admin.state = state

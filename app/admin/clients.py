@@ -257,7 +257,7 @@ async def read_client(client_id: ClientInPath, who: CanRead, admin: Admin) -> Cl
     async with admin.transaction() as conn:
         found = await _read(conn, client_id)
         refused = await client_changes.refused_lately(conn, client_id, now=admin.now)
-    return ClientInFull(**dict(found), refused=refused)
+    return ClientInFull(**{name: getattr(found, name) for name in Client.model_fields}, refused=refused)
 
 
 @router.patch("/{client_id}", response_model=Asked, responses=answers(NotThere, NotPossible, NotRight))
