@@ -34,7 +34,7 @@ from auth.admin.clients import ListedClient
 from auth.people.guard import requires_role
 from auth.people.person import Person, Role
 from auth.people.problems import ConfirmationRequired
-from schemas.base import WHOLE, Moment, Wire
+from schemas.base import WHOLE, Flag, Moment, Wire
 from schemas.codes.base import RequestBody
 from schemas.text import AgencyCode, Name
 
@@ -136,7 +136,7 @@ class NewClient(RequestBody):
     jwks_uri: Annotated[str, StringConstraints(max_length=2000, pattern=r"^https://[\x21-\x7e]+$")] | None = None
     """Where it publishes its keys."""
     tls_name: CertifiedName | None = None
-    certificate_bound: bool | None = None
+    certificate_bound: Flag | None = None
     """Unset: as it authenticates."""
     networks: Networks = Field(default_factory=list)
 
