@@ -9,7 +9,14 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from app.foundation.problems import MEDIA_TYPE, BodyTooLarge, answers
+from app.foundation.problems import (
+    MEDIA_TYPE,
+    BodyTooLarge,
+    MalformedBody,
+    ServiceUnavailable,
+    UnsupportedMediaType,
+    answers,
+)
 from auth.people.problems import CrossSite, NotSignedIn, RoleRequired
 from auth.problems import InsufficientScope, InvalidProof, InvalidToken, NonceRequired, ProofReplayed, Unauthenticated
 from auth.scopes import Scope
@@ -75,7 +82,7 @@ EXCHANGE: Final = Contract(
 ADMINISTRATION: Final = Contract(
     "Rujukan: administration",
     _ADMINISTRATION.strip(),
-    answers(NotSignedIn, *_TOKEN),
+    answers(NotSignedIn, *_TOKEN, ServiceUnavailable),
     answers(RoleRequired, InsufficientScope),
     prefix="/admin",
     tells_events=False,
@@ -83,7 +90,7 @@ ADMINISTRATION: Final = Contract(
     writes=Scope.admin_write,
 )
 _FROM_ELSEWHERE = answers(CrossSite)
-_NOT_READ = answers(BodyTooLarge)
+_NOT_READ = answers(BodyTooLarge, MalformedBody, UnsupportedMediaType)
 _TWO_FORMS = re.compile(r"(#/components/schemas/)?(\w+)-(Input|Output)")
 """How FastAPI names a model whose form in requests is not that in answers."""
 
@@ -126,7 +133,7 @@ def document(app: FastAPI, contract: Contract = EXCHANGE) -> dict[str, Any]:
         made["x-event-types"] = EVENT_TYPES
     if contract.reads and contract.writes:
         flow = schemes["oauth2"]["flows"]["clientCredentials"]
-        flow["scopes"] = {name: flow["scopes"][name] for name in (contract.reads, contract.writes)}
+        flow["scopes"] = {str(name): flow["scopes"][name] for name in (contract.reads, contract.writes)}
     app.openapi_schema = _renamed(made)
     return app.openapi_schema
 
@@ -137,7 +144,7 @@ def _secure(operation: dict[str, Any], contract: Contract, method: str) -> None:
     _add(found, contract.not_known)
     for way in operation["security"]:
         if "oauth2" in way and (scope := contract.reads if method == "get" else contract.writes):
-            way["oauth2"] = [scope]
+            way["oauth2"] = [str(scope)]
     if scopes := [scope for way in operation["security"] for names in way.values() for scope in names]:
         operation["description"] += f"\n\nScope: {', '.join(f'`{scope}`' for scope in scopes)}."
     if scopes or contract.reads:
