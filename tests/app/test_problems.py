@@ -17,7 +17,9 @@ import pytest
 from app.foundation.problems import MEDIA_TYPE, Problem, all_problems
 from app.main import create_app
 from auth.binding.nonces import Nonces
+from auth.people.person import Role
 from tests.makers import cases, records
+from tests.makers.admins import Administrator, new_agency, new_client, signed_in
 from tests.makers.world import Passed, World
 
 EVERY = list(all_problems())
@@ -566,6 +568,67 @@ async def no_database(world: World) -> httpx.Response:
     headers = await world.police.client.authorization("GET", "/v1/me")
     async with unreachable(world):
         return await world.exchange.http.get("/v1/me", headers=headers)
+
+
+# administration
+
+
+async def _administrator(world: World, role: Role, **more: timedelta) -> Administrator:
+    return await signed_in(world.exchange, f"staff-{uuid.uuid4().hex[:8]}", role, **more)
+
+
+@provokes("not-signed-in")
+async def nobody_administers(world: World) -> httpx.Response:
+    return await world.exchange.http.get("/admin/v1/agencies")
+
+
+@provokes("cross-site")
+async def from_another_site(world: World) -> httpx.Response:
+    who = await _administrator(world, Role.operator)
+    return await who.post("/agencies/police/suspend", headers={"Origin": "https://evil.example"})
+
+
+@provokes("role-required")
+async def an_auditor_who_acts(world: World) -> httpx.Response:
+    return await (await _administrator(world, Role.auditor)).post("/agencies/police/suspend")
+
+
+@provokes("person-required")
+async def a_client_that_approves(world: World) -> httpx.Response:
+    return await world.police.client.request("POST", f"/admin/v1/approvals/{uuid.uuid4()}/approve")
+
+
+@provokes("confirmation-required")
+async def a_key_half_an_hour_after_signing_in(world: World) -> httpx.Response:
+    who = await _administrator(world, Role.operator, confirmed=timedelta(minutes=29))
+    return await who.post("/signing-keys/rotate")
+
+
+@provokes("admin-not-there")
+async def an_agency_of_nobody(world: World) -> httpx.Response:
+    return await (await _administrator(world, Role.operator)).get("/agencies/no-such-agency")
+
+
+@provokes("admin-not-possible")
+async def an_agency_twice(world: World) -> httpx.Response:
+    who = await _administrator(world, Role.operator)
+    return await who.post("/agencies", new_agency(code="police"))
+
+
+@provokes("admin-not-right")
+async def nothing_to_change(world: World) -> httpx.Response:
+    return await (await _administrator(world, Role.operator)).patch("/agencies/police", {})
+
+
+@provokes("may-not-approve")
+async def yes_twice(world: World) -> httpx.Response:
+    who, state = await _administrator(world, Role.operator), world.exchange.app.state
+    state.settings = world.exchange.settings.model_copy(update={"two_people": "on"})
+    try:
+        asked = await who.post("/clients", new_client("police"))
+        return await who.approve(asked.json()["approval"])
+    finally:
+        state.settings = world.exchange.settings
 
 
 class TestProvoked:
