@@ -20,7 +20,7 @@ from tests.contract.test_schemathesis import RULES
 
 load_all_checks()
 
-BUDGET = 4
+BUDGET = 2
 """Generated examples an operation: its bad input has tests of its own (`tests/app/admin/test_bad_input.py`)."""
 LEFT_OUT = {"rotate_signing_key", "rotate_signing_key_at_once"}
 """Would end the tokens of the tests beside this one."""

@@ -67,11 +67,10 @@ async def test_is_found_by_action_person_thing_and_time(auditor, operator, secon
 
 async def _again(exchange, who: Administrator) -> Administrator:
     """The same person, signed in anew: an hour later the session was idle for too long."""
-    conn = await asyncpg.connect(exchange.addresses.admin)
-    token = await sessions.begin(
-        conn, who.id, method="passkey", address=None, user_agent="test", now=exchange.clock.now()
-    )
-    await conn.close()
+    async with exchange.app.state.database.admin.acquire() as conn:
+        token = await sessions.begin(
+            conn, who.id, method="passkey", address=None, user_agent="test", now=exchange.clock.now()
+        )
     return replace(who, token=token)
 
 

@@ -90,6 +90,15 @@ class TestAClientsToken:
         assert (await second.approve(approval)).json()["state"] == "waiting", "one person's yes is not two"
         assert (await officer.approve(approval)).json()["state"] == "approved"
 
+    async def test_cannot_take_the_place_of_whoever_it_names(self, world: World, second, officer):
+        """It says whatever it likes about who acts; the person of that reference has not said yes by it, and still can."""
+        asked = await world.ministry.client.request(
+            "POST", "/admin/v1/clients", json=new_client("police"), headers={"Rujukan-Actor": second.reference}
+        )
+        assert asked.json()["approval"]["yes"] == []
+        assert (await second.approve(asked.json()["approval"])).json()["yes"] == [second.reference]
+        assert (await officer.approve(asked.json()["approval"])).json()["state"] == "approved"
+
     async def test_stops_at_once(self, world: World, operator, auditor, asked):
         code = asked["detail"]["agencies"][0]
         made = (await operator.post("/agencies", {"code": f"{code}-x", "name": "X", "kind": "police"})).json()
