@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 
 from app.admin.dependencies import Admin
 from app.admin.problems import MayNotApprove, NotRight, NotThere
@@ -18,8 +18,10 @@ from auth.people.guard import requires_role
 from auth.people.person import Person, Role
 from auth.people.problems import ConfirmationRequired, NotSignedIn, PersonRequired, RoleRequired
 from schemas.base import Wire
+from schemas.codes.base import RequestBody
 
 router = APIRouter(prefix="/v1/approvals", tags=["approvals"], route_class=StrictRoute)
+ApprovalId = Annotated[UUID, Path(description="The approval's id.")]
 CanRead = Annotated[Person, requires_role()]
 CanDecide = Annotated[Person, requires_role(Role.operator, Role.protection_officer, person=True, confirmed=True)]
 
@@ -54,7 +56,7 @@ class ApprovalPage(Wire):
     items: list[Approval]
 
 
-class Reason(Wire):
+class Reason(RequestBody):
     """Why not."""
 
     reason: str
@@ -94,8 +96,8 @@ async def list_approvals(
 
 
 @router.get("/{approval_id}", response_model=Approval, responses=answers(NotThere, NotSignedIn, RoleRequired))
-async def read_approval(approval_id: UUID, who: CanRead, admin: Admin) -> Approval:
-    """Read one: what will be done, who asked, who has said yes."""
+async def read_approval(approval_id: ApprovalId, who: CanRead, admin: Admin) -> Approval:
+    """Read one approval: what will be done, who asked, who has said yes."""
     async with admin.transaction() as conn:
         return wire(await approvals.read(conn, approval_id, now=admin.now, two_people=admin.settings.needs_two_people))
 
@@ -105,8 +107,8 @@ async def read_approval(approval_id: UUID, who: CanRead, admin: Admin) -> Approv
     response_model=Approval,
     responses=answers(NotThere, MayNotApprove, NotSignedIn, RoleRequired, PersonRequired, ConfirmationRequired),
 )
-async def approve(approval_id: UUID, who: CanDecide, admin: Admin) -> Approval:
-    """Say yes. The last yes that is needed does it, in the same transaction."""
+async def approve(approval_id: ApprovalId, who: CanDecide, admin: Admin) -> Approval:
+    """Say yes to what was asked for. The last yes that is needed does it, in the same transaction."""
     async with admin.transaction() as conn:
         return wire(
             await approvals.approve(
@@ -122,7 +124,7 @@ async def approve(approval_id: UUID, who: CanDecide, admin: Admin) -> Approval:
         NotThere, NotRight, MayNotApprove, NotSignedIn, RoleRequired, PersonRequired, ConfirmationRequired
     ),
 )
-async def refuse(approval_id: UUID, body: Reason, who: CanDecide, admin: Admin) -> Approval:
+async def refuse(approval_id: ApprovalId, body: Reason, who: CanDecide, admin: Admin) -> Approval:
     """Say no, with a reason. Whoever asked takes it back this way."""
     async with admin.transaction() as conn:
         return wire(

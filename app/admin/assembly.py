@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
+from starlette.middleware import Middleware
 from starlette.responses import Response
 
-from app.admin import administrators, approvals, command_line, oidc, sessions, signing_in
+from app import openapi
+from app.admin import (
+    administrators,
+    agencies,
+    agreements,
+    approvals,
+    clients,
+    command_line,
+    log,
+    oidc,
+    published,
+    service_points,
+    sessions,
+    signing_in,
+    signing_keys,
+)
 from app.admin.pages import endpoints as pages
 from app.admin.problems import MayNotApprove, NotPossible, NotRight, NotThere
 from app.foundation import http
@@ -20,9 +37,17 @@ from auth.admin.errors import (
     OpenDutiesError,
     TakenError,
 )
+from auth.keys import NextKeyTooYoungError
 
 ROUTERS: list[APIRouter] = [
     approvals.router,
+    agencies.router,
+    service_points.router,
+    clients.router,
+    agreements.router,
+    signing_keys.router,
+    log.router,
+    published.router,
     signing_in.router,
     sessions.router,
     administrators.router,
@@ -43,9 +68,11 @@ def create_admin(state: Any) -> FastAPI:
         openapi_url=None,
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
+        middleware=[Middleware(http.LastResort)],  # under its own catch-all, which would answer in plain text
         telemetry={"tracing": False},
     )
     admin.state = state
+    admin.openapi = partial(openapi.document, admin, openapi.ADMINISTRATION)  # type: ignore[method-assign]
     http.install(admin, on_refusal=_no_log, missing_headers={})
     admin.add_exception_handler(LookupError, _not_there)
     admin.add_exception_handler(ValueError, _not_possible)
@@ -74,7 +101,7 @@ async def _not_there(request: Request, error: Exception) -> Response:
 async def _not_possible(request: Request, error: Exception) -> Response:
     if isinstance(error, MayNotApproveError):
         return MayNotApprove(str(error)).response(request)
-    if isinstance(error, (TakenError, OpenDutiesError, ClientMoveError, AdministratorStateError)):
+    if isinstance(error, (TakenError, OpenDutiesError, ClientMoveError, AdministratorStateError, NextKeyTooYoungError)):
         return NotPossible(str(error)).response(request)
     if not type(error).__module__.startswith("auth."):
         raise error

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from app.foundation.database import Connection
 from auth.admin.agencies import resume_agency, set_desk
 from auth.admin.agreements import add_agreement, read_agreement
+from auth.admin.client_changes import add_client_key, widen_client
 from auth.admin.clients import change_client
 from auth.admin.errors import AdministratorStateError
 from auth.people import administrators, invitations
@@ -90,11 +91,30 @@ async def _resume_administrator(
     await administrators.resume(conn, subject, now=now, actor=actor)
 
 
+async def _widen_client(conn: Connection, subject: str, detail: Mapping[str, Any], now: datetime, actor: str) -> None:
+    await widen_client(conn, subject, detail, now=now, actor=actor)
+
+
+async def _add_client_key(conn: Connection, subject: str, detail: Mapping[str, Any], now: datetime, actor: str) -> None:
+    starts_at, overlap = detail["starts_at"], detail["overlap_seconds"]
+    await add_client_key(
+        conn,
+        subject,
+        jwk=detail["jwk"],
+        starts_at=None if starts_at is None else datetime.fromisoformat(starts_at),
+        overlap=None if overlap is None else timedelta(seconds=overlap),
+        now=now,
+        actor=actor,
+    )
+
+
 _OPERATORS: Final = frozenset({Role.operator, Role.protection_officer})
 
 ACTS: Final[dict[str, Act]] = {
     "client:approve": Act("Let a client speak for its agencies.", _OPERATORS, _approve_client, _refuse_client),
     "client:resume": Act("Let a suspended client in again.", _OPERATORS, _resume_client),
+    "client:widen": Act("Let a client do more, or call from elsewhere.", _OPERATORS, _widen_client),
+    "client:add_key": Act("Give a client another key.", _OPERATORS, _add_client_key),
     "agency:resume": Act("Let a suspended agency in again.", _OPERATORS, _resume_agency),
     "agency:desk": Act("Make an agency the ministry's desk.", _OPERATORS, _set_desk),
     "agreement:add": Act("Let two agencies do what they have agreed.", _OPERATORS, _add_agreement),

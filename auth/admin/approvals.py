@@ -1,6 +1,7 @@
 """Approvals: what opens access is done when two different people, who have proved who they are, have said yes.
 
-Whoever asks has said yes by asking, if they may. Where one person is enough (development), asking does it at once.
+Whoever asks has said yes by asking, if their yes counts: a client, or somebody at the machine, only asks, so that it cannot take the
+place of the person whose reference it gives. Where one person is enough (development), asking does it at once.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ async def ask(
         if not added:
             raise TakenError(f"{act} of {subject} waits for approval already")
         await _log(conn, "approval:ask", id, act, subject, by, now)
-        if ACTS[act].roles & by.roles:
+        if ACTS[act].roles & by.roles and (by.admin_id is not None or not two_people):
             await _say_yes(conn, id, by, now)
             await _carry_out(conn, id, by=by, now=now, two_people=two_people)
         return await read(conn, id, now=now, two_people=two_people)

@@ -68,3 +68,7 @@ class UnknownSessionError(LookupError):
 
 class AdministratorStateError(ValueError):
     """What was asked for does not go with the state the administrator is in."""
+
+
+class UnknownServicePointError(LookupError):
+    """There is no service point of that id."""

@@ -16,10 +16,10 @@ import pytest
 
 from app.foundation.problems import MEDIA_TYPE, Problem, all_problems
 from app.main import create_app
-from auth.admin import approvals
 from auth.binding.nonces import Nonces
-from auth.people.person import Person, Role
+from auth.people.person import Role
 from tests.makers import cases, records
+from tests.makers.admins import Administrator, new_agency, new_client, signed_in
 from tests.makers.people import Browser, new_browser, new_link
 from tests.makers.world import Passed, World
 
@@ -546,7 +546,7 @@ async def re_routing_what_is_accepted(world: World) -> httpx.Response:
         await world.set_desk(None)
 
 
-async def _administrator(world: World, *roles: Role) -> Browser:
+async def _browser(world: World, *roles: Role) -> Browser:
     """The browser of somebody who administers and is signed in."""
     exchange = world.exchange
     browser = new_browser(exchange.app, exchange.settings.admin_origin)
@@ -556,83 +556,28 @@ async def _administrator(world: World, *roles: Role) -> Browser:
     return browser
 
 
-@provokes("not-signed-in")
-async def nobody_at_the_door(world: World) -> httpx.Response:
-    return await world.exchange.http.get("/admin/v1/me")
-
-
-@provokes("cross-site")
-async def from_another_site(world: World) -> httpx.Response:
-    return await (await _administrator(world)).post("sign-out", Origin="https://elsewhere.example")
-
-
-@provokes("role-required")
-async def an_auditor_who_stops_somebody(world: World) -> httpx.Response:
-    return await (await _administrator(world, Role.auditor)).post("administrators/somebody/suspend")
-
-
-@provokes("person-required")
-async def a_client_at_a_persons_page(world: World) -> httpx.Response:
-    return await world.police.get("/admin/v1/me")
-
-
-@provokes("confirmation-required")
-async def a_proof_that_is_old(world: World) -> httpx.Response:
-    browser = await _administrator(world)
-    world.exchange.later(minutes=11)
-    return await browser.post("passkeys/begin")
-
-
-@provokes("may-not-approve")
-async def an_approval_of_another_role(world: World) -> httpx.Response:
-    officer = await _administrator(world, Role.protection_officer)
-    async with world.exchange.app.state.database.admin.acquire() as conn:
-        asked = await approvals.ask(
-            conn, "admin:resume", str(uuid.uuid4()), by=Person("x"), now=world.exchange.clock.now(), two_people=True
-        )
-    return await officer.post(f"approvals/{asked.id}/approve")
-
-
-@provokes("admin-not-there")
-async def an_administrator_of_nobody(world: World) -> httpx.Response:
-    return await (await _administrator(world)).get("administrators/nobody")
-
-
-@provokes("admin-not-possible")
-async def resuming_who_is_not_suspended(world: World) -> httpx.Response:
-    browser = await _administrator(world)
-    reference = (await browser.get("me")).json()["reference"]
-    return await browser.post(f"administrators/{reference}/resume")
-
-
-@provokes("admin-not-right")
-async def an_administrator_with_all_roles(world: World) -> httpx.Response:
-    body = {"reference": "x", "name": "X", "roles": [str(role) for role in Role]}
-    return await (await _administrator(world)).post("administrators", body)
-
-
 @provokes("ceremony-over")
 async def an_answer_to_nothing(world: World) -> httpx.Response:
-    return await (await _administrator(world)).post("sign-in/finish", {"credential": {}})
+    return await (await _browser(world)).post("sign-in/finish", {"credential": {}})
 
 
 @provokes("passkey-refused")
 async def a_passkey_for_another_site(world: World) -> httpx.Response:
-    browser = await _administrator(world)
+    browser = await _browser(world)
     browser.device.rp_id = "elsewhere.example"
     return await browser.sign_in()
 
 
 @provokes("passkey-copied")
 async def a_passkey_that_counts_backwards(world: World) -> httpx.Response:
-    browser = await _administrator(world)
+    browser = await _browser(world)
     browser.device.count = 0
     return await browser.sign_in()
 
 
 @provokes("link-over")
 async def a_link_made_up(world: World) -> httpx.Response:
-    return await (await _administrator(world)).post("enrolment/begin", {"token": "x"})
+    return await (await _browser(world)).post("enrolment/begin", {"token": "x"})
 
 
 @provokes("internal-error")
@@ -663,6 +608,67 @@ async def no_database(world: World) -> httpx.Response:
     headers = await world.police.client.authorization("GET", "/v1/me")
     async with unreachable(world):
         return await world.exchange.http.get("/v1/me", headers=headers)
+
+
+# administration
+
+
+async def _administrator(world: World, role: Role, **more: timedelta) -> Administrator:
+    return await signed_in(world.exchange, f"staff-{uuid.uuid4().hex[:8]}", role, **more)
+
+
+@provokes("not-signed-in")
+async def nobody_administers(world: World) -> httpx.Response:
+    return await world.exchange.http.get("/admin/v1/agencies")
+
+
+@provokes("cross-site")
+async def from_another_site(world: World) -> httpx.Response:
+    who = await _administrator(world, Role.operator)
+    return await who.post("/agencies/police/suspend", headers={"Origin": "https://evil.example"})
+
+
+@provokes("role-required")
+async def an_auditor_who_acts(world: World) -> httpx.Response:
+    return await (await _administrator(world, Role.auditor)).post("/agencies/police/suspend")
+
+
+@provokes("person-required")
+async def a_client_that_approves(world: World) -> httpx.Response:
+    return await world.police.client.request("POST", f"/admin/v1/approvals/{uuid.uuid4()}/approve")
+
+
+@provokes("confirmation-required")
+async def a_key_half_an_hour_after_signing_in(world: World) -> httpx.Response:
+    who = await _administrator(world, Role.operator, confirmed=timedelta(minutes=29))
+    return await who.post("/signing-keys/rotate")
+
+
+@provokes("admin-not-there")
+async def an_agency_of_nobody(world: World) -> httpx.Response:
+    return await (await _administrator(world, Role.operator)).get("/agencies/no-such-agency")
+
+
+@provokes("admin-not-possible")
+async def an_agency_twice(world: World) -> httpx.Response:
+    who = await _administrator(world, Role.operator)
+    return await who.post("/agencies", new_agency(code="police"))
+
+
+@provokes("admin-not-right")
+async def nothing_to_change(world: World) -> httpx.Response:
+    return await (await _administrator(world, Role.operator)).patch("/agencies/police", {})
+
+
+@provokes("may-not-approve")
+async def yes_twice(world: World) -> httpx.Response:
+    who, state = await _administrator(world, Role.operator), world.exchange.app.state
+    state.settings = world.exchange.settings.model_copy(update={"two_people": "on"})
+    try:
+        asked = await who.post("/clients", new_client("police"))
+        return await who.approve(asked.json()["approval"])
+    finally:
+        state.settings = world.exchange.settings
 
 
 class TestProvoked:

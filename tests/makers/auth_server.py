@@ -11,6 +11,7 @@ import httpx
 import pytest
 from fastapi import APIRouter, FastAPI, Request
 
+from app.admin.assembly import PATH, create_admin
 from app.foundation import http
 from app.foundation.clock import Clock
 from app.foundation.database import Addresses
@@ -114,6 +115,7 @@ async def server(addresses: Addresses, exchange: Any) -> AsyncIterator[World]:
     app.state.clock, app.state.keyring = exchange.clock, exchange.keyring
     app.state.directory, app.state.database = exchange.directory, exchange.database
     app.state.nonces = None
+    app.mount(PATH, create_admin(app.state))
     transport = httpx.ASGITransport(app=http.RequestContext(http.LastResort(app)))
     async with httpx.AsyncClient(transport=transport, base_url=ISSUER) as client:
         yield World(app, settings, exchange.clock, exchange.keyring, exchange.directory, client, connection, addresses)

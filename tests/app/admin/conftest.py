@@ -1,4 +1,4 @@
-"""People with authenticators and browsers, and the connection that administers."""
+"""People with authenticators and browsers, people of each role who are signed in already, and the connection that administers."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 
 from auth.people.person import Role
 from tests.conftest import Exchange
+from tests.makers import admins
 from tests.makers.people import Browser, new_browser, new_link
 
 
@@ -83,6 +84,36 @@ def changed(exchange: Exchange, **update: Any) -> Iterator[None]:
     state.settings = before.model_copy(update=update)
     yield
     state.settings = before
+
+
+@pytest.fixture
+async def operator(exchange: Exchange) -> admins.Administrator:
+    """Runs the exchange."""
+    return await admins.signed_in(exchange, "op-ani", Role.operator)
+
+
+@pytest.fixture
+async def second(exchange: Exchange) -> admins.Administrator:
+    """Runs the exchange too."""
+    return await admins.signed_in(exchange, "op-budi", Role.operator)
+
+
+@pytest.fixture
+async def officer(exchange: Exchange) -> admins.Administrator:
+    """A protection officer."""
+    return await admins.signed_in(exchange, "po-citra", Role.protection_officer)
+
+
+@pytest.fixture
+async def second_officer(exchange: Exchange) -> admins.Administrator:
+    """Another protection officer."""
+    return await admins.signed_in(exchange, "po-dewi", Role.protection_officer)
+
+
+@pytest.fixture
+async def auditor(exchange: Exchange) -> admins.Administrator:
+    """An auditor."""
+    return await admins.signed_in(exchange, "au-eka", Role.auditor)
 
 
 @pytest.fixture

@@ -52,6 +52,14 @@ async def test_an_assertion_at_each_of_the_three_endpoints(world, party, mutatio
         )
 
 
+@pytest.mark.parametrize("mutation", OF_KIND["token"][::23], ids=str)
+async def test_a_token_at_the_administration_api(world, party, mutation):
+    reply = await party.call("/admin/v1/approvals", token=await made(world, party, mutation))
+    assert (reply.status_code, reply.json()["type"]) == (401, "/problems/invalid-token")
+    assert reply.json()["reason"] == mutation.refusal
+    assert 'error="invalid_token"' in reply.headers["WWW-Authenticate"]
+
+
 @pytest.mark.parametrize("mutation", OF_KIND["proof"][::11], ids=str)
 async def test_a_proof(world, party, mutation):
     token = await party.token()

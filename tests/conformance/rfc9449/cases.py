@@ -11,6 +11,8 @@ from auth import jose
 from tests.makers.auth import ABSENT, Party, b64, rsa_key, sign_raw
 
 PATH = "/v1/probe"
+ADMIN_PATH = "/admin/v1/approvals"
+"""The administration API is a protected resource like any other."""
 
 
 @dataclass(frozen=True)

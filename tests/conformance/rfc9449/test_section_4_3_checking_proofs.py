@@ -6,7 +6,7 @@ import pytest
 
 from auth.errors import PROOF_TEXTS
 from auth.jose import ALGORITHMS, generate, import_private
-from tests.conformance.rfc9449.cases import CASES, PATH, Case
+from tests.conformance.rfc9449.cases import ADMIN_PATH, CASES, PATH, Case
 from tests.makers.auth import ABSENT, rsa_key
 
 CHALLENGE = (
@@ -29,10 +29,14 @@ def refusal(reply, reason):
     assert reply.headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-async def test_at_a_protected_resource(party, case: Case):
+@pytest.mark.parametrize(
+    ("case", "path"),
+    [*((case, PATH) for case in CASES), *((case, ADMIN_PATH) for case in CASES[::3])],
+    ids=lambda each: getattr(each, "name", each),
+)
+async def test_at_a_protected_resource(party, case: Case, path: str):
     token = await party.token()
-    reply = await party.call(token=token, headers={"DPoP": case.proof(party, "GET", PATH, token)}, proof=ABSENT)
+    reply = await party.call(path, token=token, headers={"DPoP": case.proof(party, "GET", path, token)}, proof=ABSENT)
     if case.reason is None:
         assert reply.status_code == 200, reply.text
     else:

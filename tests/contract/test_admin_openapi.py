@@ -1,0 +1,108 @@
+"""The committed document of `/admin/v1` is the code's, it is OpenAPI 3.1, and what is answered is what it says."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from schemathesis.specs.openapi.definitions import OPENAPI_31
+
+from app.cli.documents import admin_openapi_text
+from app.foundation.problems import MEDIA_TYPE, all_problems
+from tests.contract.test_openapi import everywhere
+
+TEXT = admin_openapi_text()
+DOCUMENT: dict[str, Any] = json.loads(TEXT)
+SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
+OPERATIONS = [
+    pytest.param(method, path, operation, id=f"{method} {path}")
+    for path, operations in DOCUMENT["paths"].items()
+    for method, operation in operations.items()
+]
+every_operation = pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS)
+
+
+class TestTheDocument:
+    def test_is_the_codes(self):
+        committed = Path(__file__).parents[2] / "openapi" / "admin.json"
+        assert committed.read_text(encoding="utf-8") == TEXT, (
+            "the contract has changed: run `make openapi`, and look at what changed before you commit it"
+        )
+
+    async def test_is_served_to_anybody(self, exchange: Any):
+        reply = await exchange.http.get("/admin/openapi.json")
+        assert (reply.status_code, reply.json()) == (200, DOCUMENT)
+        known = {"If-None-Match": reply.headers["ETag"]}
+        assert (await exchange.http.get("/admin/openapi.json", headers=known)).status_code == 304
+
+    def test_is_openapi_3_1_with_json_schemas(self):
+        jsonschema_rs.validator_for(OPENAPI_31).validate(DOCUMENT)
+        for schema in SCHEMAS.values():
+            jsonschema_rs.meta.validate(schema)
+
+    def test_refers_to_nothing_that_is_not_there_and_holds_nothing_that_is_not_used(self):
+        referred = {part["$ref"] for part in everywhere(DOCUMENT) if "$ref" in part}
+        assert referred == {f"#/components/schemas/{name}" for name in SCHEMAS}
+
+    def test_names_schemas_as_the_code_does(self):
+        assert [name for name in SCHEMAS if not re.fullmatch(r"([A-Z][a-z0-9]+)+", name)] == []
+
+    def test_knows_three_ways_in_and_two_scopes(self):
+        schemes = DOCUMENT["components"]["securitySchemes"]
+        assert schemes["session"]["type"] == "apiKey"
+        assert (schemes["session"]["in"], schemes["session"]["name"]) == ("cookie", "__Host-rujukan-session")
+        assert schemes["mutualTLS"]["type"] == "mutualTLS"
+        assert schemes["oauth2"]["flows"]["clientCredentials"]["scopes"].keys() == {"admin.read", "admin.write"}
+
+    def test_names_only_problems_there_are_at_their_status(self):
+        statuses = {problem.type: str(problem.status) for problem in all_problems()}
+        for _, path, operation in (each.values for each in OPERATIONS):
+            for status, answer in operation["responses"].items():
+                for name in re.findall(r"`([a-z-]+)`:", answer["description"]):
+                    assert statuses.get(name) == status, f"{path}: {name} at {status}"
+                if int(status) >= 400:
+                    assert answer["content"] == {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+    def test_operations_have_names_of_their_own(self):
+        names = [each.values[2]["operationId"] for each in OPERATIONS]
+        assert len(set(names)) == len(names)
+
+
+class TestEveryOperation:
+    @every_operation
+    def test_says_in_words_what_it_does(self, method: str, path: str, operation: dict[str, Any]):
+        assert 8 < len(operation["summary"]) <= 90
+        assert operation["description"].startswith(operation["summary"])
+        assert operation["description"].rstrip().endswith(".")
+        assert len(operation["tags"]) == 1
+
+    @every_operation
+    def test_says_who_may_call_it(self, method: str, path: str, operation: dict[str, Any]):
+        scope = "admin.read" if method == "get" else "admin.write"
+        by_session, *by_token = operation["security"]
+        assert by_session == {"session": []}
+        assert by_token in ([], [{"oauth2": [scope]}, {"oauth2": [scope], "mutualTLS": []}])
+        assert bool(by_token) == (f"Scope: `{scope}`." in operation["description"])
+        assert "`not-signed-in`" in operation["responses"]["401"]["description"]
+        assert ("`cross-site`" in operation["responses"]["403"]["description"]) == (method != "get")
+
+    @every_operation
+    def test_explains_each_of_its_parameters(self, method: str, path: str, operation: dict[str, Any]):
+        for parameter in operation.get("parameters", ()):
+            assert parameter["description"].endswith((".", "`")), parameter["name"]
+        named = {parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "path"}
+        assert named == set(re.findall(r"{(\w+)}", path))
+
+    @every_operation
+    def test_answers_with_a_schema(self, method: str, path: str, operation: dict[str, Any]):
+        (success,) = [answer for status, answer in operation["responses"].items() if status.startswith("2")]
+        assert all(content["schema"] for content in success["content"].values())
+
+    @every_operation
+    def test_says_what_happens_to_a_body_it_cannot_read(self, method: str, path: str, operation: dict[str, Any]):
+        if "requestBody" in operation:
+            assert {"400", "413", "415", "422"} <= operation["responses"].keys()
