@@ -16,6 +16,11 @@ class LogEntry(SQLModel, table=True):
     __tablename__ = "log_entry"
     __table_args__ = (
         Index("log_entry_case", "case_id", "recorded_at", postgresql_where=text("case_id IS NOT NULL")),
+        Index(
+            "log_entry_administrative",
+            "id",
+            postgresql_where=text("agency_id IS NULL AND case_id IS NULL AND actor IS NOT NULL"),
+        ),
         {"postgresql_partition_by": "RANGE (recorded_at)"},
     )
 

@@ -89,7 +89,7 @@ async def add_client(
     check_name(name)
     if not agencies:
         raise InvalidValueError("a client acts for at least one agency")
-    wanted = sorted(_scopes(scopes))
+    wanted = sorted(known_scopes(scopes))
     if auth_method == mtls.TLS_CLIENT_AUTH:
         if tls_name is None or jwks is not None:
             raise InvalidValueError("a client that an authority vouches for has one name, and no keys of its own here")
@@ -137,30 +137,31 @@ async def add_client(
 
 async def list_clients(conn: Connection) -> list[ListedClient]:
     """Return all clients by id."""
-
-    def listed(row: Mapping[str, Any]) -> ListedClient:
-        keys = tuple(
-            ListedKey(
-                id=UUID(key["id"]),
-                kid=key["kid"],
-                starts_at=datetime.fromisoformat(key["starts_at"]),
-                ends_at=key["ends_at"] and datetime.fromisoformat(key["ends_at"]),
-                added_at=datetime.fromisoformat(key["added_at"]),
-                added_by=key["added_by"],
-            )
-            for key in json.loads(row["keys"])
-        )
-        return ListedClient(
-            **{
-                **dict(row),
-                "scopes": tuple(row["scopes"]),
-                "agencies": tuple(row["agencies"]),
-                "networks": tuple(row["networks"]),
-                "keys": keys,
-            }
-        )
-
     return [listed(row) for row in await queries.clients(conn)]
+
+
+def listed(row: Mapping[str, Any]) -> ListedClient:
+    """Return a client as it stands in a list, from its row."""
+    keys = tuple(
+        ListedKey(
+            id=UUID(key["id"]),
+            kid=key["kid"],
+            starts_at=datetime.fromisoformat(key["starts_at"]),
+            ends_at=key["ends_at"] and datetime.fromisoformat(key["ends_at"]),
+            added_at=datetime.fromisoformat(key["added_at"]),
+            added_by=key["added_by"],
+        )
+        for key in json.loads(row["keys"])
+    )
+    return ListedClient(
+        **{
+            **dict(row),
+            "scopes": tuple(row["scopes"]),
+            "agencies": tuple(row["agencies"]),
+            "networks": tuple(row["networks"]),
+            "keys": keys,
+        }
+    )
 
 
 async def change_client(conn: Connection, client_id: str, move: str, *, now: datetime, actor: str) -> str:
@@ -196,7 +197,8 @@ async def resume_client(conn: Connection, client_id: str, *, now: datetime, acto
     await change_client(conn, client_id, "resume", now=now, actor=actor)
 
 
-def _scopes(scopes: Iterable[str]) -> set[str]:
+def known_scopes(scopes: Iterable[str]) -> set[str]:
+    """Return scopes that there are, at least one. Raises `InvalidValueError`, `UnknownScopeError`."""
     wanted, known = {str(scope) for scope in scopes}, {str(scope) for scope in Scope}
     if not wanted:
         raise InvalidValueError("a client has at least one scope")

@@ -56,3 +56,7 @@ class MayNotApproveError(ValueError):
 
 class UnknownAdministratorError(LookupError):
     """There is no administrator of that reference."""
+
+
+class UnknownServicePointError(LookupError):
+    """There is no service point of that id."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
@@ -262,18 +262,20 @@ async def tell_agencies_of(
     )
 
 
+CLIENTS: Final = (
+    "SELECT c.client_id, c.name, c.status, c.scopes, c.auth_method, c.certificate_bound, c.tls_name_kind, c.tls_name,"
+    " c.created_at, c.last_used_at, host(c.last_used_from) AS last_used_from, c.status_before, c.jwks_uri, c.emergency_until,"
+    " c.networks::text[] AS networks,"
+    " ARRAY(SELECT a.code FROM client_agency ca JOIN agency a ON a.id = ca.agency_id"
+    "       WHERE ca.client_id = c.client_id ORDER BY a.code) AS agencies,"
+    " (SELECT coalesce(jsonb_agg(jsonb_build_object('id', k.id, 'kid', k.kid, 'starts_at', k.starts_at,"
+    "  'ends_at', k.ends_at, 'added_at', k.added_at, 'added_by', k.added_by) ORDER BY k.starts_at),"
+    "  '[]') FROM client_key k WHERE k.client_id = c.client_id)::text AS keys"
+    " FROM client c"
+)
+"""Clients with their agencies' codes and their keys."""
+
+
 async def clients(conn: Connection) -> list[asyncpg.Record]:
     """Return all clients with their agencies' codes and their keys."""
-    return list(
-        await conn.fetch(
-            "SELECT c.client_id, c.name, c.status, c.scopes, c.auth_method, c.certificate_bound, c.tls_name_kind, c.tls_name,"
-            " c.created_at, c.last_used_at, host(c.last_used_from) AS last_used_from, c.status_before, c.jwks_uri, c.emergency_until,"
-            " c.networks::text[] AS networks,"
-            " ARRAY(SELECT a.code FROM client_agency ca JOIN agency a ON a.id = ca.agency_id"
-            "       WHERE ca.client_id = c.client_id ORDER BY a.code) AS agencies,"
-            " (SELECT coalesce(jsonb_agg(jsonb_build_object('id', k.id, 'kid', k.kid, 'starts_at', k.starts_at,"
-            "  'ends_at', k.ends_at, 'added_at', k.added_at, 'added_by', k.added_by) ORDER BY k.starts_at),"
-            "  '[]') FROM client_key k WHERE k.client_id = c.client_id)::text AS keys"
-            " FROM client c ORDER BY c.client_id"
-        )
-    )
+    return list(await conn.fetch(f"{CLIENTS} ORDER BY c.client_id"))
