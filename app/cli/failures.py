@@ -14,7 +14,9 @@ from app.foundation.database import UNREACHABLE, MissingAddress
 from app.foundation.keyring import KeyringUnusable
 from app.foundation.settings import UnsafeSettings
 from auth.admin.errors import (
+    ClientMoveError,
     InvalidValueError,
+    MayNotApproveError,
     OpenDutiesError,
     TakenError,
     UnknownAgencyError,
@@ -53,8 +55,10 @@ class Failure(Exception):
 
 
 _ASKED_WRONGLY: Final = (
+    ClientMoveError,
     InvalidValueError,
     InvalidNameError,
+    MayNotApproveError,
     OpenDutiesError,
     TakenError,
     UnusableKeyError,

@@ -78,9 +78,7 @@ async def page_of_agreements(
     """Return at most `limit` agreements, newest first, from behind the one `after`."""
     return [
         _agreement(row)
-        for row in await queries.agreements(
-            conn, kind=kind, agency=agency, holds_at=holds_at, after=after, limit=limit
-        )
+        for row in await queries.agreements(conn, kind=kind, agency=agency, holds_at=holds_at, after=after, limit=limit)
     ]
 
 

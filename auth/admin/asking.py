@@ -40,9 +40,7 @@ async def ask(
     return await approvals.ask(conn, act, subject, written, by=by, now=now, two_people=two_people)
 
 
-async def ask_to_resume_agency(
-    conn: Connection, code: str, *, by: Person, now: datetime, two_people: bool
-) -> Approval:
+async def ask_to_resume_agency(conn: Connection, code: str, *, by: Person, now: datetime, two_people: bool) -> Approval:
     """Ask that a suspended agency be let in again. Raises `UnknownAgencyError`, `TakenError` (it is not suspended, or waits already)."""
     found = await read_agency(conn, code)
     if found.status != "suspended":

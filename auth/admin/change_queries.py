@@ -138,9 +138,7 @@ async def set_client_scopes(conn: Connection, client_id: str, scopes: Sequence[s
     await conn.execute("UPDATE client SET scopes = $2 WHERE client_id = $1", client_id, list(scopes))
 
 
-async def set_client_networks(
-    conn: Connection, client_id: str, networks: Sequence[IPv4Network | IPv6Network]
-) -> None:
+async def set_client_networks(conn: Connection, client_id: str, networks: Sequence[IPv4Network | IPv6Network]) -> None:
     """Set all networks a client may call from."""
     await conn.execute("UPDATE client SET networks = $2 WHERE client_id = $1", client_id, list(networks))
 

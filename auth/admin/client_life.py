@@ -5,30 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from typing import Any, Final
 
 from app.foundation.database import Connection
-from auth.admin import approvals, client_queries, queries
-from auth.admin.agencies import agency_id_of
+from auth.admin import approvals, asking, client_queries, queries
 from auth.admin.approvals import Approval
-from auth.admin.client_changes import (
-    allowed_still,
-    find_client,
-    limits_of,
-    narrow,
-    read_networks,
-    read_scopes,
-    tell_of_keys,
-    widens,
-)
-from auth.admin.client_keys import end_client_key, log_client, registered_keys
+from auth.admin.client_changes import Network, Wish, end_key, narrow_client, read_client
+from auth.admin.client_keys import log_client, registered_keys
 from auth.admin.client_lifecycle import CLIENT
 from auth.admin.clients import add_client, change_client
+from auth.admin.emergency import find_client
 from auth.admin.errors import (
     ClientMoveError,
     InvalidValueError,
     MayNotApproveError,
     TakenError,
+    UnknownKeyError,
     UnusableKeyError,
 )
 from auth.client_auth import mtls
@@ -36,6 +29,7 @@ from auth.people.person import Person, Role
 
 EMERGENCY_FOR: Final = timedelta(hours=24)
 """How long a client works with an emergency key before a second person must have agreed."""
+NETWORKS_AT_MOST: Final = 50
 
 
 async def register(
@@ -62,8 +56,9 @@ async def request(conn: Connection, client_id: str, *, by: Person, now: datetime
 async def _ask_for_approval(
     conn: Connection, client_id: str, *, by: Person, now: datetime, two_people: bool
 ) -> Approval:
-    limits = limits_of(await find_client(conn, client_id))
-    asked = await approvals.ask(conn, "client:approve", client_id, limits, by=by, now=now, two_people=two_people)
+    client = await read_client(conn, client_id)
+    detail = {"scopes": client.scopes, "agencies": client.agencies, "kids": [key.kid for key in client.keys]}
+    asked = await approvals.ask(conn, "client:approve", client_id, detail, by=by, now=now, two_people=two_people)
     if asked.done:
         await change_client(conn, client_id, "activate", now=now, actor=by.reference)
     return asked
@@ -94,65 +89,41 @@ async def retire(conn: Connection, client_id: str, *, now: datetime, actor: str)
 # what it may do, for whom, from where
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """What of a change holds now, and what waits for another person's yes."""
+async def change(
+    conn: Connection, client_id: str, wish: Wish, *, by: Person, now: datetime, two_people: bool
+) -> Approval | None:
+    """Do at once what of a wish narrows, and ask for the rest; None: there is nothing to ask for.
 
-    now: tuple[str, ...]
-    waits: Approval | None
-
-
-async def set_scopes(
-    conn: Connection, client_id: str, scopes: Iterable[str], *, by: Person, now: datetime, two_people: bool
-) -> Changed:
-    """Replace what a client may do. Raises `UnknownClientError`, `InvalidValueError`, `UnknownScopeError`, `TakenError`."""
-    return await _change(conn, client_id, "scopes", read_scopes(scopes), by=by, now=now, two_people=two_people)
-
-
-async def set_agencies(
-    conn: Connection, client_id: str, codes: Iterable[str], *, by: Person, now: datetime, two_people: bool
-) -> Changed:
-    """Replace whom a client acts for. Raises `UnknownClientError`, `InvalidValueError`, `UnknownAgencyError`, `TakenError`."""
-    wanted = sorted(set(codes))
-    if not wanted:
-        raise InvalidValueError("a client acts for at least one agency")
-    for code in wanted:
-        await agency_id_of(conn, code)
-    return await _change(conn, client_id, "agencies", wanted, by=by, now=now, two_people=two_people)
+    Raises `UnknownClientError`, `ClientMoveError`, `InvalidValueError`, `UnknownScopeError`, `UnknownAgencyError`, `TakenError`.
+    """
+    async with conn.transaction():
+        more = await narrow_client(conn, client_id, wish, now=now, actor=by.reference)
+        if not more:
+            return None
+        return await asking.ask(conn, "client:widen", client_id, more, by=by, now=now, two_people=two_people)
 
 
 async def set_networks(
     conn: Connection, client_id: str, networks: Iterable[str], *, by: Person, now: datetime, two_people: bool
-) -> Changed:
-    """Replace the networks (CIDR) a client may call from; none: any. Raises `UnknownClientError`, `InvalidValueError`, `TakenError`."""
-    return await _change(conn, client_id, "networks", read_networks(networks), by=by, now=now, two_people=two_people)
+) -> Approval | None:
+    """Replace the networks (CIDR) a client may call from; none: any. As `change`."""
+    wish = Wish(networks=read_networks(networks))
+    return await change(conn, client_id, wish, by=by, now=now, two_people=two_people)
 
 
-async def _change(
-    conn: Connection,
-    client_id: str,
-    limit: str,
-    wanted: Sequence[str],
-    *,
-    by: Person,
-    now: datetime,
-    two_people: bool,
-) -> Changed:
-    """Do at once what narrows, unless nothing would be left; ask for the rest."""
-    async with conn.transaction():
-        row = await find_client(conn, client_id)
-        if row["status"] == "retired":
-            raise ClientMoveError(f"{client_id} is retired")
-        before = limits_of(row)[limit]
-        still = allowed_still(limit, before, wanted)
-        if still and still != before:
-            await narrow(conn, client_id, limit, still, now=now, actor=by.reference)
-            before = limits_of(await find_client(conn, client_id))[limit]
-        if not widens(limit, before, wanted):
-            return Changed(tuple(before), None)
-        detail = {limit: {"from": before, "to": list(wanted)}}
-        asked = await approvals.ask(conn, "client:widen", client_id, detail, by=by, now=now, two_people=two_people)
-        return Changed(tuple(wanted if asked.done else before), None if asked.done else asked)
+def read_networks(networks: Iterable[str]) -> list[Network]:
+    """Return networks (CIDR, RFC 4632) in order, without those that another holds. Raises `InvalidValueError`."""
+    try:
+        found = {ip_network(each) for each in networks}
+    except ValueError:
+        raise InvalidValueError(
+            "a network is an address and the length of its prefix, such as 203.0.113.0/24 or 2001:db8::/48, with no bit set after it"
+        ) from None
+    if len(found) > NETWORKS_AT_MOST:
+        raise InvalidValueError(f"a client calls from at most {NETWORKS_AT_MOST} networks")
+    fours = collapse_addresses(each for each in found if isinstance(each, IPv4Network))
+    sixes = collapse_addresses(each for each in found if isinstance(each, IPv6Network))
+    return [*fours, *sixes]
 
 
 # keys
@@ -171,29 +142,27 @@ async def ask_to_rotate(
 ) -> tuple[str, Approval]:
     """Ask for another key, which ends the present ones `overlap` after it is approved; return its `kid` and how far that is.
 
-    Raises `UnknownClientError`, `UnusableKeyError`, `TakenError`, `InvalidValueError`.
+    Raises `UnknownClientError`, `ClientMoveError`, `UnusableKeyError`, `TakenError`, `InvalidValueError`.
     """
-    if ends_at is not None and ends_at <= now:
-        raise InvalidValueError("a key does not end in the past")
     async with conn.transaction():
         kid, public = _read_key((await find_client(conn, client_id))["auth_method"], jwk)
-        if await client_queries.key_ids(conn, client_id, [kid]):
-            raise TakenError("the client has a key of that kid already")
         detail = {
             "jwk": public,
-            "overlap": int(overlap.total_seconds()),
+            "starts_at": None,
+            "overlap_seconds": int(overlap.total_seconds()),
             "ends_at": None if ends_at is None else ends_at.isoformat(),
         }
-        return kid, await approvals.ask(
-            conn, "client:add_key", client_id, detail, by=by, now=now, two_people=two_people
-        )
+        return kid, await asking.ask(conn, "client:add_key", client_id, detail, by=by, now=now, two_people=two_people)
 
 
-async def end_key(conn: Connection, client_id: str, kid: str, *, now: datetime, actor: str) -> None:
+async def end_key_of(conn: Connection, client_id: str, kid: str, *, now: datetime, actor: str) -> None:
     """End one key now, with every token that was asked for with it, and tell the agencies. Raises `UnknownClientError`, `UnknownKeyError`."""
     async with conn.transaction():
-        await end_client_key(conn, client_id, kid, now=now, actor=actor)
-        await tell_of_keys(conn, client_id, [kid], "client.key_ended", "ended", now)
+        await find_client(conn, client_id)
+        ids = await client_queries.key_ids(conn, client_id, [kid])
+        if not ids:
+            raise UnknownKeyError(f"{client_id} has no such key that has not ended")
+        await end_key(conn, client_id, ids[0], now=now, actor=actor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,8 +223,8 @@ async def give_emergency_key(
             called_back=contact,
             was=row["status"],
         )
-        await tell_of_keys(conn, client_id, ended, "client.key_ended", "ended", now)
-        await tell_of_keys(conn, client_id, [kid], "client.key_added", "added", now)
+        await _tell_of_keys(conn, client_id, ended, "client.key_ended", "ended", now)
+        await _tell_of_keys(conn, client_id, [kid], "client.key_added", "added", now)
         if row["status"] == "suspended":
             await queries.tell_agencies_of(
                 conn,
@@ -287,6 +256,13 @@ def _read_key(method: str, jwk: Mapping[str, Any]) -> tuple[str, dict[str, Any]]
         )
     ((kid, public),) = registered_keys(method, [jwk]).items()
     return kid, public
+
+
+async def _tell_of_keys(
+    conn: Connection, client_id: str, kids: Sequence[str], type: str, state: str, now: datetime
+) -> None:
+    for id in await client_queries.key_ids(conn, client_id, kids):
+        await queries.tell_agencies_of(conn, client_id, type, subject="client_key", subject_id=id, state=state, at=now)
 
 
 async def _contact(conn: Connection, client_id: str, called_back: str, agency: str | None) -> str:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from ipaddress import IPv4Network, IPv6Network
+from datetime import datetime
 from uuid import UUID
 
 import asyncpg
@@ -13,35 +12,10 @@ from app.foundation.database import Connection
 
 
 async def client(conn: Connection, client_id: str) -> asyncpg.Record | None:
-    """Return what of a client can be changed, and lock it; None if there is none."""
+    """Return how a client stands, and lock it; None if there is none."""
     return await conn.fetchrow(
-        "SELECT c.id, c.status, c.status_before, c.scopes, c.networks, c.auth_method, c.emergency_until,"
-        " ARRAY(SELECT a.code FROM client_agency ca JOIN agency a ON a.id = ca.agency_id"
-        "       WHERE ca.client_id = c.client_id ORDER BY a.code) AS agencies"
-        " FROM client c WHERE c.client_id = $1 FOR UPDATE OF c",
+        "SELECT id, status, status_before, auth_method, emergency_until FROM client WHERE client_id = $1 FOR UPDATE",
         client_id,
-    )
-
-
-async def set_scopes(conn: Connection, client_id: str, scopes: Sequence[str]) -> None:
-    """Replace what a client may do."""
-    await conn.execute("UPDATE client SET scopes = $2 WHERE client_id = $1", client_id, list(scopes))
-
-
-async def set_networks(conn: Connection, client_id: str, networks: Sequence[IPv4Network | IPv6Network]) -> None:
-    """Replace the networks a client may call from; none: any."""
-    await conn.execute("UPDATE client SET networks = $2 WHERE client_id = $1", client_id, list(networks))
-
-
-async def set_agencies(conn: Connection, client_id: str, agency_ids: Sequence[UUID]) -> None:
-    """Replace whom a client acts for."""
-    await conn.execute(
-        "DELETE FROM client_agency WHERE client_id = $1 AND agency_id <> ALL ($2::uuid[])", client_id, list(agency_ids)
-    )
-    await conn.execute(
-        "INSERT INTO client_agency (client_id, agency_id) SELECT $1, unnest($2::uuid[]) ON CONFLICT DO NOTHING",
-        client_id,
-        list(agency_ids),
     )
 
 
@@ -159,16 +133,6 @@ async def duty_contacts(conn: Connection, client_id: str) -> list[asyncpg.Record
     )
 
 
-async def refusals(conn: Connection, client_id: str, since: datetime) -> dict[str, int]:
-    """Return how often the client was refused since then, by reason."""
-    rows = await conn.fetch(
-        "SELECT reason, sum(count)::bigint AS count FROM client_refusal WHERE client_id = $1 AND hour >= $2 GROUP BY reason ORDER BY reason",
-        client_id,
-        since - timedelta(hours=1),
-    )
-    return {row["reason"]: row["count"] for row in rows}
-
-
 async def waiting_about(conn: Connection, client_id: str, at: datetime) -> list[asyncpg.Record]:
     """Return `id` and `act` of what waits for approval about a client."""
     return list(
@@ -199,15 +163,3 @@ async def leaving(conn: Connection, code: str, at: datetime) -> asyncpg.Record |
         code,
         at,
     )
-
-
-async def take_nobody(conn: Connection, code: str, groups: Sequence[str]) -> UUID | None:
-    """Say in the directory that the agency has no place for anybody, and return its id; None if there is no such active agency."""
-    found: UUID | None = await conn.fetchval(
-        "UPDATE agency SET capacity = 0, residential = 'no',"
-        " accepts = (SELECT jsonb_object_agg(name, 'no') FROM unnest($2::text[]) AS name)"
-        " WHERE code = $1 AND status = 'active' RETURNING id",
-        code,
-        list(groups),
-    )
-    return found

@@ -10,10 +10,10 @@ from uuid import UUID
 
 from app.foundation.database import Connection
 from auth.admin import client_queries, queries
-from auth.admin.client_changes import find_client
 from auth.admin.client_keys import log_client
 from auth.admin.client_lifecycle import CLIENT
 from auth.admin.clients import change_client
+from auth.admin.emergency import find_client
 from auth.admin.errors import ClientMoveError, InvalidValueError
 
 REASON_AT_MOST: Final = 500

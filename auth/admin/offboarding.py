@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.foundation.database import Connection
-from auth.admin import client_queries, queries
+from auth.admin import client_queries
+from auth.admin.directory_changes import change_agency
 from auth.admin.errors import UnknownAgencyError
 from schemas.codes.agencies import AgencyGroup
 
@@ -72,23 +73,14 @@ async def offboarding(conn: Connection, code: str, *, now: datetime) -> Offboard
         some("take it from clients that also act for others", row["shared_clients"],
              "rujukan clients agencies CLIENT_ID CODE…, with the others alone", must=False),
         some("retire its clients: last, it needs them until here", row["clients"], "rujukan clients retire CLIENT_ID, for each", must=False),
-        Step("close it for good; its service points leave the directory with it", int(not closed), f"rujukan agencies close {code}"),
+        some("take its service points out of the directory, as far as nobody was brought there", row["service_points"],
+             f"rujukan service-points list {code}", must=False),
+        Step("close it for good", int(not closed), f"rujukan agencies close {code}"),
     )  # fmt: skip
     return Offboarding(code, row["status"], steps)
 
 
 async def take_nobody(conn: Connection, code: str, *, now: datetime, actor: str) -> None:
     """Say in the directory that an agency has no place for anybody: nobody is sent there for nothing. Raises `UnknownAgencyError`."""
-    async with conn.transaction():
-        id = await client_queries.take_nobody(conn, code, [group.value for group in AgencyGroup])
-        if id is None:
-            raise UnknownAgencyError(f"there is no active agency {code}")
-        await queries.log_act(
-            conn,
-            at=now,
-            actor=actor,
-            action="agency:takes_nobody",
-            subject="agency",
-            subject_id=id,
-            detail={"code": code},
-        )
+    nobody = {"accepts": {group.value: "no" for group in AgencyGroup}, "residential": "no", "capacity": 0}
+    await change_agency(conn, code, nobody, now=now, actor=actor)
