@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.foundation.problems import MEDIA_TYPE, BodyTooLarge, answers
+from auth.people.problems import CrossSite, NotSignedIn, RoleRequired
 from auth.problems import InsufficientScope, InvalidProof, InvalidToken, NonceRequired, ProofReplayed, Unauthenticated
+from auth.scopes import Scope
 from schemas.exchange.event import EVENT_TYPES, Event
 from schemas.exchange.problem import Problem
 
@@ -33,62 +36,124 @@ _MUTUAL_TLS = {
     " token endpoint, and the token is bound to it (RFC 8705). Send it as `Authorization: Bearer <token>` over a connection that presents"
     " the same certificate; there is nothing to sign.",
 }
-_NOT_KNOWN = answers(Unauthenticated, InvalidToken, InvalidProof, NonceRequired, ProofReplayed)
-_NOT_LET_IN = answers(InsufficientScope)
+_ADMINISTRATION = """
+Administration of the exchange: who takes part, which systems call it, what agencies have agreed, who let whom in.
+
+* **Access**: a signed-in person's session (a cookie; what changes anything also carries `Origin`), or the access token of a client with
+  the scope `admin.read` or `admin.write`, as for the exchange itself. A client may read, ask and stop; its yes opens nothing.
+* **Roles**: `operator`, `protection_officer`, `auditor`. Keys are changed within ten minutes of proving again who you are.
+* **Two people**: what opens access answers 202 with an approval. It is done when two different signed-in people have said yes, at once
+  where one is enough (development). What stops or narrows is done at once.
+* **Once**: there is no `Idempotency-Key`. What is there already, or waits already, is refused with 409, and a stop that is repeated
+  changes nothing more.
+* **Errors**: `application/problem+json` (RFC 9457), as of the exchange; `says` tells what a person can put right.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What a document says besides its routes."""
+
+    title: str
+    introduction: str
+    not_known: dict[int | str, dict[str, Any]]
+    """How whoever is not known is answered."""
+    not_let_in: dict[int | str, dict[str, Any]]
+    """How a request is answered whose credentials do not suffice."""
+    prefix: str = ""
+    """Where the application is mounted."""
+    tells_events: bool = True
+    reads: Scope | None = None
+    """The scope of what only reads, where routes do not name their scopes."""
+    writes: Scope | None = None
+
+
+_TOKEN = (InvalidToken, InvalidProof, NonceRequired, ProofReplayed)
+EXCHANGE: Final = Contract(
+    "Rujukan", _INTRODUCTION.strip(), answers(Unauthenticated, *_TOKEN), answers(InsufficientScope)
+)
+ADMINISTRATION: Final = Contract(
+    "Rujukan: administration",
+    _ADMINISTRATION.strip(),
+    answers(NotSignedIn, *_TOKEN),
+    answers(RoleRequired, InsufficientScope),
+    prefix="/admin",
+    tells_events=False,
+    reads=Scope.admin_read,
+    writes=Scope.admin_write,
+)
+_FROM_ELSEWHERE = answers(CrossSite)
 _NOT_READ = answers(BodyTooLarge)
 _TWO_FORMS = re.compile(r"(#/components/schemas/)?(\w+)-(Input|Output)")
 """How FastAPI names a model whose form in requests is not that in answers."""
 
 
-def document(app: FastAPI) -> dict[str, Any]:
+def document(app: FastAPI, contract: Contract = EXCHANGE) -> dict[str, Any]:
     """Return the document, made once."""
     if app.openapi_schema:
         return app.openapi_schema
     made = get_openapi(
-        title="Rujukan",
+        title=contract.title,
         version=app.version,
         openapi_version="3.1.0",
-        description=_INTRODUCTION.strip(),
+        description=contract.introduction,
         routes=app.routes,
         separate_input_output_schemas=True,
         license_info={"name": "Apache 2.0", "identifier": "Apache-2.0"},
     )
+    made["paths"] = {f"{contract.prefix}{path}": operations for path, operations in made["paths"].items()}
     schemas = made["components"]["schemas"]
     schemas["Problem"] = Problem.model_json_schema(mode="serialization")
-    schemas["Event"] = Event.model_json_schema(mode="serialization")
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
     problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for path in made["paths"].values():
-        for operation in path.values():
+        for method, operation in path.items():
             operation["summary"] = re.split(r"[.:;](?:\s|$)", operation["description"], maxsplit=1)[0]
             found = operation["responses"]
             if (invalid := found.get("422")) and "HTTPValidationError" in str(invalid):
                 found["422"] = {"description": "`invalid-request`: The request is not valid.", "content": problem}
             if "security" in operation:
-                _add(found, _NOT_KNOWN)
-            if scopes := [scope for way in operation.get("security", ()) for names in way.values() for scope in names]:
-                operation["description"] += f"\n\nScope: {', '.join(f'`{scope}`' for scope in scopes)}."
-                _add(found, _NOT_LET_IN)
+                _secure(operation, contract, method)
             if "requestBody" in operation:
                 _add(found, _NOT_READ)
             operation["responses"] = dict(sorted(found.items()))
-            if (
-                "security" in operation
-            ):  # RFC 8705: the same scopes, the token bound to the certificate instead of a DPoP key
-                operation["security"] += [{**way, "mutualTLS": []} for way in operation["security"]]
-    made["components"]["securitySchemes"]["mutualTLS"] = _MUTUAL_TLS
-    made["components"]["schemas"]["Event"]["properties"]["type"]["x-known-values"] = sorted(EVENT_TYPES)
-    made["x-event-types"] = EVENT_TYPES
+    schemes = made["components"]["securitySchemes"]
+    schemes["mutualTLS"] = _MUTUAL_TLS
+    if contract.tells_events:
+        schemas["Event"] = Event.model_json_schema(mode="serialization")
+        schemas["Event"]["properties"]["type"]["x-known-values"] = sorted(EVENT_TYPES)
+        made["x-event-types"] = EVENT_TYPES
+    if contract.reads and contract.writes:
+        flow = schemes["oauth2"]["flows"]["clientCredentials"]
+        flow["scopes"] = {name: flow["scopes"][name] for name in (contract.reads, contract.writes)}
     app.openapi_schema = _renamed(made)
     return app.openapi_schema
+
+
+def _secure(operation: dict[str, Any], contract: Contract, method: str) -> None:
+    """Say who may call an operation, and how everybody else is answered."""
+    found = operation["responses"]
+    _add(found, contract.not_known)
+    for way in operation["security"]:
+        if "oauth2" in way and (scope := contract.reads if method == "get" else contract.writes):
+            way["oauth2"] = [scope]
+    if scopes := [scope for way in operation["security"] for names in way.values() for scope in names]:
+        operation["description"] += f"\n\nScope: {', '.join(f'`{scope}`' for scope in scopes)}."
+    if scopes or contract.reads:
+        _add(found, contract.not_let_in)
+    if contract.writes and method != "get":
+        _add(found, _FROM_ELSEWHERE)
+    # RFC 8705: the same scopes, the token bound to the certificate instead of a DPoP key
+    operation["security"] += [{**way, "mutualTLS": []} for way in operation["security"] if "oauth2" in way]
 
 
 def _add(found: dict[str, Any], more: dict[int | str, dict[str, Any]]) -> None:
     """Add answers to an operation's own."""
     for status, answer in more.items():
         own = found.get(str(status))
-        lines = [answer["description"]] if own is None else [own["description"], answer["description"]]
+        lines = [] if own is None else own["description"].split("\n\n")
+        lines += [line for line in answer["description"].split("\n\n") if line not in lines]
         found[str(status)] = {**answer, "description": "\n\n".join(lines)}
 
 

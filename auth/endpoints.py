@@ -64,13 +64,13 @@ async def token(request: Request) -> Response:
 
 @router.post(INTROSPECTION_PATH)
 async def introspect(request: Request) -> Response:
-    """Say whether a token of the client's own still counts, and for what (RFC 7662)."""
+    """Say whether a token still counts, and for what (RFC 7662): the client's own, or anybody's with `admin.read`."""
     return await _answer(request, "token", _introspect)
 
 
 @router.post(REVOCATION_PATH)
 async def revoke(request: Request) -> Response:
-    """End a token of the client's own (RFC 7009)."""
+    """End a token (RFC 7009): the client's own, or anybody's with `admin.write`."""
     return await _answer(request, "token", _revoke)
 
 
@@ -144,7 +144,8 @@ async def _revoke(state: Any, server: Server, sent: TokenRequest) -> Response:
             client_id=sent.client.get_client_id(),
             request_id=sent.request_id,
             assertion=_used_once(sent.credential),
-            token=None if ended is None else (ended.jti, ended.expires_at),
+            token=None if ended is None else (ended.access.jti, ended.access.expires_at),
+            holder=None if ended is None or ended.own else ended.access.client_id,
         )
         if not first:
             raise AssertionUsedError

@@ -1,4 +1,4 @@
-"""Token introspection (RFC 7662): what a client's own access token still stands for."""
+"""Token introspection (RFC 7662): what a client's own access token still stands for; anybody's, for a client with `admin.read`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 from auth import jose
 from auth.grants.client_credentials import ClientCredentials
 from auth.guard import VerifiedTokens
-from auth.own_token import OwnToken, token_of
-from auth.scopes import scope_text
+from auth.own_token import KnownToken, token_of
+from auth.scopes import Scope, scope_text
 from auth.server import OAuthClient, TokenRequest
 
 
@@ -23,13 +23,13 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
         super().__init__()
         self.verified = verified
 
-    def authenticate_token(self, request: TokenRequest, client: OAuthClient) -> OwnToken | None:
-        """Return the client's token if it is active: not expired, not revoked, and client, key and agency in good standing."""
-        token = token_of(self.server, self.verified, request, client)
+    def authenticate_token(self, request: TokenRequest, client: OAuthClient) -> KnownToken | None:
+        """Return the token if it is active: not expired, not revoked, and client, key and agency in good standing."""
+        token = token_of(self.server, self.verified, request, client, anybodys=Scope.admin_read)
         return token if token is not None and token.stands else None
 
-    def create_introspection_payload(self, token: OwnToken | None) -> dict[str, Any]:
-        """Return the answer of §2.2; of whatever is not the client's active token, nothing but that it is not active."""
+    def create_introspection_payload(self, token: KnownToken | None) -> dict[str, Any]:
+        """Return the answer of §2.2; of whatever is no active token the client may ask about, nothing but that it is not active."""
         if token is None:
             return {"active": False}
         claims = jose.parse(token.value, {"at+jwt"}).claims

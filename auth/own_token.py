@@ -1,4 +1,4 @@
-"""The parameter `token` of introspection and revocation (RFC 7662 §2.1, RFC 7009 §2.1): which token of the client's own it is."""
+"""The parameter `token` of introspection and revocation (RFC 7662 §2.1, RFC 7009 §2.1): which token it is, and whether this client may ask."""
 
 from __future__ import annotations
 
@@ -8,21 +8,29 @@ from authlib.oauth2.rfc6749.errors import InvalidRequestError
 
 from auth.guard import AccessToken, VerifiedTokens, look_at
 from auth.problems import InvalidToken
+from auth.scopes import Scope
 from auth.server import OAuthClient, Server, TokenRequest
 
 
 @dataclass(frozen=True, slots=True)
-class OwnToken:
-    """An access token of the client that asks; it verifies and has not expired."""
+class KnownToken:
+    """An access token that the client may ask about; it verifies and has not expired."""
 
     access: AccessToken
     stands: bool
     """Whether it is not revoked, and its client, key and agency are in good standing."""
+    own: bool
+    """Whether it is the client's own; else it may ask as an administrator's."""
     value: str = field(repr=False)
 
 
-def token_of(server: Server, verified: VerifiedTokens, request: TokenRequest, client: OAuthClient) -> OwnToken | None:
-    """Return the client's own token that the request names; None for anything else. `token_type_hint` plays no part (RFC 7009 §2.2)."""
+def token_of(
+    server: Server, verified: VerifiedTokens, request: TokenRequest, client: OAuthClient, *, anybodys: Scope
+) -> KnownToken | None:
+    """Return the token that the request names: the client's own, or anybody's if it is registered for the scope `anybodys` now.
+
+    None for anything else. `token_type_hint` plays no part (RFC 7009 §2.2).
+    """
     value = request.form.get("token")
     if value is None:
         raise InvalidRequestError(description="token is required.")
@@ -30,4 +38,5 @@ def token_of(server: Server, verified: VerifiedTokens, request: TokenRequest, cl
         access, stands = look_at(value, verified, server.snapshot, issuer=server.settings.public_url, now=server.now)
     except InvalidToken:
         return None
-    return OwnToken(access, stands, value) if access.client_id == client.get_client_id() else None
+    own = access.client_id == client.get_client_id()
+    return KnownToken(access, stands, own, value) if own or anybodys in client.entry.scopes_now else None

@@ -121,15 +121,20 @@ async def store_revocation(
     request_id: str,
     assertion: tuple[bytes, datetime] | None,
     token: tuple[str, datetime] | None,
+    holder: str | None = None,
 ) -> bool:
-    """Use up an assertion and revoke a token (its `jti` and end), where there are any, in one statement; False if the assertion was used before."""
+    """Use up an assertion and revoke a token (its `jti` and end), where there are any, in one statement; False if the assertion was used before.
+
+    `holder`: whose token it is, if it is not the client's own; then it is an administrative act.
+    """
     first: bool = await pool.fetchval(
-        "SELECT store_revocation($1, $2, $3, $4, $5, $6, $7)",
+        "SELECT store_revocation($1, $2, $3, $4, $5, $6, $7, $8)",
         at,
         client_id,
         request_id,
         *(assertion or (None, None)),
         *(token or (None, None)),
+        holder,
     )
     return first
 

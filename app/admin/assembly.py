@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 
-from app.admin import approvals, client_life, offboarding
+from app import openapi
+from app.admin import (
+    agencies,
+    agreements,
+    approvals,
+    client_life,
+    clients,
+    log,
+    offboarding,
+    published,
+    service_points,
+    signing_keys,
+)
 from app.admin.problems import MayNotApprove, NotPossible, NotRight, NotThere
 from app.foundation import http
 from app.foundation.problems import Problem
 from auth.admin.errors import ClientMoveError, MayNotApproveError, OpenDutiesError, TakenError
+from auth.keys import NextKeyTooYoungError
 
-ROUTERS: list[APIRouter] = [approvals.router, client_life.router, offboarding.router]
+ROUTERS: list[APIRouter] = [
+    approvals.router,
+    agencies.router,
+    service_points.router,
+    clients.router,
+    client_life.router,
+    offboarding.router,
+    agreements.router,
+    signing_keys.router,
+    log.router,
+    published.router,
+]
 PATH = "/admin"
 
 
@@ -31,6 +56,7 @@ def create_admin(state: Any) -> FastAPI:
         telemetry={"tracing": False},
     )
     admin.state = state
+    admin.openapi = partial(openapi.document, admin, openapi.ADMINISTRATION)  # type: ignore[method-assign]
     http.install(admin, on_refusal=_no_log, missing_headers={})
     admin.add_exception_handler(LookupError, _not_there)
     admin.add_exception_handler(ValueError, _not_possible)
@@ -52,7 +78,7 @@ async def _not_there(request: Request, error: Exception) -> Response:
 async def _not_possible(request: Request, error: Exception) -> Response:
     if isinstance(error, MayNotApproveError):
         return MayNotApprove(str(error)).response(request)
-    if isinstance(error, (TakenError, OpenDutiesError, ClientMoveError)):
+    if isinstance(error, (TakenError, OpenDutiesError, ClientMoveError, NextKeyTooYoungError)):
         return NotPossible(str(error)).response(request)
     if not type(error).__module__.startswith("auth."):
         raise error

@@ -6,12 +6,13 @@ from dataclasses import asdict
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from pydantic import Field
 
 from app.admin.approvals import Approval, wire
 from app.admin.dependencies import Admin
 from app.admin.problems import MayNotApprove, NotPossible, NotRight, NotThere
+from app.admin.wire import ClientInPath, Jwk
 from app.foundation.http import StrictRoute
 from app.foundation.problems import InvalidRequest, MalformedBody, UnsupportedMediaType, answers
 from auth.admin import kill_switch
@@ -20,12 +21,13 @@ from auth.people.guard import requires_role
 from auth.people.person import Person, Role
 from auth.people.problems import ConfirmationRequired, NotSignedIn, PersonRequired, RoleRequired
 from schemas.base import Moment, Wire
+from schemas.codes.base import RequestBody
+from schemas.text import AgencyCode
 
 router = APIRouter(prefix="/v1/clients/{client_id}", tags=["clients"], route_class=StrictRoute)
 CanRead = Annotated[Person, requires_role()]
 CanStop = Annotated[Person, requires_role(Role.operator, Role.protection_officer)]
 CanLetIn = Annotated[Person, requires_role(Role.operator, person=True, confirmed=True)]
-ClientId = Annotated[str, Path(max_length=64, description="The client's id.")]
 _ACTED = (
     NotThere,
     NotPossible,
@@ -38,7 +40,7 @@ _ACTED = (
 )
 
 
-class Stop(Wire):
+class Stop(RequestBody):
     """Why a client is stopped, and since when its keys may have been another's."""
 
     reason: Annotated[str, Field(max_length=kill_switch.REASON_AT_MOST)]
@@ -98,14 +100,14 @@ class Escalated(Wire):
     escalated: int
 
 
-class EmergencyKey(Wire):
+class EmergencyKey(RequestBody):
     """A new key for a client that cannot wait."""
 
-    jwk: Annotated[dict[str, Any], Field(max_length=20)]
+    jwk: Jwk
     """Its public JWK; with `x5c` if it authenticates by its certificate."""
     called_back: Annotated[str, Field(min_length=1, max_length=100)]
     """Role, or place in the list, of the registered duty contact who was called at the registered number."""
-    agency: Annotated[str, Field(max_length=64)] | None = None
+    agency: AgencyCode | None = None
     """Code of that contact's agency, if the client acts for several."""
 
 
@@ -121,7 +123,7 @@ class Emergency(Wire):
 
 
 @router.post("/suspend", response_model=Stopped, responses=answers(*_ACTED))
-async def stop_client(client_id: ClientId, body: Stop, who: CanStop, admin: Admin) -> dict[str, Any]:
+async def stop_client(client_id: ClientInPath, body: Stop, who: CanStop, admin: Admin) -> dict[str, Any]:
     """Stop a client: first this, then the questions. One person is enough. It is out within a second, everywhere.
 
     The answer lists the referrals and transfers that wait for an agency which has no other client.
@@ -140,14 +142,14 @@ async def stop_client(client_id: ClientId, body: Stop, who: CanStop, admin: Admi
 
 
 @router.get("/stranded", response_model=StrandedPage, responses=answers(NotThere, NotSignedIn, RoleRequired))
-async def list_stranded(client_id: ClientId, who: CanRead, admin: Admin) -> dict[str, Any]:
+async def list_stranded(client_id: ClientInPath, who: CanRead, admin: Admin) -> dict[str, Any]:
     """List what waits on agencies that have no other client; of a client that works: what would, if it were stopped."""
     async with admin.transaction() as conn:
         return {"items": [asdict(each) for each in await kill_switch.stranded(conn, client_id, now=admin.now)]}
 
 
 @router.post("/escalate-stranded", response_model=Escalated, responses=answers(*_ACTED))
-async def escalate_stranded(client_id: ClientId, who: CanStop, admin: Admin) -> Escalated:
+async def escalate_stranded(client_id: ClientInPath, who: CanStop, admin: Admin) -> Escalated:
     """Have the other side of each asked at once, then its lead, then the ministry's desk, so that nobody is lost."""
     async with admin.transaction() as conn:
         count = await kill_switch.escalate_stranded(conn, client_id, now=admin.now, actor=who.reference)
@@ -159,7 +161,7 @@ async def escalate_stranded(client_id: ClientId, who: CanStop, admin: Admin) -> 
     response_model=Emergency,
     responses=answers(*_ACTED, MayNotApprove, PersonRequired, ConfirmationRequired),
 )
-async def add_emergency_key(client_id: ClientId, body: EmergencyKey, who: CanLetIn, admin: Admin) -> Emergency:
+async def add_emergency_key(client_id: ClientInPath, body: EmergencyKey, who: CanLetIn, admin: Admin) -> Emergency:
     """End all of a client's keys and let it in with a new one, for a day and with narrow scopes, after a call back to its duty contact.
 
     Another person's yes within the day gives it its whole scopes; without it, it is out again by itself.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 
 from app.admin.dependencies import Admin
 from app.admin.problems import NotThere
+from app.admin.wire import AgencyInPath
 from app.foundation.http import StrictRoute
 from app.foundation.problems import answers
 from auth.admin.offboarding import offboarding
@@ -43,9 +44,7 @@ class Offboarding(Wire):
 
 
 @router.get("/{code}/offboarding", response_model=Offboarding, responses=answers(NotThere, NotSignedIn, RoleRequired))
-async def read_offboarding(
-    code: Annotated[str, Path(max_length=64, description="The agency's code.")], who: CanRead, admin: Admin
-) -> Offboarding:
+async def read_offboarding(code: AgencyInPath, who: CanRead, admin: Admin) -> Offboarding:
     """List what is left before an agency can be closed, in order. Reading it changes nothing."""
     async with admin.transaction() as conn:
         found = await offboarding(conn, code, now=admin.now)

@@ -10,9 +10,12 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
 import typer
 from annotated_types import Ge, Le
+from fastapi import FastAPI
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
+from starlette.datastructures import State
 
+from app.admin.assembly import create_admin
 from app.cli.common import Json, load_settings, show_json, show_table
 from app.cli.failures import Code, Failure
 from app.cli.lifecycle_page import LIFECYCLES, lifecycle_page
@@ -38,28 +41,38 @@ This page is made from the code: `rujukan settings --markdown > docs/settings.md
 @app.command()
 def openapi(
     write: Annotated[
-        bool, typer.Option("--write", help="Write openapi/openapi.json of this checkout instead.")
+        bool,
+        typer.Option("--write", help="Write openapi/openapi.json and openapi/admin.json of this checkout instead."),
     ] = False,
+    admin: Annotated[bool, typer.Option("--admin", help="Print the document of /admin/v1 instead.")] = False,
 ) -> None:
     """Print the OpenAPI document, the same whatever the settings."""
-    text = openapi_text()
     if not write:
-        typer.echo(text, nl=False)
+        typer.echo(admin_openapi_text() if admin else openapi_text(), nl=False)
         return
-    path = CHECKOUT / "openapi" / "openapi.json"
     if not (CHECKOUT / "pyproject.toml").exists():
         raise Failure(
             "this is no checkout of the source", "Redirect the output: rujukan openapi > FILE", code=Code.failed
         )
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    typer.echo(f"Wrote {path}.")
+    for name, text in (("openapi.json", openapi_text()), ("admin.json", admin_openapi_text())):
+        path = CHECKOUT / "openapi" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        typer.echo(f"Wrote {path}.")
 
 
 def openapi_text() -> str:
     """Return the document as it is committed."""
-    document = create_app(Settings.model_construct()).openapi()
-    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    return _text(create_app(Settings.model_construct()))
+
+
+def admin_openapi_text() -> str:
+    """Return the document of `/admin/v1` as it is committed."""
+    return _text(create_admin(State()))
+
+
+def _text(of: FastAPI) -> str:
+    return json.dumps(of.openapi(), indent=1, ensure_ascii=False) + "\n"
 
 
 @app.command()

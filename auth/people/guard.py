@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Header, Request, Security
+from fastapi.security import APIKeyCookie
 
+from app.foundation.http import refuse_bad_request
 from auth import queries
-from auth.guard import authenticate
+from auth.guard import authenticate, oauth2
 from auth.people import sessions
 from auth.people.person import Person, Role
 from auth.people.problems import ConfirmationRequired, CrossSite, NotSignedIn, PersonRequired, RoleRequired
@@ -44,6 +46,7 @@ async def identify(
         person = await sessions.find(conn, token, now=state.clock.now(), request_id=request.scope.get("request_id"))
     if person is None:
         raise NotSignedIn
+    refuse_bad_request(request)
     return person
 
 
@@ -68,6 +71,12 @@ async def _client(request: Request, actor: str | None) -> Person:
 
 
 CurrentPerson = Annotated[Person, Depends(identify)]
+session = APIKeyCookie(
+    name=sessions.COOKIE,
+    scheme_name="session",
+    description="A signed-in person's session. What changes anything also needs `Origin`, as the exchange's own pages send it.",
+    auto_error=False,
+)
 
 
 def requires_role(*roles: Role, person: bool = False, confirmed: bool = False) -> Any:
@@ -77,13 +86,26 @@ def requires_role(*roles: Role, person: bool = False, confirmed: bool = False) -
     """
     allowed = frozenset(roles or Role)
 
-    async def guard(request: Request, who: CurrentPerson) -> Person:
-        if person and who.session_id is None:
-            raise PersonRequired
-        if not allowed & who.roles:
-            raise RoleRequired(roles=sorted(allowed))
-        if confirmed and not who.confirmed(request.app.state.clock.now()):
-            raise ConfirmationRequired
-        return who
+    # the security schemes are there for OpenAPI only
+    async def of_a_person(request: Request, who: CurrentPerson, _: Annotated[str | None, Security(session)]) -> Person:
+        return _let_in(request, who, allowed, person=person, confirmed=confirmed)
 
-    return Security(guard)
+    async def of_anybody(
+        request: Request,
+        who: CurrentPerson,
+        _: Annotated[str | None, Security(session)],
+        __: Annotated[str | None, Security(oauth2)],
+    ) -> Person:
+        return _let_in(request, who, allowed, person=person, confirmed=confirmed)
+
+    return Security(of_a_person if person else of_anybody)
+
+
+def _let_in(request: Request, who: Person, allowed: frozenset[Role], *, person: bool, confirmed: bool) -> Person:
+    if person and who.session_id is None:
+        raise PersonRequired
+    if not allowed & who.roles:
+        raise RoleRequired(roles=sorted(allowed))
+    if confirmed and not who.confirmed(request.app.state.clock.now()):
+        raise ConfirmationRequired
+    return who

@@ -216,16 +216,19 @@ BEGIN
 END $$;
 
 -- RFC 7009: everything a revocation leaves behind, in one statement. NULL for what there is none of. False if the assertion was used before.
+-- p_holder: whose token it is, if an administrator's client ends another's; then the log names an actor, as of every administrative act.
 CREATE FUNCTION store_revocation(
-    p_at timestamptz, p_client text, p_request_id text, p_assertion bytea, p_assertion_until timestamptz, p_jti text, p_expires timestamptz
+    p_at timestamptz, p_client text, p_request_id text, p_assertion bytea, p_assertion_until timestamptz, p_jti text, p_expires timestamptz,
+    p_holder text DEFAULT NULL
 ) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
     IF p_assertion IS NOT NULL AND NOT use_assertion(p_assertion, p_assertion_until) THEN
         RETURN false;
     END IF;
     IF p_jti IS NOT NULL AND revoke_token(p_jti, p_expires, p_at) THEN
-        PERFORM append_log(p_at, NULL, p_client, NULL, p_request_id, 'token:revoke', 'done', 'client', NULL, NULL,
-                           jsonb_build_object('jti', p_jti));
+        PERFORM append_log(p_at, NULL, p_client, CASE WHEN p_holder IS NOT NULL THEN left('client:' || p_client, 64) END, p_request_id,
+                           'token:revoke', 'done', 'client', NULL, NULL,
+                           jsonb_strip_nulls(jsonb_build_object('jti', p_jti, 'client_id', p_holder)));
     END IF;
     RETURN true;
 END $$;
@@ -251,10 +254,10 @@ BEGIN
 END $$;
 
 REVOKE ALL ON FUNCTION use_proof(bytea, timestamptz), use_assertion(bytea, timestamptz), revoke_token(text, timestamptz, timestamptz),
-    store_revocation(timestamptz, text, text, bytea, timestamptz, text, timestamptz),
+    store_revocation(timestamptz, text, text, bytea, timestamptz, text, timestamptz, text),
     store_token(timestamptz, text, uuid, text, bytea, timestamptz, bytea, timestamptz, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION use_proof(bytea, timestamptz), use_assertion(bytea, timestamptz),
-    store_revocation(timestamptz, text, text, bytea, timestamptz, text, timestamptz) TO rujukan_app;
+    store_revocation(timestamptz, text, text, bytea, timestamptz, text, timestamptz, text) TO rujukan_app;
 GRANT EXECUTE ON FUNCTION store_token(timestamptz, text, uuid, text, bytea, timestamptz, bytea, timestamptz, jsonb) TO rujukan_app;
 
 GRANT SELECT ON agency, agreement, service_point, client, client_agency, client_key, signing_key, revoked_token, epoch, proof_memory

@@ -12,7 +12,9 @@ import pytest
 from app.foundation.database import open_pool
 from auth import queries
 from auth.admin.agencies import resume_agency, suspend_agency
+from auth.admin.log import page_of_log
 from auth.directory import Directory
+from auth.scopes import AGENCY_SCOPES
 from tests.makers.auth import unverified
 
 DONE = (200, {})
@@ -59,13 +61,59 @@ async def test_section_2_1_in_every_process(world, party):
         await pool.close()
 
 
-async def test_section_2_1_another_clients_token_is_left_alone(world, party):
+async def test_section_2_1_another_clients_token_is_left_alone(world):
     """§2.1 would have the client told; what is told of a token to whoever is not its client is that there is nothing to tell."""
-    other = await world.party()
+    party, other = await world.party(scopes=AGENCY_SCOPES), await world.party()
     token = await other.token()
     assert await outcome(party, token) == DONE
     await world.directory.refresh()
     assert await reason(other, token) is None
+
+
+class TestWithAnAdministrativeScope:
+    """A client that is registered for `admin.write` ends anybody's token; the log says so, as of every administrative act."""
+
+    async def test_another_clients_token_ends(self, world):
+        operators, other = await world.party(scopes=("admin.write",)), await world.party()
+        token = await other.token()
+        assert await outcome(operators, token) == DONE
+        await world.directory.refresh()
+        assert await reason(other, token) == "revoked"
+        (entry,) = await page_of_log(world.admin, action="token:revoke", actor=f"client:{operators.client_id}", limit=9)
+        assert entry.detail == {"jti": unverified(token)[1]["jti"], "client_id": other.client_id}
+
+    async def test_its_own_is_no_administrative_act(self, world):
+        operators = await world.party(scopes=("admin.write", "cases.read"))
+        assert await outcome(operators, await operators.token()) == DONE
+        assert await page_of_log(world.admin, actor=f"client:{operators.client_id}", limit=9) == []
+
+    async def test_it_is_asked_of_the_registration_and_not_of_a_token(self, world):
+        """What the endpoint knows is the client: `admin.read` is not enough, and a scope that was taken away is gone at once."""
+        other = await world.party()
+        reader = await world.party(scopes=("admin.read",))
+        token = await other.token()
+        assert await outcome(reader, token) == DONE
+        operators = await world.party(scopes=("admin.write", "events.read"))
+        await world.admin.execute(
+            "UPDATE client SET scopes = '{events.read}' WHERE client_id = $1", operators.client_id
+        )
+        await world.directory.refresh()
+        assert await outcome(operators, token) == DONE
+        await world.directory.refresh()
+        assert await reason(other, token) is None
+
+    async def test_nothing_of_it_is_left_after_an_emergency_rotation(self, world):
+        other, operators = await world.party(), await world.party(scopes=("admin.write", "events.read"))
+        await world.admin.execute(
+            "UPDATE client SET emergency_until = $2 WHERE client_id = $1",
+            operators.client_id,
+            world.clock.now() + timedelta(hours=1),
+        )
+        await world.directory.refresh()
+        token = await other.token()
+        assert await outcome(operators, token) == DONE
+        await world.directory.refresh()
+        assert await reason(other, token) is None
 
 
 @pytest.mark.parametrize("token", ["x", "a.b.c", "..", "\u00e9", "\u0000", "a" * 9000], ids=range(6))

@@ -11,6 +11,7 @@ from auth import jose
 from auth.admin.agencies import resume_agency, suspend_agency
 from auth.admin.client_keys import rotate_client_key
 from auth.admin.clients import suspend_client
+from auth.scopes import AGENCY_SCOPES
 from tests.makers.auth import ABSENT, sign_raw, unverified
 
 INACTIVE = (200, {"active": False})
@@ -54,13 +55,35 @@ async def test_section_2_2_a_scope_that_is_registered_no_more_is_left_out(world,
 
 
 @pytest.mark.parametrize("seen_before", [False, True])
-async def test_section_4_another_clients_token_is_not_active(world, party, seen_before):
-    other = await world.party()
+async def test_section_4_another_clients_token_is_not_active(world, seen_before):
+    party, other = await world.party(scopes=AGENCY_SCOPES), await world.party()
     token = await other.token()
     if seen_before:
         assert (await outcome(other, token))[1]["active"]
     assert await outcome(party, token) == INACTIVE
     assert (await outcome(other, token))[1]["active"], "and is none the worse for it"
+
+
+class TestWithAnAdministrativeScope:
+    """A client that is registered for `admin.read` may ask about anybody's token."""
+
+    async def test_another_clients_token_is_told(self, world, party):
+        operators = await world.party(scopes=("admin.read",))
+        token = await party.token(scope="cases.read")
+        said = await outcome(operators, token)
+        assert said == await outcome(party, token), "the same as to whose it is"
+        assert said[1]["client_id"] == party.client_id
+
+    async def test_what_does_not_count_any_more_is_not_active(self, world, party):
+        operators = await world.party(scopes=("admin.read",))
+        token = await party.token()
+        await world.act(suspend_client, party.client_id)
+        assert await outcome(operators, token) == INACTIVE
+        assert await outcome(operators, "x") == INACTIVE
+
+    async def test_to_write_is_not_to_read(self, world, party):
+        writer = await world.party(scopes=("admin.write",))
+        assert await outcome(writer, await party.token()) == INACTIVE
 
 
 @pytest.mark.parametrize(
