@@ -181,6 +181,13 @@ BEGIN
     RETURN v_count;
 END $$;
 
+-- Whether something about it is open: what was escalated before its deadline must be closed by a move too.
+CREATE FUNCTION is_escalated(p_case uuid, p_subject_id uuid) RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM escalation WHERE case_id = p_case AND subject_id = p_subject_id AND closed_at IS NULL);
+END $$;
+
 -- What is still on its way to and from an agency, as numbers: it was asked and has not answered; it has sent and others have not ended.
 CREATE FUNCTION passing_of(p_agency uuid, OUT unanswered bigint, OUT sent bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -198,7 +205,8 @@ DO $$
 DECLARE f text;
 BEGIN
     FOREACH f IN ARRAY ARRAY['apply_own_key(text,text,jsonb,timestamptz,timestamptz,timestamptz)', 'apply_own_key_end(text,uuid,timestamptz)',
-                             'silent_without(text,timestamptz)', 'stranded_by(text,timestamptz)', 'escalate_stranded(text,timestamptz)', 'passing_of(uuid)'] LOOP
+                             'silent_without(text,timestamptz)', 'stranded_by(text,timestamptz)', 'escalate_stranded(text,timestamptz)', 'passing_of(uuid)',
+                             'is_escalated(uuid,uuid)'] LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO rujukan_definer', f);
     END LOOP;
 END $$;
@@ -206,7 +214,7 @@ REVOKE CREATE ON SCHEMA public FROM rujukan_definer;
 GRANT INSERT, UPDATE (ends_at) ON client_key TO rujukan_definer;
 GRANT INSERT ON escalation TO rujukan_definer;
 GRANT UPDATE (reminded_at) ON client_key TO rujukan_worker;
-GRANT EXECUTE ON FUNCTION apply_own_key(text, text, jsonb, timestamptz, timestamptz, timestamptz), apply_own_key_end(text, uuid, timestamptz),
+GRANT EXECUTE ON FUNCTION is_escalated(uuid, uuid), apply_own_key(text, text, jsonb, timestamptz, timestamptz, timestamptz), apply_own_key_end(text, uuid, timestamptz),
     add_own_key(acting, text, bytea, integer, text, jsonb, timestamptz, timestamptz), end_own_key(acting, text, bytea, integer, uuid) TO rujukan_app;
 GRANT EXECUTE ON FUNCTION remind_of_ending_keys(timestamptz, interval, interval, integer) TO rujukan_worker;
 GRANT EXECUTE ON FUNCTION stranded_by(text, timestamptz), escalate_stranded(text, timestamptz), passing_of(uuid) TO rujukan_admin;

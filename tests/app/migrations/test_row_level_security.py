@@ -90,6 +90,7 @@ DEFINER_FUNCTIONS = {
     "stranded_by": "rujukan_definer",
     "escalate_stranded": "rujukan_definer",
     "passing_of": "rujukan_definer",
+    "is_escalated": "rujukan_definer",
     "ensure_partitions": "rujukan_keeper",
     "drop_idempotency_before": "rujukan_keeper",
 }
