@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import nullcontext
 from datetime import timedelta
 
 import asyncpg
@@ -115,17 +116,12 @@ class TestTheTable:
     @pytest.mark.parametrize("state", STATES)
     async def test_only_what_it_says_can_be_done(self, world, owner, party, state, move):
         await put(owner, party.client_id, state)
-        row = CLIENT[move]
-        try:
-            reached = await change_client(world.admin, party.client_id, move, now=world.clock.now(), actor="test")
-        except ClientMoveError as refused:
-            assert state not in row.from_states
-            assert row.refusal in str(refused)
-            reached = state
-        else:
-            assert state in row.from_states
-            assert reached == (row.to_state or "active")
-            assert await told(owner, party.agencies[0]) == ([] if row.tells is None else [(row.tells, reached)])
+        row, now = CLIENT[move], world.clock.now()
+        reached = (row.to_state or "active") if state in row.from_states else state
+        with nullcontext() if state in row.from_states else pytest.raises(ClientMoveError, match=row.refusal):
+            assert await change_client(world.admin, party.client_id, move, now=now, actor="test") == reached
+        tells = row.tells is not None and state in row.from_states
+        assert await told(owner, party.agencies[0]) == ([(row.tells, reached)] if tells else [])
         assert (await read_client(world.admin, party.client_id)).status == reached
 
     @pytest.mark.parametrize("state", STATES)
@@ -288,7 +284,7 @@ class TestKeys:
 class TestTheKillSwitch:
     async def test_ends_the_keys_added_since_and_no_others(self, world, owner, people, party):
         before, keys = world.clock.now(), []
-        for hours in (1, 2, 3):
+        for _ in range(3):
             world.clock.shift(timedelta(hours=1))
             kid, _ = await asked(
                 world, client_life.ask_to_rotate, party.client_id, jwk=jose.generate().public_jwk(),

@@ -20,7 +20,6 @@ from schemas.exchange import own_client as wire
 
 STARTS_AFTER: Final = timedelta(hours=1)
 """How long a key that a client adds waits: its agency is told at once, and has that time to say that it was not its own."""
-KID_AT_MOST: Final = 128
 _REFUSED: Final[dict[str, type[Problem]]] = {"RJ080": KeyKnown, "RJ081": TooManyKeys, "RJ082": LastKey}
 
 
@@ -42,7 +41,7 @@ async def add_key(db: Acting, body: wire.NewKey, key: Key) -> dict[str, Any]:
         ((kid, jwk),) = registered_keys(client.auth_method, [body.jwk]).items()
     except UnusableKeyError as error:
         raise KeyUnusable(str(error)) from None
-    if not 0 < len(kid) <= KID_AT_MOST or not kid.isprintable():
+    if not kid.isprintable():
         raise InvalidRequest([{"pointer": "/jwk/kid", "code": "kid_form"}])
     starts_at = db.at + STARTS_AFTER
     if body.ends_at is not None and body.ends_at <= starts_at:
