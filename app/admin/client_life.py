@@ -129,16 +129,17 @@ async def stop_client(client_id: ClientInPath, body: Stop, who: CanStop, admin: 
     The answer lists the referrals and transfers that wait for an agency which has no other client.
     """
     async with admin.transaction() as conn:
-        return asdict(
-            await kill_switch.stop(
-                conn,
-                client_id,
-                reason=body.reason,
-                compromised_since=body.compromised_since,
-                now=admin.now,
-                actor=who.reference,
-            )
+        stopped = await kill_switch.stop(
+            conn,
+            client_id,
+            reason=body.reason,
+            compromised_since=body.compromised_since,
+            now=admin.now,
+            actor=who.reference,
         )
+    async with admin.transaction() as conn:  # another: it is stopped, whatever becomes of the list
+        waiting = await kill_switch.stranded(conn, client_id, now=admin.now)
+    return {**asdict(stopped), "stranded": [asdict(each) for each in waiting]}
 
 
 @router.get("/stranded", response_model=StrandedPage, responses=answers(NotThere, NotSignedIn, RoleRequired))

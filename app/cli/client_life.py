@@ -172,10 +172,26 @@ def suspend(
     as_json: Json = False,
 ) -> None:
     """Shut a client out, within a second: its tokens stop counting, it gets no new ones. Then say what waits because of it."""
-    stopped = asyncio.run(_suspend(load_settings(), client_id, compromised_since, reason, acting(actor)))
+    settings, who = load_settings(), acting(actor)
+    stopped = asyncio.run(_suspend(settings, client_id, compromised_since, reason, who))
+    if not as_json:
+        _show_stopped(stopped)
+    waiting, _ = asyncio.run(_stranded(settings, client_id, who, escalate=False))
     if as_json:
-        show_json(asdict(stopped))
+        show_json({**asdict(stopped), "stranded": [asdict(each) for each in waiting]})
         return
+    if waiting:
+        typer.echo(f"{len(waiting)} referrals and transfers wait on an agency that has no other client:")
+        _table(waiting)
+        typer.echo("Call the agency (`rujukan agencies duty-contacts CODE`), and have the other side asked at once:")
+        typer.echo(f"  rujukan clients stranded {client_id} --escalate")
+    typer.echo(
+        f"`rujukan clients resume {client_id}` lets it in again; with a new key, `rujukan clients rotate {client_id} --emergency`."
+    )
+
+
+def _show_stopped(stopped: Stopped) -> None:
+    client_id = stopped.client_id
     again = " It was already; what follows was done now." if stopped.was == "suspended" else ""
     typer.echo(f"{client_id} is suspended: it is out within a second, everywhere.{again}")
     for what, which in (("keys ended", stopped.keys), ("registrations shut out", stopped.registrations)):
@@ -185,14 +201,6 @@ def suspend(
         typer.echo(
             f"  tokens for registering ended: {stopped.tokens_ended}; asked for and withdrawn: {stopped.approvals_withdrawn}"
         )
-    if stopped.stranded:
-        typer.echo(f"{len(stopped.stranded)} referrals and transfers wait on an agency that has no other client:")
-        _table(stopped.stranded)
-        typer.echo("Call the agency (`rujukan agencies duty-contacts CODE`), and have the other side asked at once:")
-        typer.echo(f"  rujukan clients stranded {client_id} --escalate")
-    typer.echo(
-        f"`rujukan clients resume {client_id}` lets it in again; with a new key, `rujukan clients rotate {client_id} --emergency`."
-    )
 
 
 async def _suspend(settings: Settings, client_id: str, since: str | None, reason: str, actor: str) -> Stopped:

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from app.cli.administering import administer
-from app.cli.approving import Waiting, show_waiting, waiting
+from app.cli.approving import Waiting, check_proven, show_waiting, waiting
 from app.cli.common import Actor, Json, acting, load_settings, read_json, show_json, show_table
 from app.cli.failures import Code, Failure
 from app.client import Credentials
@@ -382,6 +382,7 @@ async def _rotate(
 ) -> tuple[Made, Waiting | None]:
     two_people = settings.needs_two_people
     async with administer(settings, asked.actor) as the:
+        check_proven(the.person, the.now)
         if asked.called_back is not None:
             given = await give_emergency_key(
                 the.conn,

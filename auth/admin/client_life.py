@@ -197,8 +197,10 @@ async def give_emergency_key(
 
     Raises `UnknownClientError`, `ClientMoveError`, `InvalidValueError`, `UnusableKeyError`, `TakenError`, `MayNotApproveError`.
     """
-    if Role.operator not in by.roles or (two_people and by.admin_id is None):
-        raise MayNotApproveError("an emergency key is given by an operator who has signed in")
+    if Role.operator not in by.roles or (two_people and (by.admin_id is None or not by.confirmed(now))):
+        raise MayNotApproveError(
+            "an emergency key is given by an operator who has signed in within the last ten minutes"
+        )
     async with conn.transaction():
         row = await find_client(conn, client_id)
         if row["status"] == "retired":

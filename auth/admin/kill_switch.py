@@ -48,7 +48,7 @@ class Stranded:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """What was stopped, and what waits because of it."""
+    """What was stopped."""
 
     client_id: str
     was: str
@@ -60,7 +60,6 @@ class Stopped:
     tokens_ended: int
     """Initial access tokens of its agencies that were ended."""
     approvals_withdrawn: int
-    stranded: tuple[Stranded, ...]
 
 
 async def stop(
@@ -76,7 +75,7 @@ async def stop(
 
     That is: keys added since then end; registrations made for its agencies since then are shut out, and initial access tokens given since
     then end; what was asked for through it or about it since then is withdrawn. All in one transaction. A client that is shut out already
-    stays so, and the rest is done.
+    stays so, and the rest is done. Whom it leaves waiting is `stranded`, asked for after this is committed: nothing may hold up a stop.
 
     Raises `UnknownClientError`, `InvalidValueError`, `ClientMoveError` (it is retired).
     """
@@ -84,17 +83,18 @@ async def stop(
     if compromised_since is not None and compromised_since > now + _CLOCKS_APART:
         raise InvalidValueError("a key cannot have been stolen in the future")
     async with conn.transaction():
+        # before the client's row too: whoever says yes locks the approval first, and neither shall wait for the other
+        withdrawn = await _withdraw(conn, client_id, compromised_since, now)
         row = await find_client(conn, client_id)
         was: str = row["status"]
         if was == "retired":
             raise ClientMoveError(f"{client_id} is retired: it is shut out for good")
         if was != "suspended":
             await change_client(conn, client_id, "suspend", now=now, actor=actor)
-        await client_queries.withdraw_about(conn, client_id, now, "the client was stopped", act="client:emergency")
+        withdrawn += await _withdraw(conn, client_id, compromised_since, now)
         kids: list[str] = []
         registrations: list[str] = []
         tokens: list[UUID] = []
-        withdrawn: list[UUID] = []
         if compromised_since is not None:
             for key in await client_queries.end_keys_added_since(conn, client_id, compromised_since, now):
                 kids.append(key["kid"])
@@ -113,9 +113,6 @@ async def stop(
                     await change_client(conn, other, "suspend", now=now, actor=actor)
                     registrations.append(other)
             await client_queries.forget_registration(conn, [client_id, *registrations])
-            withdrawn = await client_queries.withdraw_asked_since(
-                conn, client_id, compromised_since, now, "its client was stolen"
-            )
         await log_client(
             conn,
             client_id,
@@ -130,8 +127,14 @@ async def stop(
             tokens=[str(each) for each in tokens],
             withdrawn=[str(each) for each in withdrawn],
         )
-        waiting = await stranded(conn, client_id, now=now)
-    return Stopped(client_id, was, tuple(kids), tuple(registrations), len(tokens), len(withdrawn), tuple(waiting))
+    return Stopped(client_id, was, tuple(kids), tuple(registrations), len(tokens), len(withdrawn))
+
+
+async def _withdraw(conn: Connection, client_id: str, since: datetime | None, now: datetime) -> list[UUID]:
+    await client_queries.withdraw_about(conn, client_id, now, "the client was stopped", act="client:emergency")
+    if since is None:
+        return []
+    return await client_queries.withdraw_asked_since(conn, client_id, since, now, "its client was stolen")
 
 
 async def stranded(conn: Connection, client_id: str, *, now: datetime) -> Sequence[Stranded]:

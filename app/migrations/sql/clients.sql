@@ -128,12 +128,20 @@ CREATE FUNCTION stranded_by(p_client text, p_at timestamptz) RETURNS TABLE (
 ) LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     RETURN QUERY WITH silent AS MATERIALIZED (SELECT silent_without AS id FROM silent_without(p_client, p_at)),
-    passed AS (
+    passed AS (  -- by the indexes of what is open, of one side and of the other
         SELECT 'referral' AS kind, r.id, r.reference, r.case_id, r.state, r.urgency, r.respond_by, r.deadline_at, r.turn_id, r.sender_id, r.receiver_id
-        FROM referral r WHERE r.ended_at IS NULL AND (r.sender_id IN (SELECT s.id FROM silent s) OR r.receiver_id IN (SELECT s.id FROM silent s))
-        UNION ALL
+        FROM silent s JOIN referral r ON r.receiver_id = s.id
+        WHERE r.state IN ('sent', 'received', 'info_requested', 'accepted', 'in_progress', 'on_hold', 'cancel_requested')
+        UNION
+        SELECT 'referral', r.id, r.reference, r.case_id, r.state, r.urgency, r.respond_by, r.deadline_at, r.turn_id, r.sender_id, r.receiver_id
+        FROM silent s JOIN referral r ON r.sender_id = s.id
+        WHERE r.state IN ('sent', 'received', 'info_requested', 'accepted', 'in_progress', 'on_hold', 'cancel_requested')
+        UNION
         SELECT 'transfer', t.id, t.reference, t.case_id, t.state, t.urgency, t.respond_by, t.deadline_at, t.turn_id, t.sender_id, t.receiver_id
-        FROM transfer t WHERE t.ended_at IS NULL AND (t.sender_id IN (SELECT s.id FROM silent s) OR t.receiver_id IN (SELECT s.id FROM silent s)))
+        FROM silent s JOIN transfer t ON t.receiver_id = s.id WHERE t.state IN ('offered', 'received', 'info_requested', 'accepted')
+        UNION
+        SELECT 'transfer', t.id, t.reference, t.case_id, t.state, t.urgency, t.respond_by, t.deadline_at, t.turn_id, t.sender_id, t.receiver_id
+        FROM silent s JOIN transfer t ON t.sender_id = s.id WHERE t.state IN ('offered', 'received', 'info_requested', 'accepted'))
     SELECT found.* FROM (
         SELECT DISTINCT ON (p.id) p.kind, p.id, p.reference, p.case_id, p.state, p.urgency, p.respond_by, p.deadline_at, g.code,
             CASE WHEN g.id = p.receiver_id THEN 'receiver' ELSE 'sender' END, o.code,
@@ -153,7 +161,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE s record; v_silent uuid[]; v_sender uuid; v_receiver uuid; v_rung integer; v_taken uuid; v_id uuid; v_count integer := 0;
 BEGIN
     v_silent := ARRAY(SELECT silent_without(p_client, p_at));
-    FOR s IN SELECT * FROM stranded_by(p_client, p_at) LOOP
+    FOR s IN SELECT * FROM stranded_by(p_client, p_at) ORDER BY case_id, id LOOP
         -- the case, then what is escalated, then the escalation: the order of whoever locks several
         PERFORM FROM case_file c WHERE c.id = s.case_id FOR NO KEY UPDATE;
         IF s.kind = 'referral' THEN
@@ -196,8 +204,9 @@ BEGIN
         SELECT FROM referral WHERE receiver_id = p_agency AND state IN ('sent', 'received', 'info_requested')
         UNION ALL SELECT FROM transfer WHERE receiver_id = p_agency AND state IN ('offered', 'received', 'info_requested')) AS asked;
     SELECT count(*) INTO sent FROM (
-        SELECT FROM referral WHERE sender_id = p_agency AND ended_at IS NULL
-        UNION ALL SELECT FROM transfer WHERE sender_id = p_agency AND ended_at IS NULL) AS gone;
+        SELECT FROM referral WHERE sender_id = p_agency
+            AND state IN ('sent', 'received', 'info_requested', 'accepted', 'in_progress', 'on_hold', 'cancel_requested')
+        UNION ALL SELECT FROM transfer WHERE sender_id = p_agency AND state IN ('offered', 'received', 'info_requested', 'accepted')) AS gone;
 END $$;
 
 GRANT CREATE ON SCHEMA public TO rujukan_definer;
