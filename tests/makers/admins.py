@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import httpx
 
 from app.foundation.ids import uuid7
@@ -56,8 +55,7 @@ class Administrator:
 async def signed_in(exchange: Any, reference: str, *roles: Role, confirmed: timedelta = timedelta()) -> Administrator:
     """Add an administrator who has signed in, and proved who they are `confirmed` ago."""
     now = exchange.clock.now()
-    conn = await asyncpg.connect(exchange.addresses.admin)
-    try:
+    async with exchange.app.state.database.admin.acquire() as conn:
         id = uuid7(now)
         await conn.execute(
             "INSERT INTO administrator (id, reference, name, roles, created_at) VALUES ($1, $2, $3, $4, $5)",
@@ -69,8 +67,6 @@ async def signed_in(exchange: Any, reference: str, *roles: Role, confirmed: time
         )
         token = await sessions.begin(conn, id, method="passkey", address=None, user_agent="test", now=now)
         await conn.execute("UPDATE admin_session SET confirmed_at = $2 WHERE admin_id = $1", id, now - confirmed)
-    finally:
-        await conn.close()
     return Administrator(reference, id, token, exchange)
 
 
