@@ -26,6 +26,7 @@ from app.exchange.escalations import endpoints as escalations
 from app.exchange.forms import endpoints as forms
 from app.exchange.inbox import endpoints as inbox
 from app.exchange.links import endpoints as links
+from app.exchange.own_client import endpoints as own_client
 from app.exchange.passing.refusals import log_refusal
 from app.exchange.reassignments import endpoints as reassignments
 from app.exchange.referrals import endpoints as referrals
@@ -118,6 +119,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         metadata.router,
         oauth.router,
         agencies.router,
+        own_client.router,
         cases.router,
         consents.router,
         corrections.router,

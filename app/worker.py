@@ -14,6 +14,8 @@ import asyncpg
 import auth.keys
 import auth.queries
 from app.exchange.escalations.queries import climb
+from app.exchange.own_client.queries import BATCH as KEYS_AT_ONCE
+from app.exchange.own_client.queries import remind_of_ending_keys
 from app.exchange.passing.clock import watch
 from app.exchange.referrals.lifecycle import REFERRAL
 from app.exchange.requests.jobs import watch_requests
@@ -73,6 +75,7 @@ class Worker:
             Job("make partitions", 3600.0, self.make_partitions),
             Job("forget used ids", 60.0, self.forget_used_ids, batch=10_000),
             Job("rotate signing keys", 300.0, self.rotate_signing_keys),
+            Job("remind of ending keys", 60.0, self.remind_of_ending_keys, batch=KEYS_AT_ONCE),
         ]
 
     async def _repeat(self, job: Job) -> None:
@@ -136,3 +139,9 @@ class Worker:
                 conn, self._keyring, self._clock.now(), rotate_after=timedelta(days=self._settings.signing_key_days)
             )
         return 0
+
+    async def remind_of_ending_keys(self) -> int:
+        """Tell the agencies of clients whose last key ends soon."""
+        assert self._pool is not None
+        async with self._pool.acquire() as conn:
+            return await remind_of_ending_keys(conn, self._clock.now())

@@ -28,7 +28,7 @@ from app.foundation.database import Connection
 from app.foundation.http import StrictRoute
 from app.foundation.paging import InvalidCursor
 from app.foundation.problems import InvalidRequest, answers
-from auth.admin import asking, client_changes, clients
+from auth.admin import asking, client_changes, client_life, clients
 from auth.admin.client_changes import Wish
 from auth.admin.clients import ListedClient
 from auth.people.guard import requires_role
@@ -294,16 +294,18 @@ async def activate_client(client_id: ClientInPath, who: CanRun, admin: Admin) ->
 @router.post("/{client_id}/retire", response_model=Client, responses=answers(NotThere, NotPossible))
 async def retire_client(client_id: ClientInPath, who: CanRun, admin: Admin) -> Client:
     """End a client for good. Its id is never given again."""
-    return await _move(client_id, "retire", who, admin)
+    async with admin.transaction() as conn:
+        await client_life.retire(conn, client_id, now=admin.now, actor=who.reference)
+        return await _read(conn, client_id)
 
 
 @router.post("/{client_id}/resume", status_code=202, response_model=Approval, responses=answers(NotThere, NotPossible))
 async def resume_client(client_id: ClientInPath, who: CanRun, admin: Admin) -> Approval:
-    """Ask that a suspended client be let in again."""
+    """Ask that a suspended client be let in again, or one whose emergency has lapsed. Keys that have ended stay ended."""
     async with admin.transaction() as conn:
         return wire(
-            await asking.ask(
-                conn, "client:resume", client_id, by=who, now=admin.now, two_people=admin.settings.needs_two_people
+            await client_life.ask_to_resume(
+                conn, client_id, by=who, now=admin.now, two_people=admin.settings.needs_two_people
             )
         )
 

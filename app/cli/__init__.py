@@ -21,7 +21,7 @@ PLACES: Final[dict[str, str]] = {
     "agencies": "app.cli.agencies",
     "agreements": "app.cli.agreements",
     "service-points": "app.cli.service_points",
-    "clients": "app.cli.clients",
+    "clients": "app.cli.client_life",
     "keys": "app.cli.keys",
     "admins": "app.cli.admins",
     "approvals": "app.cli.approvals",

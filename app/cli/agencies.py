@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from app.cli.administering import administer
-from app.cli.common import Actor, Json, acting, faults_of, load_settings, read_json, show_json, show_table
+from app.cli.common import Actor, Json, acting, faults_of, load_settings, read_json, say, show_json, show_table
 from app.cli.failures import Failure
 from app.exchange.agencies import queries as directory
 from app.foundation.settings import Settings
@@ -24,6 +25,7 @@ from auth.admin.agencies import (
     set_desk,
     suspend_agency,
 )
+from auth.admin.offboarding import Offboarding, offboarding, take_nobody
 from auth.admin.queries import agency_id_of, log_act
 from schemas.base import Count
 from schemas.codes.agencies import Accepts, AgencyGroup, AgencyKind
@@ -231,6 +233,47 @@ def desk(code: Annotated[str, typer.Argument(help="Its code.")], actor: Actor = 
 async def _desk(settings: Settings, code: str, actor: str) -> None:
     async with administer(settings) as the:
         await set_desk(the.conn, code, now=the.now, actor=actor)
+
+
+@app.command("takes-nobody")
+def takes_nobody(code: Annotated[str, typer.Argument(help="Its code.")], actor: Actor = None) -> None:
+    """Say in the directory that an agency has no place for anybody, so that nobody is sent there for nothing."""
+    asyncio.run(_takes_nobody(load_settings(), code, acting(actor)))
+    typer.echo(f"The directory says that {code} takes nobody. What it has accepted, it sees through.")
+
+
+async def _takes_nobody(settings: Settings, code: str, actor: str) -> None:
+    async with administer(settings, actor) as the:
+        await take_nobody(the.conn, code, now=the.now, actor=the.person.reference)
+
+
+@app.command()
+def offboard(code: Annotated[str, typer.Argument(help="Its code.")], as_json: Json = False) -> None:
+    """List, in order, what is left before an agency can be closed. This changes nothing."""
+    found = asyncio.run(_offboard(load_settings(), code))
+    if as_json:
+        show_json({**asdict(found), "steps": [{**asdict(each), "done": each.done} for each in found.steps]})
+        return
+    say(f"{found.code} is {found.status}.")
+    show_table(
+        ("", "step", "left", "how", "which"),
+        [
+            (
+                "done" if each.done else "must" if each.must else "to do",
+                each.what,
+                each.remaining or None,
+                None if each.done else each.how,
+                each.which or None,
+            )
+            for each in found.steps
+        ],
+        empty="",
+    )
+
+
+async def _offboard(settings: Settings, code: str) -> Offboarding:
+    async with administer(settings) as the:
+        return await offboarding(the.conn, code, now=the.now)
 
 
 @app.command("duty-contacts")

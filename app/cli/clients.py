@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -15,17 +15,21 @@ from typing import Annotated, Any
 import typer
 
 from app.cli.administering import administer
+from app.cli.approving import Waiting, check_proven, show_waiting, waiting
 from app.cli.common import Actor, Json, acting, load_settings, read_json, show_json, show_table
 from app.cli.failures import Code, Failure
 from app.client import Credentials
 from app.foundation.settings import Settings
 from auth.admin import errors
-from auth.admin.client_keys import certificate_jwk, rotate_client_key
-from auth.admin.clients import ListedClient, ListedKey, add_client, list_clients, resume_client, suspend_client
+from auth.admin.client_keys import certificate_jwk
+from auth.admin.client_life import ask_to_rotate, give_emergency_key, register
+from auth.admin.clients import ListedClient, list_clients
 from auth.client_auth import mtls
 from auth.scopes import AGENCY_SCOPES
 
-app = typer.Typer(help="Add, list, suspend and resume clients; rotate their keys.", no_args_is_help=True)
+app = typer.Typer(
+    help="The systems that call the exchange, and their keys: let in, bounded, stopped.", no_args_is_help=True
+)
 
 ClientId = Annotated[str, typer.Argument(help="The client's id.")]
 Generate = Annotated[
@@ -75,6 +79,9 @@ class Made:
     name_in_certificate: str | None
     kids: tuple[str, ...]
     file: str | None
+    status: str
+    waits: str | None = None
+    """The id of the approval it waits for."""
 
     def show(self, *, as_json: bool, headline: str) -> None:
         """Print it."""
@@ -93,6 +100,9 @@ class Made:
             typer.echo(f"  kid             {', '.join(self.kids)}")
         if self.file is not None:
             typer.echo(f"  private key     {self.file} (readable by its owner alone)")
+        if self.waits is not None or self.status != "active":
+            return
+        if self.file is not None:
             typer.echo(f"Try it: rujukan api GET /v1/me --as {self.client_id}")
         elif self.auth_method != "private_key_jwt":
             files = "--certificate FILE --certificate-key FILE"
@@ -129,10 +139,16 @@ def add(
             help="What its tokens are bound to. Unset: its certificate if it authenticates by it.", show_default=False
         ),
     ] = None,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Only for practice: nobody need approve it. `request` asks later.")
+    ] = False,
     actor: Actor = None,
     as_json: Json = False,
 ) -> None:
-    """Register a client for agencies, with exactly one of --generate, --jwks, --certificate and a name in a certificate."""
+    """Register a client for agencies, with exactly one of --generate, --jwks, --certificate and a name in a certificate.
+
+    It works once people have approved it; where one is enough (development), at once.
+    """
     settings = load_settings()
     names = {"subject_dn": subject_dn, "san_dns": san_dns, "san_uri": san_uri, "san_ip": san_ip, "san_email": san_email}
     named = [(kind, value) for kind, value in names.items() if value is not None]
@@ -144,31 +160,53 @@ def add(
         "name": name or client_id,
         "agencies": agency,
         "scopes": [part for each in scope for part in each.split()] if scope else sorted(AGENCY_SCOPES),
-        "actor": acting(actor),
         "auth_method": auth.value,
         "certificate_bound": None if bound_to is None else bound_to is BoundTo.certificate,
     }
+    whose = (acting(actor), sandbox)
     if named:
-        made = asyncio.run(_add(settings, {**values, "tls_name": named[0]}, None))
+        made, waits = asyncio.run(_add(settings, {**values, "tls_name": named[0]}, None, *whose))
     elif certificate is not None:
-        made = asyncio.run(_add(settings, {**values, "jwks": {"keys": [_jwk(certificate)]}}, None))
+        made, waits = asyncio.run(_add(settings, {**values, "jwks": {"keys": [_jwk(certificate)]}}, None, *whose))
     elif jwks is not None:
-        made = asyncio.run(_add(settings, {**values, "jwks": _public(jwks)}, None))
+        made, waits = asyncio.run(_add(settings, {**values, "jwks": _public(jwks)}, None, *whose))
     else:
         only = agency[0] if len(set(agency)) == 1 else None
         credentials = Credentials.generate(client_id, settings.public_url, agency=only)
         with _written(credentials, path := out or default_file(settings, client_id)):
-            made = asyncio.run(_add(settings, {**values, "jwks": credentials.public_jwks()}, path))
-    made.show(as_json=as_json, headline=f"{client_id} may act for {', '.join(made.agencies)}. Its system needs:")
+            made, waits = asyncio.run(_add(settings, {**values, "jwks": credentials.public_jwks()}, path, *whose))
+    agencies = ", ".join(made.agencies)
+    headline = {
+        "active": f"{client_id} may act for {agencies}. Its system needs:",
+        "sandbox": f"{client_id} may practise for {agencies}, if that is a practice agency. Its system needs:",
+    }.get(made.status, f"{client_id} is registered for {agencies}, and does not work yet. Its system needs:")
+    made.show(as_json=as_json, headline=headline)
+    if not as_json:
+        if made.status == "sandbox":
+            typer.echo(f"When it has practised enough: rujukan clients request {client_id}")
+        show_waiting(waits, then=f"rujukan clients activate {client_id}")
 
 
-async def _add(settings: Settings, values: dict[str, Any], path: Path | None) -> Made:
-    async with administer(settings) as the:
-        await add_client(the.conn, **values, now=the.now)
-        return await _made(settings, the.conn, values["client_id"], path)
+async def _add(
+    settings: Settings, values: dict[str, Any], path: Path | None, actor: str, sandbox: bool
+) -> tuple[Made, Waiting | None]:
+    async with administer(settings, actor) as the:
+        asked = await register(
+            the.conn, **values, sandbox=sandbox, by=the.person, now=the.now, two_people=settings.needs_two_people
+        )
+        waits = waiting(asked, the.person)
+        return await _made(settings, the.conn, values["client_id"], path, waits=waits), waits
 
 
-async def _made(settings: Settings, conn: Any, client_id: str, path: Path | None, kid: str | None = None) -> Made:
+async def _made(
+    settings: Settings,
+    conn: Any,
+    client_id: str,
+    path: Path | None,
+    kid: str | None = None,
+    *,
+    waits: Waiting | None = None,
+) -> Made:
     listed = await _find(conn, client_id)
     base = settings.mtls_url if listed.certificate_bound and settings.mtls_url else settings.public_url
     return Made(
@@ -177,9 +215,11 @@ async def _made(settings: Settings, conn: Any, client_id: str, path: Path | None
         issuer=settings.public_url,
         token_endpoint=f"{base}/oauth2/token",
         auth_method=listed.auth_method,
-        name_in_certificate=_name_of(listed),
+        name_in_certificate=name_of(listed),
         kids=(kid,) if kid else tuple(key.kid for key in listed.keys),
         file=None if path is None else str(path),
+        status=listed.status,
+        waits=None if waits is None else str(waits.approval.id),
     )
 
 
@@ -190,45 +230,11 @@ async def _find(conn: Any, client_id: str) -> ListedClient:
     raise errors.UnknownClientError(f"there is no client {client_id}")
 
 
-def _name_of(client: ListedClient) -> str | None:
+def name_of(client: ListedClient) -> str | None:
+    """Return the name its certificate is known by, in words."""
     if client.tls_name is None or client.tls_name_kind is None:
         return None
     return f"{client.tls_name_kind.replace('_', ' ')} {client.tls_name}"
-
-
-@app.command()
-def show(client_id: ClientId, as_json: Json = False) -> None:
-    """Show one client: whom it acts for, how it authenticates, what its tokens are bound to, its keys or certificates."""
-    settings = load_settings()
-    client = asyncio.run(_show(settings, client_id))
-    if as_json:
-        show_json(asdict(client))
-        return
-    rows = [
-        ("name", client.name),
-        ("status", client.status),
-        ("agencies", client.agencies),
-        ("scopes", "all" if set(client.scopes) == AGENCY_SCOPES else client.scopes),
-        ("authenticates by", client.auth_method),
-        ("known by", _name_of(client)),
-        ("tokens bound to", "its certificate (RFC 8705)" if client.certificate_bound else "a DPoP key (RFC 9449)"),
-        *(("certificate" if client.auth_method == mtls.SELF_SIGNED else "key", _key(key)) for key in client.keys),
-        ("registered", client.created_at),
-        ("last used", client.last_used_at),
-    ]
-    show_table((client.client_id, ""), [row for row in rows if row[1] is not None], empty="")
-    if client.auth_method not in ("private_key_jwt", *mtls.methods(settings)):
-        typer.echo(f"{client.auth_method} is switched off here: `rujukan doctor` says why.", err=True)
-
-
-def _key(key: ListedKey) -> str:
-    until = "" if key.ends_at is None else f" until {key.ends_at:%Y-%m-%d %H:%M}Z"
-    return f"{key.kid} from {key.starts_at:%Y-%m-%d %H:%M}Z{until}"
-
-
-async def _show(settings: Settings, client_id: str) -> ListedClient:
-    async with administer(settings) as the:
-        return await _find(the.conn, client_id)
 
 
 @app.command("list")
@@ -246,7 +252,7 @@ def list_(as_json: Json = False) -> None:
                 client.agencies,
                 client.status,
                 "all" if set(client.scopes) == AGENCY_SCOPES else client.scopes,
-                _name_of(client)
+                name_of(client)
                 or [
                     f"{key.kid[:12]}{f' until {key.ends_at:%Y-%m-%d %H:%M}Z' if key.ends_at else ''}"
                     for key in client.keys
@@ -265,26 +271,6 @@ async def _list(settings: Settings) -> list[ListedClient]:
 
 
 @app.command()
-def suspend(client_id: ClientId, actor: Actor = None) -> None:
-    """Shut a client out, within a second: its tokens stop counting, it gets no new ones."""
-    asyncio.run(_set(load_settings(), client_id, acting(actor), active=False))
-    typer.echo(f"{client_id} is suspended. `rujukan clients resume {client_id}` lets it in again.")
-
-
-@app.command()
-def resume(client_id: ClientId, actor: Actor = None) -> None:
-    """Let a suspended client in again."""
-    asyncio.run(_set(load_settings(), client_id, acting(actor), active=True))
-    typer.echo(f"{client_id} is active.")
-
-
-async def _set(settings: Settings, client_id: str, actor: str, *, active: bool) -> None:
-    change = resume_client if active else suspend_client
-    async with administer(settings) as the:
-        await change(the.conn, client_id, now=the.now, actor=actor)
-
-
-@app.command()
 def rotate(
     client_id: ClientId,
     overlap: Annotated[
@@ -294,6 +280,31 @@ def rotate(
     jwks: Jwks = None,
     certificate: CertificateFile = None,
     out: Out = None,
+    lasts: Annotated[
+        str | None,
+        typer.Option(
+            help="How long the new key lasts, such as 365d; its agency is reminded before. Unset: no end.",
+            show_default=False,
+        ),
+    ] = None,
+    emergency: Annotated[
+        bool,
+        typer.Option(
+            "--emergency",
+            help="End all its keys and let it in at once, by one operator: narrow scopes, for 24 hours, until another person agrees.",
+        ),
+    ] = False,
+    called_back: Annotated[
+        str | None,
+        typer.Option(
+            help="--emergency: role, or place in the list, of the registered duty contact you have called back.",
+            show_default=False,
+        ),
+    ] = None,
+    agency: Annotated[
+        str | None,
+        typer.Option(help="--emergency: code of that contact's agency, if there are several.", show_default=False),
+    ] = None,
     actor: Actor = None,
     as_json: Json = False,
 ) -> None:
@@ -303,36 +314,100 @@ def rotate(
         _one_source(generate, jwks, out)
     elif generate or jwks is not None or out is not None:
         raise Failure("give exactly one of --generate, --jwks FILE and --certificate FILE")
-    still, who = parse_duration(overlap), acting(actor)
+    if emergency != (called_back is not None):
+        raise Failure(
+            "--emergency and --called-back go together",
+            "Call the number in `rujukan agencies duty-contacts CODE`, and say whom you have called.",
+        )
+    if emergency and lasts is not None:
+        raise Failure("--lasts does not go with --emergency", "Give it a key that lasts once this is over.")
+    asked = _Rotation(
+        client_id,
+        parse_duration(overlap),
+        None if lasts is None else parse_duration(lasts),
+        called_back,
+        agency,
+        acting(actor),
+    )
     if certificate is not None:
-        made = asyncio.run(_rotate(settings, client_id, _jwk(certificate), still, who, None))
+        made, waits = asyncio.run(_rotate(settings, asked, _jwk(certificate), None))
     elif jwks is not None:
         keys = _public(jwks)["keys"]
         if len(keys) != 1:
             raise Failure("a rotation registers one key", f"{jwks} holds {len(keys)}.")
-        made = asyncio.run(_rotate(settings, client_id, keys[0], still, who, None))
+        made, waits = asyncio.run(_rotate(settings, asked, keys[0], None))
     else:
         path = out or default_file(settings, client_id)
         earlier = _earlier(path)
         credentials = Credentials.generate(client_id, settings.public_url, agency=earlier.agency if earlier else None)
         fresh = path.with_name(f"{path.name}.new")
         with _written(credentials, fresh):
-            made = asyncio.run(_rotate(settings, client_id, credentials.public_jwks()["keys"][0], still, who, path))
-        if earlier is not None:
-            path.replace(path.with_name(f"{path.name}.old"))
-        fresh.replace(path)
-    until = f"for another {overlap}" if still else "no more"
-    made.show(as_json=as_json, headline=f"{client_id} has a new key; its earlier keys count {until}. Its system needs:")
+            made, waits = asyncio.run(_rotate(settings, asked, credentials.public_jwks()["keys"][0], path))
+        if waits is None or emergency:
+            if earlier is not None:
+                path.replace(path.with_name(f"{path.name}.old"))
+            fresh.replace(path)
+        else:
+            made = replace(made, file=str(fresh))
+    until = f"for another {overlap}" if parse_duration(overlap) else "no more"
+    if emergency:
+        headline = f"{client_id} works with a new key alone; all earlier ones have ended. Its system needs:"
+    elif waits is not None:
+        headline = f"{client_id} gets another key once it is approved; its present ones then count {until}. Its system will need:"
+    else:
+        headline = f"{client_id} has a new key; its earlier keys count {until}. Its system needs:"
+    made.show(as_json=as_json, headline=headline)
+    if not as_json:
+        if emergency and waits is not None:
+            typer.echo(
+                "It may do what loses nobody, and no more; in 24 hours it is out again unless another person agrees."
+            )
+        show_waiting(waits)
+
+
+@dataclass(frozen=True)
+class _Rotation:
+    """What was asked for."""
+
+    client_id: str
+    overlap: timedelta
+    lasts: timedelta | None
+    called_back: str | None
+    agency: str | None
+    actor: str
 
 
 async def _rotate(
-    settings: Settings, client_id: str, jwk: dict[str, Any], overlap: timedelta, actor: str, path: Path | None
-) -> Made:
-    async with administer(settings) as the:
-        kid = await rotate_client_key(
-            the.conn, client_id, jwk=jwk, old_ends_at=the.now + overlap, now=the.now, actor=actor
-        )
-        return await _made(settings, the.conn, client_id, path, kid)
+    settings: Settings, asked: _Rotation, jwk: dict[str, Any], path: Path | None
+) -> tuple[Made, Waiting | None]:
+    two_people = settings.needs_two_people
+    async with administer(settings, asked.actor) as the:
+        check_proven(the.person, the.now)
+        if asked.called_back is not None:
+            given = await give_emergency_key(
+                the.conn,
+                asked.client_id,
+                jwk=jwk,
+                called_back=asked.called_back,
+                agency=asked.agency,
+                by=the.person,
+                now=the.now,
+                two_people=two_people,
+            )
+            kid, approval = given.kid, given.approval
+        else:
+            kid, approval = await ask_to_rotate(
+                the.conn,
+                asked.client_id,
+                jwk=jwk,
+                overlap=asked.overlap,
+                ends_at=None if asked.lasts is None else the.now + asked.lasts,
+                by=the.person,
+                now=the.now,
+                two_people=two_people,
+            )
+        waits = waiting(approval, the.person)
+        return await _made(settings, the.conn, asked.client_id, path, kid, waits=waits), waits
 
 
 def parse_duration(text: str) -> timedelta:

@@ -15,6 +15,7 @@ from app.foundation.keyring import KeyringUnusable
 from app.foundation.settings import UnsafeSettings
 from auth.admin.errors import (
     AdministratorStateError,
+    ClientMoveError,
     InvalidValueError,
     MayNotApproveError,
     OpenDutiesError,
@@ -59,8 +60,10 @@ class Failure(Exception):
 
 
 _ASKED_WRONGLY: Final = (
+    ClientMoveError,
     InvalidValueError,
     InvalidNameError,
+    MayNotApproveError,
     OpenDutiesError,
     TakenError,
     UnusableKeyError,

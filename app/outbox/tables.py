@@ -64,7 +64,7 @@ class IdempotencyRow(SQLModel, table=True):
     request_hash: bytes = Field(sa_type=Bytes)
     subject: str = Field(sa_type=Text)
     subject_id: UUID
-    case_id: UUID
+    case_id: UUID | None
     reference: str = Field(sa_type=Text)
     state: str = Field(sa_type=Text)
     version: int

@@ -16,6 +16,7 @@ from auth.admin.agencies import resume_agency, set_desk
 from auth.admin.agreements import add_agreement, read_agreement
 from auth.admin.client_changes import add_client_key, widen_client
 from auth.admin.clients import change_client
+from auth.admin.emergency import refuse_emergency, resume, settle_emergency
 from auth.admin.errors import AdministratorStateError
 from auth.people import administrators, invitations
 from auth.people.person import Role
@@ -46,7 +47,15 @@ async def _refuse_client(conn: Connection, subject: str, _: Mapping[str, Any], n
 
 
 async def _resume_client(conn: Connection, subject: str, _: Mapping[str, Any], now: datetime, actor: str) -> None:
-    await change_client(conn, subject, "resume", now=now, actor=actor)
+    await resume(conn, subject, now=now, actor=actor)
+
+
+async def _settle_emergency(conn: Connection, subject: str, _: Mapping[str, Any], now: datetime, actor: str) -> None:
+    await settle_emergency(conn, subject, now=now, actor=actor)
+
+
+async def _refuse_emergency(conn: Connection, subject: str, _: Mapping[str, Any], now: datetime, actor: str) -> None:
+    await refuse_emergency(conn, subject, now=now, actor=actor)
 
 
 async def _resume_agency(conn: Connection, subject: str, _: Mapping[str, Any], now: datetime, actor: str) -> None:
@@ -96,13 +105,14 @@ async def _widen_client(conn: Connection, subject: str, detail: Mapping[str, Any
 
 
 async def _add_client_key(conn: Connection, subject: str, detail: Mapping[str, Any], now: datetime, actor: str) -> None:
-    starts_at, overlap = detail["starts_at"], detail["overlap_seconds"]
+    starts_at, overlap, ends_at = detail["starts_at"], detail["overlap_seconds"], detail.get("ends_at")
     await add_client_key(
         conn,
         subject,
         jwk=detail["jwk"],
         starts_at=None if starts_at is None else datetime.fromisoformat(starts_at),
         overlap=None if overlap is None else timedelta(seconds=overlap),
+        ends_at=None if ends_at is None else datetime.fromisoformat(ends_at),
         now=now,
         actor=actor,
     )
@@ -113,6 +123,12 @@ _OPERATORS: Final = frozenset({Role.operator, Role.protection_officer})
 ACTS: Final[dict[str, Act]] = {
     "client:approve": Act("Let a client speak for its agencies.", _OPERATORS, _approve_client, _refuse_client),
     "client:resume": Act("Let a suspended client in again.", _OPERATORS, _resume_client),
+    "client:emergency": Act(
+        "Give a client its whole scopes again after an emergency key; a refusal shuts it out.",
+        _OPERATORS,
+        _settle_emergency,
+        _refuse_emergency,
+    ),
     "client:widen": Act("Let a client do more, or call from elsewhere.", _OPERATORS, _widen_client),
     "client:add_key": Act("Give a client another key.", _OPERATORS, _add_client_key),
     "agency:resume": Act("Let a suspended agency in again.", _OPERATORS, _resume_agency),

@@ -17,9 +17,13 @@ _APPROVAL = """SELECT a.id, a.act, a.subject, a.detail::text AS detail, a.asked_
 async def insert_approval(conn: Connection, **values: Any) -> bool:
     """Add something that waits; False if the same waits already."""
     done = await conn.execute(
-        "INSERT INTO approval (id, act, subject, detail, asked_by, asked_at, expires_at) VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7)"
+        "INSERT INTO approval (id, act, subject, detail, asked_by, asked_through, asked_at, expires_at)"
+        " VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7, $8)"
         " ON CONFLICT (act, subject) WHERE state = 'waiting' DO NOTHING",
-        *(values[name] for name in ("id", "act", "subject", "detail", "asked_by", "asked_at", "expires_at")),
+        *(
+            values[name]
+            for name in ("id", "act", "subject", "detail", "asked_by", "asked_through", "asked_at", "expires_at")
+        ),
     )
     return bool(done == "INSERT 0 1")
 

@@ -79,6 +79,7 @@ async def ask(
             subject=subject,
             detail=json.dumps(dict(detail or {}), default=str),
             asked_by=by.reference,
+            asked_through=by.client_id,
             asked_at=now,
             expires_at=now + waits_for,
         )

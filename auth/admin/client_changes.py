@@ -149,8 +149,9 @@ async def add_client_key(
     overlap: timedelta | None,
     now: datetime,
     actor: str,
+    ends_at: datetime | None = None,
 ) -> str:
-    """Add a key that counts from `starts_at` (unset or past: now), and return its `kid`.
+    """Add a key that counts from `starts_at` (unset or past: now) to `ends_at` (unset: as long as nobody ends it), and return its `kid`.
 
     The client's other keys count for `overlap` longer than that, or as long as they did if it is unset.
     Raises `UnknownClientError`, `ClientMoveError`, `UnusableKeyError`, `TakenError`, `InvalidValueError`.
@@ -159,6 +160,8 @@ async def add_client_key(
         raise InvalidValueError(f"keys overlap for at most {OVERLAP_AT_MOST.days} days")
     if starts_at is not None and starts_at > now + STARTS_WITHIN:
         raise InvalidValueError("a key starts within a year")
+    if ends_at is not None and ends_at <= max(starts_at or now, now):
+        raise InvalidValueError("a key ends after it starts, and not in the past")
     async with conn.transaction():
         found = await client_state(conn, client_id)
         if found is None:
@@ -172,7 +175,9 @@ async def add_client_key(
             )
         ((kid, public),) = registered_keys(method, [jwk]).items()
         start = max(starts_at or now, now)
-        added = await insert_client_key(conn, client_id=client_id, kid=kid, jwk=public, at=now, starts_at=start)
+        added = await insert_client_key(
+            conn, client_id=client_id, kid=kid, jwk=public, at=now, starts_at=start, ends_at=ends_at
+        )
         if added is None:
             raise TakenError("the client has a key of that kid already")
         ended: list[str] = []

@@ -118,6 +118,7 @@ class Approval(SQLModel, table=True):
     subject: str = Field(sa_type=Text)
     detail: dict[str, Any] = Field(sa_type=Json)
     asked_by: str = Field(sa_type=Text)
+    asked_through: str | None = Field(default=None, sa_type=Text)
     asked_at: datetime = Field(sa_type=Timestamp)
     expires_at: datetime = Field(sa_type=Timestamp)
     state: str = Field(sa_column=Column(Text, nullable=False, server_default=text("'waiting'")))

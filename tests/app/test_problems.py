@@ -16,6 +16,7 @@ import pytest
 
 from app.foundation.problems import MEDIA_TYPE, Problem, all_problems
 from app.main import create_app
+from auth import jose
 from auth.binding.nonces import Nonces
 from auth.people.person import Role
 from tests.makers import cases, records
@@ -153,6 +154,49 @@ async def no_version(world: World) -> httpx.Response:
 @provokes("not-acceptable")
 async def no_such_form(world: World) -> httpx.Response:
     return await world.iom.get(f"/v1/referrals/{uuid.uuid4()}", headers={"Accept": "text/html"})
+
+
+async def _add_key(world: World, jwk: object) -> httpx.Response:
+    return await world.stranger.client.post("/v1/me/keys", json={"jwk": jwk})
+
+
+@provokes("key-unusable")
+async def no_key_at_all(world: World) -> httpx.Response:
+    return await _add_key(world, {"kty": "oct", "k": "AQ"})
+
+
+@provokes("key-known")
+async def a_key_it_has(world: World) -> httpx.Response:
+    return await _add_key(world, world.stranger.client.credentials.public_jwks()["keys"][0])
+
+
+@provokes("too-many-keys")
+async def one_key_too_many(world: World) -> httpx.Response:
+    try:
+        for _ in range(9):
+            assert (await _add_key(world, jose.generate().public_jwk())).status_code == 201
+        return await _add_key(world, jose.generate().public_jwk())
+    finally:
+        await world.owner.execute("DELETE FROM client_key WHERE client_id = 'stranger-system' AND added_by = 'client'")
+
+
+@provokes("last-key")
+async def the_last_key(world: World) -> httpx.Response:
+    (key,) = (await world.stranger.client.get("/v1/me/keys")).json()["items"]
+    return await world.stranger.client.post(f"/v1/me/keys/{key['id']}/end")
+
+
+@provokes("keys-elsewhere")
+async def a_key_kept_elsewhere(world: World) -> httpx.Response:
+    await world.stranger.client.token()
+    change = "UPDATE client SET jwks_uri = $1 WHERE client_id = 'stranger-system'"
+    await world.owner.execute(change, "https://stranger.example/jwks")
+    await world.exchange.directory.refresh()
+    try:
+        return await _add_key(world, jose.generate().public_jwk())
+    finally:
+        await world.owner.execute(change, None)
+        await world.exchange.directory.refresh()
 
 
 @provokes("unauthenticated")

@@ -54,7 +54,7 @@ PUBLIC = {
 """Everything that answers without a token, and why it may: it says how to get one, what there is, what a code means, what a
 record may say, or that the process lives. A blank form says nothing of anybody, and is wanted where there is no system yet."""
 
-NO_SCOPE = {"read_me"}
+NO_SCOPE = {"read_me", "list_own_keys"}
 """What a token of any scope may ask."""
 OF_CASES = (
     "/v1/cases",

@@ -5,6 +5,8 @@ CREATE TABLE approval (
     subject    text        NOT NULL,   -- a client_id, a code, a staff reference, an id
     detail     jsonb       NOT NULL,   -- what will be done, in full; nothing secret
     asked_by   text        NOT NULL,
+    -- the client that spoke for whoever asked, if one did: what it asked for is withdrawn once it is known to be stolen
+    asked_through text,
     asked_at   timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
     state      text        NOT NULL DEFAULT 'waiting' CONSTRAINT approval_state_known CHECK (state IN ('waiting', 'approved', 'refused', 'withdrawn')),

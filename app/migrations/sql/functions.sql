@@ -621,7 +621,7 @@ BEGIN
     IF x.partners IS NOT NULL THEN
         PERFORM publish_to_partners(x.id, x.partners, a.at);
     END IF;
-    IF s.clock = 'escalated' AND (x.final OR v_due IS NOT NULL OR x.event = 'handover_paper') THEN
+    IF (x.final OR v_due IS NOT NULL OR x.event = 'handover_paper') AND (s.clock = 'escalated' OR is_escalated(s.case_id, x.id)) THEN
         PERFORM close_escalations(x.id, a.at);
     END IF;
     IF x.subject = 'referral' AND x.final AND s.urgency = 'immediate' THEN

@@ -286,7 +286,7 @@ CREATE TABLE idempotency (
     request_hash bytea NOT NULL,
     subject text NOT NULL,
     subject_id uuid NOT NULL,
-    case_id uuid NOT NULL,
+    case_id uuid,  -- null: it is about no case
     reference text NOT NULL,
     state text NOT NULL,
     version integer NOT NULL,

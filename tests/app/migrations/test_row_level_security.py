@@ -84,6 +84,13 @@ DEFINER_FUNCTIONS = {
     "change_reassignment": "rujukan_definer",
     "carry_out_reassignment": "rujukan_definer",
     "tell_agencies_of": "rujukan_definer",
+    "apply_own_key": "rujukan_definer",
+    "apply_own_key_end": "rujukan_definer",
+    "silent_without": "rujukan_definer",
+    "stranded_by": "rujukan_definer",
+    "escalate_stranded": "rujukan_definer",
+    "passing_of": "rujukan_definer",
+    "is_escalated": "rujukan_definer",
     "ensure_partitions": "rujukan_keeper",
     "drop_idempotency_before": "rujukan_keeper",
 }

@@ -1,0 +1,63 @@
+"""The SQL of a client's own keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+
+from app.dependencies import Acting, Key
+from app.foundation import json
+from app.foundation.database import Connection
+
+BATCH: Final = 200
+FIRST, LAST = timedelta(days=14), timedelta(days=2)
+"""How long before its last key ends a client's agencies are reminded, twice."""
+_COLUMNS = "SELECT id, kid, starts_at, ends_at, added_at, added_by FROM client_key WHERE client_id = $1"
+
+
+async def keys(tx: Connection, client_id: str) -> list[asyncpg.Record]:
+    """Return a client's keys, the newest first."""
+    rows: list[asyncpg.Record] = await tx.fetch(f"{_COLUMNS} ORDER BY added_at DESC, id DESC LIMIT 100", client_id)
+    return rows
+
+
+async def key(tx: Connection, client_id: str, id: UUID) -> asyncpg.Record:
+    """Return one that is there."""
+    row = await tx.fetchrow(f"{_COLUMNS} AND id = $2", client_id, id)
+    assert row is not None, "keys are never deleted"
+    return row
+
+
+async def add_key(
+    db: Acting, key: Key, *, kid: str, jwk: Mapping[str, Any], starts_at: datetime, ends_at: datetime | None
+) -> UUID:
+    """Add a key of the client's own, and return its id; that of the first time if the request is repeated."""
+    row = await db.one(
+        "SELECT id FROM add_own_key($1, $2, $3, $4, $5, $6, $7, $8)",
+        key.value,
+        key.request_hash,
+        db.settings.idempotency_days,
+        kid,
+        json.text(jwk),
+        starts_at,
+        ends_at,
+    )
+    id: UUID = row["id"]
+    return id
+
+
+async def end_key(db: Acting, key: Key, id: UUID) -> None:
+    """End a key of the client's own now."""
+    await db.one(
+        "SELECT id FROM end_own_key($1, $2, $3, $4, $5)", key.value, key.request_hash, db.settings.idempotency_days, id
+    )
+
+
+async def remind_of_ending_keys(conn: Connection, now: datetime) -> int:
+    """Tell the agencies of clients whose last key ends soon; returns how many keys that were."""
+    count: int = await conn.fetchval("SELECT remind_of_ending_keys($1, $2, $3, $4)", now, FIRST, LAST, BATCH)
+    return count
