@@ -48,6 +48,7 @@ from auth.binding.nonces import NonceHeader, Nonces
 from auth.client_auth import mtls
 from auth.client_certificates import ClientCertificates
 from auth.directory import Directory
+from auth.registration import endpoints as registration
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         pages.router,
     ):
         app.include_router(router)
+    if settings.registration == "on":
+        app.include_router(registration.router)
     for path, files in pages.static_files().items():
         app.mount(path, files)
     if settings.administration == "on":

@@ -55,23 +55,28 @@ class SetRefusedError(Exception):
         super().__init__(FAULTS[fault])
 
 
-async def keep_fresh(state: Any, snapshot: Snapshot, form: Mapping[str, str], certificate: Certificate | None) -> Snapshot:
+async def keep_fresh(
+    state: Any, snapshot: Snapshot, form: Mapping[str, str], certificate: Certificate | None
+) -> Snapshot:
     """Return the directory to authenticate with: asked anew if the client that a request names has published other keys since."""
     client, kid = _claimed(snapshot, form, certificate)
     now: datetime = state.clock.now()
     if client is None or client.jwks_uri is None or not client.may_sign_in(now):
         return snapshot
     unknown = kid is not None and not any(each == kid and entry.counts(now) for each, entry in client.keys.items())
-    return await refresh(
-        client.client_id,
-        client.jwks_uri,
-        client.auth_method,
-        unknown=unknown or not client.keys_at(now),
-        settings=state.settings,
-        pool=state.database.app,
-        directory=state.directory,
-        now=now,
-    ) or snapshot
+    return (
+        await refresh(
+            client.client_id,
+            client.jwks_uri,
+            client.auth_method,
+            unknown=unknown or not client.keys_at(now),
+            settings=state.settings,
+            pool=state.database.app,
+            directory=state.directory,
+            now=now,
+        )
+        or snapshot
+    )
 
 
 async def refresh(

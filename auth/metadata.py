@@ -15,7 +15,7 @@ from auth.introspection import Introspection
 from auth.jose import ALGORITHMS
 from auth.revocation import Revocation
 from auth.scopes import Scope
-from auth.server import INTROSPECTION_PATH, REVOCATION_PATH, TOKEN_PATH
+from auth.server import INTROSPECTION_PATH, REGISTRATION_PATH, REVOCATION_PATH, TOKEN_PATH
 
 router = APIRouter(include_in_schema=False)
 JWKS_PATH: Final = "/oauth2/jwks"
@@ -56,6 +56,8 @@ def _without_mutual_tls(settings: Settings) -> dict[str, Any]:
         "revocation_endpoint": settings.public_url + REVOCATION_PATH,
         "revocation_endpoint_auth_methods_supported": list(Revocation.CLIENT_AUTH_METHODS),
         "revocation_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
+        # RFC 7591 §3
+        **({"registration_endpoint": settings.public_url + REGISTRATION_PATH} if settings.registration == "on" else {}),
         "dpop_signing_alg_values_supported": list(ALGORITHMS),  # RFC 9449 §5.1
         "protected_resources": [settings.public_url],  # RFC 9728 §4
     }

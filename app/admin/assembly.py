@@ -8,13 +8,13 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 
-from app.admin import approvals
+from app.admin import approvals, registrations
 from app.admin.problems import MayNotApprove, NotPossible, NotRight, NotThere
 from app.foundation import http
 from app.foundation.problems import Problem
 from auth.admin.errors import ClientMoveError, MayNotApproveError, OpenDutiesError, TakenError
 
-ROUTERS: list[APIRouter] = [approvals.router]
+ROUTERS: list[APIRouter] = [approvals.router, registrations.router]
 PATH = "/admin"
 
 

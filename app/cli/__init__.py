@@ -22,6 +22,7 @@ PLACES: Final[dict[str, str]] = {
     "agreements": "app.cli.agreements",
     "service-points": "app.cli.service_points",
     "clients": "app.cli.clients",
+    "registrations": "app.cli.registrations",
     "keys": "app.cli.keys",
     "doctor": "app.cli.doctor",
     "api": "app.cli.api",

@@ -18,11 +18,14 @@ from app.cli.administering import administer
 from app.cli.common import Actor, Json, acting, load_settings, read_json, show_json, show_table
 from app.cli.failures import Code, Failure
 from app.client import Credentials
+from app.foundation.outbound import FAULTS as OUTBOUND_FAULTS
+from app.foundation.outbound import OutboundError, check_url
 from app.foundation.settings import Settings
 from auth.admin import errors
 from auth.admin.client_keys import certificate_jwk, rotate_client_key
 from auth.admin.clients import ListedClient, ListedKey, add_client, list_clients, resume_client, suspend_client
 from auth.client_auth import mtls
+from auth.jwks_uri import FAULTS as SET_FAULTS
 from auth.scopes import AGENCY_SCOPES
 
 app = typer.Typer(help="Add, list, suspend and resume clients; rotate their keys.", no_args_is_help=True)
@@ -75,6 +78,7 @@ class Made:
     name_in_certificate: str | None
     kids: tuple[str, ...]
     file: str | None
+    jwks_uri: str | None = None
 
     def show(self, *, as_json: bool, headline: str) -> None:
         """Print it."""
@@ -87,6 +91,8 @@ class Made:
         typer.echo(f"  client_id       {self.client_id}")
         if self.name_in_certificate is not None:
             typer.echo(f"  certificate     {self.name_in_certificate}, of an authority in RUJUKAN_TLS_CLIENT_CA")
+        elif self.jwks_uri is not None:
+            typer.echo(f"  jwks_uri        {self.jwks_uri} (its keys are fetched when it first asks for a token)")
         elif self.auth_method == mtls.SELF_SIGNED:
             typer.echo(f"  x5t#S256        {', '.join(self.kids)}")
         else:
@@ -110,6 +116,10 @@ def add(
     generate: Generate = False,
     jwks: Jwks = None,
     out: Out = None,
+    jwks_uri: Annotated[
+        str | None,
+        typer.Option(help="Instead of --jwks: the https address at which it publishes its keys.", show_default=False),
+    ] = None,
     auth: Annotated[
         Auth, typer.Option(help="How it authenticates: by its key, or by its TLS client certificate (RFC 8705).")
     ] = Auth.private_key_jwt,
@@ -132,11 +142,14 @@ def add(
     actor: Actor = None,
     as_json: Json = False,
 ) -> None:
-    """Register a client for agencies, with exactly one of --generate, --jwks, --certificate and a name in a certificate."""
+    """Register a client for agencies, with exactly one of --generate, --jwks, --jwks-uri, --certificate and a name in a certificate."""
     settings = load_settings()
     names = {"subject_dn": subject_dn, "san_dns": san_dns, "san_uri": san_uri, "san_ip": san_ip, "san_email": san_email}
     named = [(kind, value) for kind, value in names.items() if value is not None]
-    _fitting(auth, generate=generate, jwks=jwks, certificate=certificate, names=len(named))
+    if jwks_uri is None:
+        _fitting(auth, generate=generate, jwks=jwks, certificate=certificate, names=len(named))
+    elif generate or jwks is not None or certificate is not None or named:
+        raise Failure("--jwks-uri goes alone", "The client's keys are those it publishes there.")
     if out is not None and not generate:
         raise Failure("--out goes with --generate")
     values: dict[str, Any] = {
@@ -148,7 +161,9 @@ def add(
         "auth_method": auth.value,
         "certificate_bound": None if bound_to is None else bound_to is BoundTo.certificate,
     }
-    if named:
+    if jwks_uri is not None:
+        made = asyncio.run(_add(settings, {**values, "jwks_uri": _checked_uri(jwks_uri, settings)}, None))
+    elif named:
         made = asyncio.run(_add(settings, {**values, "tls_name": named[0]}, None))
     elif certificate is not None:
         made = asyncio.run(_add(settings, {**values, "jwks": {"keys": [_jwk(certificate)]}}, None))
@@ -180,6 +195,7 @@ async def _made(settings: Settings, conn: Any, client_id: str, path: Path | None
         name_in_certificate=_name_of(listed),
         kids=(kid,) if kid else tuple(key.kid for key in listed.keys),
         file=None if path is None else str(path),
+        jwks_uri=listed.jwks_uri,
     )
 
 
@@ -213,6 +229,9 @@ def show(client_id: ClientId, as_json: Json = False) -> None:
         ("known by", _name_of(client)),
         ("tokens bound to", "its certificate (RFC 8705)" if client.certificate_bound else "a DPoP key (RFC 9449)"),
         *(("certificate" if client.auth_method == mtls.SELF_SIGNED else "key", _key(key)) for key in client.keys),
+        ("keys from", client.jwks_uri),
+        ("keys fetched", client.keys_fetched_at),
+        ("keys' fault", client.keys_fault and {**OUTBOUND_FAULTS, **SET_FAULTS}.get(client.keys_fault)),
         ("registered", client.created_at),
         ("last used", client.last_used_at),
     ]
@@ -383,6 +402,14 @@ def _fitting(auth: Auth, *, generate: bool, jwks: Path | None, certificate: Path
         )
     if given != 1:
         raise Failure("give exactly one of --generate, --jwks FILE and --certificate FILE")
+
+
+def _checked_uri(url: str, settings: Settings) -> str:
+    try:
+        check_url(url, settings)
+    except OutboundError as error:
+        raise Failure(f"that jwks_uri cannot be asked: {error}") from None
+    return url
 
 
 def _jwk(path: Path) -> dict[str, Any]:

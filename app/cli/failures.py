@@ -20,6 +20,7 @@ from auth.admin.errors import (
     UnknownAgencyError,
     UnknownAgreementError,
     UnknownClientError,
+    UnknownInvitationError,
     UnknownKeyError,
     UnusableKeyError,
 )
@@ -63,12 +64,14 @@ _ASKED_WRONGLY: Final = (
     UnknownAgencyError,
     UnknownClientError,
     UnknownKeyError,
+    UnknownInvitationError,
     UnknownAgreementError,
 )
 _DO: Final[dict[type[Exception], str]] = {
     UnknownAgencyError: "See `rujukan agencies list`.",
     OpenDutiesError: "Let it hand its cases over and see its referrals through; for a lead that is gone the desk names another.",
     UnknownClientError: "See `rujukan clients list`.",
+    UnknownInvitationError: "See `rujukan registrations list`.",
     UnknownAgreementError: "See `rujukan agreements list`.",
     NextKeyTooYoungError: "`rujukan keys rotate --at-once` does not wait: for a key that may have leaked.",
 }

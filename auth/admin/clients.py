@@ -82,7 +82,8 @@ async def add_client(
 ) -> None:
     """Register a client for agencies (codes), scopes and one way of authenticating.
 
-    That is by public keys (`jwks`, a JWK Set, or `jwks_uri`, an address `app.foundation.outbound.check_url` lets through), by registered certificates (`self_signed_tls_client_auth`: each JWK with `x5c`), or by a
+    That is by public keys (`jwks`, a JWK Set, or `jwks_uri`, which `app.foundation.outbound.check_url` lets
+    through), by registered certificates (`self_signed_tls_client_auth`: each JWK with `x5c`), or by a
     name that an authority certifies (`tls_client_auth`: `tls_name`, its kind and value). `certificate_bound`: its tokens are bound to
     its certificate, not to a DPoP key; unset, as it authenticates.
 

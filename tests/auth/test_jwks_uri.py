@@ -128,7 +128,10 @@ class TestKeys:
 
     async def test_that_change_under_their_name_are_replaced(self, world, client, publisher) -> None:
         token = await client.token()
-        old, client.signs_by = client.signs_by, jose.import_private({**jose.generate().private_jwk(), "kid": client.signs_by.public.kid})
+        old, client.signs_by = (
+            client.signs_by,
+            jose.import_private({**jose.generate().private_jwk(), "kid": client.signs_by.public.kid}),
+        )
         publisher.publishes(client.signs_by.public_jwk())
         world.clock.shift(timedelta(minutes=16))
         assert await status(client) == 200
@@ -189,8 +192,7 @@ class TestRequestsToTheAddress:
         publisher.delay = 30
         world.clock.shift(timedelta(minutes=16))
         slow = asyncio.create_task(status(client))
-        while len(publisher.asked) < 2:
-            await asyncio.sleep(0.01)
+        await publisher.is_asked(2)
         async with asyncio.timeout(1):
             assert await status(client) == 200
         slow.cancel()
@@ -242,7 +244,9 @@ class TestWhileNothingAnswers:
             ("x" * 65_537, "application/json", "too_large"),
         ],
     )
-    async def test_an_answer_that_is_no_jwk_set_leaves_the_keys(self, world, client, publisher, body, kind, fault) -> None:
+    async def test_an_answer_that_is_no_jwk_set_leaves_the_keys(
+        self, world, client, publisher, body, kind, fault
+    ) -> None:
         assert await status(client) == 200
         publisher.says(body, kind=kind)
         world.clock.shift(timedelta(minutes=16))
@@ -260,7 +264,9 @@ class TestSets:
     def test_keep_what_may_be_used_and_say_what_not(self) -> None:
         good, other = jose.generate().public_jwk(), jose.generate("EdDSA").public_jwk()
         encryption = {**make.ec_key().as_dict(private=False), "use": "enc"}
-        keys, fault = read_set(json.dumps({"keys": [good, encryption, other, 5, {"kty": "oct", "x": 1}]}).encode(), "private_key_jwt")
+        keys, fault = read_set(
+            json.dumps({"keys": [good, encryption, other, 5, {"kty": "oct", "x": 1}]}).encode(), "private_key_jwt"
+        )
         assert ([key["kid"] for key in keys], fault) == ([good["kid"], other["kid"]], "unusable_keys")
 
     def test_with_a_private_key_say_so(self) -> None:
@@ -293,7 +299,11 @@ class TestRegistering:
         [
             {"jwks_uri": "https://keys.example/", "jwks": {"keys": [jose.generate().public_jwk()]}},
             {"jwks_uri": "http://keys.example/"},
-            {"jwks_uri": "https://keys.example/", "auth_method": mtls.TLS_CLIENT_AUTH, "tls_name": ("san_dns", "a.example")},
+            {
+                "jwks_uri": "https://keys.example/",
+                "auth_method": mtls.TLS_CLIENT_AUTH,
+                "tls_name": ("san_dns", "a.example"),
+            },
             {"jwks_uri": "https://keys.example/", "auth_method": "none"},
             {},
         ],

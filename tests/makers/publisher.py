@@ -28,6 +28,7 @@ class Publisher:
     asked: list[bytes] = field(default_factory=list)
     names: list[str | None] = field(default_factory=list)
     """What TLS was asked for (SNI)."""
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def url(self) -> str:
@@ -38,7 +39,9 @@ class Publisher:
         """The settings that let it be asked."""
         return {"outbound_networks": "127.0.0.0/8", "outbound_ca": self.ca}
 
-    def says(self, body: bytes | str, *, status: str = "200 OK", kind: str = "application/json", **headers: str) -> None:
+    def says(
+        self, body: bytes | str, *, status: str = "200 OK", kind: str = "application/json", **headers: str
+    ) -> None:
         """Answer with this body."""
         content = body if isinstance(body, bytes) else body.encode()
         lines = [f"HTTP/1.1 {status}", f"Content-Type: {kind}", f"Content-Length: {len(content)}", "Connection: close"]
@@ -49,9 +52,16 @@ class Publisher:
         """Answer with a JWK Set."""
         self.says(json.dumps({"keys": list(jwks)}), kind="application/jwk-set+json")
 
+    async def is_asked(self, times: int) -> None:
+        """Wait until it was asked so often."""
+        while len(self.asked) < times:
+            self._news.clear()
+            await self._news.wait()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             self.asked.append(await reader.readuntil(b"\r\n\r\n"))
+            self._news.set()
             await asyncio.sleep(self.delay)
             if not self.pause:
                 writer.write(self.reply)
@@ -73,9 +83,7 @@ async def publishing(folder: Path, *, name: str = "localhost") -> AsyncIterator[
     ca = folder / "outbound-ca.crt"
     ca.write_bytes(authority.issued.pem)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(
-        *authority.issue(f"CN={name}", names=san(name), purposes=SERVER).write(folder, "publisher")
-    )
+    context.load_cert_chain(*authority.issue(f"CN={name}", names=san(name), purposes=SERVER).write(folder, "publisher"))
     made = Publisher(ca)
     context.sni_callback = lambda _, asked_for, __: made.names.append(asked_for)
     server = await asyncio.start_server(made._serve, "127.0.0.1", 0, ssl=context)

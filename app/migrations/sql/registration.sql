@@ -291,6 +291,7 @@ BEGIN
     END LOOP;
     REVOKE CREATE ON SCHEMA public FROM rujukan_definer;
 END $$;
+GRANT EXECUTE ON FUNCTION registration_detail(text) TO rujukan_admin;
 GRANT EXECUTE ON FUNCTION registration_detail(text), ask_for_client(text, text, timestamptz, interval, text) TO rujukan_definer;
 
 GRANT SELECT, INSERT, UPDATE ON initial_access_token TO rujukan_admin;

@@ -49,10 +49,7 @@ def resolves(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
             if not found:
                 raise socket.gaierror(socket.EAI_NONAME, "no such name")
             family = {4: socket.AF_INET, 6: socket.AF_INET6}
-            return [
-                (family[ip_address(each).version], socket.SOCK_STREAM, 6, "", (each, port))
-                for each in found
-            ]
+            return [(family[ip_address(each).version], socket.SOCK_STREAM, 6, "", (each, port)) for each in found]
 
         monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
         return asked
@@ -159,11 +156,36 @@ class TestAddresses:
     @pytest.mark.parametrize(
         "address",
         [
-            *("0.0.0.0", "10.1.2.3", "100.64.0.1", "100.127.255.255", "127.0.0.1", "127.255.255.254", "169.254.169.254"),
+            *(
+                "0.0.0.0",
+                "10.1.2.3",
+                "100.64.0.1",
+                "100.127.255.255",
+                "127.0.0.1",
+                "127.255.255.254",
+                "169.254.169.254",
+            ),
             *("172.16.0.1", "172.31.255.255", "192.0.0.1", "192.0.0.192", "192.168.1.1", "192.88.99.1", "198.18.0.1"),
-            *("192.0.2.1", "198.51.100.1", "203.0.113.1", "224.0.0.1", "239.255.255.250", "240.0.0.1", "255.255.255.255"),
+            *(
+                "192.0.2.1",
+                "198.51.100.1",
+                "203.0.113.1",
+                "224.0.0.1",
+                "239.255.255.250",
+                "240.0.0.1",
+                "255.255.255.255",
+            ),
             *("::", "::1", "::127.0.0.1", "::ffff:127.0.0.1", "::ffff:8.8.8.8", "64:ff9b::a00:1", "64:ff9b:1::a00:1"),
-            *("fc00::1", "fd00:ec2::254", "fe80::1", "fec0::1", "ff02::1", "2001::1", "2001:0:4136:e378::1", "2001:db8::1"),
+            *(
+                "fc00::1",
+                "fd00:ec2::254",
+                "fe80::1",
+                "fec0::1",
+                "ff02::1",
+                "2001::1",
+                "2001:0:4136:e378::1",
+                "2001:db8::1",
+            ),
             *("2002:7f00:1::", "2002:808:808::1", "3fff::1", "5f00::1", "100::1"),
         ],
     )
@@ -182,13 +204,17 @@ class TestAddresses:
         assert may_connect(ip_address("fd12::1"), allowed)
         assert not may_connect(ip_address("10.21.1.1"), allowed)
 
-    @pytest.mark.parametrize("address", ["169.254.169.254", "fd00:ec2::254", "100.100.100.200", "::ffff:10.0.0.1", "ff02::1"])
+    @pytest.mark.parametrize(
+        "address", ["169.254.169.254", "fd00:ec2::254", "100.100.100.200", "::ffff:10.0.0.1", "ff02::1"]
+    )
     def test_that_no_setting_opens(self, address: str) -> None:
         assert not may_connect(ip_address(address), (ip_network("0.0.0.0/0"), ip_network("::/0")))
 
 
 class TestSettings:
-    @pytest.mark.parametrize("networks", ["127.0.0.0/8", "::1", "169.254.0.0/16", "0.0.0.0/0", "10.0.0.0/8, ::/0", "fe80::/64"])
+    @pytest.mark.parametrize(
+        "networks", ["127.0.0.0/8", "::1", "169.254.0.0/16", "0.0.0.0/0", "10.0.0.0/8, ::/0", "fe80::/64"]
+    )
     def test_production_opens_neither_this_machine_nor_everything(self, networks: str) -> None:
         reasons = Settings(env="production", outbound_networks=networks).unsafe()
         assert [reason for reason in reasons if "RUJUKAN_OUTBOUND_NETWORKS" in reason]
@@ -220,7 +246,9 @@ class TestFetching:
         assert b"cookie" not in head.lower()
         assert publisher.names == [NAME]
 
-    async def test_asks_for_the_name_once_so_that_another_answer_comes_too_late(self, publisher, settings, resolves) -> None:
+    async def test_asks_for_the_name_once_so_that_another_answer_comes_too_late(
+        self, publisher, settings, resolves
+    ) -> None:
         """DNS rebinding: a public address for the check, an inner one for the connection."""
         asked = resolves(["127.0.0.1"], ["169.254.169.254"])
         await fetch(url(publisher), settings=settings)
@@ -232,7 +260,9 @@ class TestFetching:
         await fetch(url(publisher), settings=settings)
         assert len(publisher.asked) == 1
 
-    async def test_plays_no_part_in_proxies_of_the_environment(self, publisher, settings, resolves, monkeypatch) -> None:
+    async def test_plays_no_part_in_proxies_of_the_environment(
+        self, publisher, settings, resolves, monkeypatch
+    ) -> None:
         resolves(["127.0.0.1"])
         for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, "http://127.0.0.1:9")
@@ -241,7 +271,9 @@ class TestFetching:
 
 
 class TestNothingInside:
-    @pytest.mark.parametrize("address", ["127.0.0.1", "169.254.169.254", "10.0.0.1", "::1", "::ffff:127.0.0.1", "100.64.0.1"])
+    @pytest.mark.parametrize(
+        "address", ["127.0.0.1", "169.254.169.254", "10.0.0.1", "::1", "::ffff:127.0.0.1", "100.64.0.1"]
+    )
     async def test_is_asked_however_it_is_named(self, publisher, resolves, address) -> None:
         resolves([address])
         assert await fault(url(publisher), Settings(outbound_ca=publisher.ca)) == "address"
@@ -275,7 +307,9 @@ class TestWhatGoesWrong:
         resolves(["127.0.0.1"])
         assert await fault(url(publisher), Settings(outbound_networks="127.0.0.0/8")) == "tls"
 
-    @pytest.mark.parametrize("status", ["204 No Content", "206 Partial", "304 Not Modified", "404 Not Found", "500 Oops"])
+    @pytest.mark.parametrize(
+        "status", ["204 No Content", "206 Partial", "304 Not Modified", "404 Not Found", "500 Oops"]
+    )
     async def test_another_status(self, publisher, settings, resolves, status) -> None:
         resolves(["127.0.0.1"])
         publisher.says("", status=status)
@@ -308,7 +342,9 @@ class TestWhatGoesWrong:
         publisher.delay = 5
         assert await fault(url(publisher), settings, timeout=0.3) == "timeout"
 
-    @pytest.mark.parametrize("reply", [b"", b"\x00\x01\x02\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"])
+    @pytest.mark.parametrize(
+        "reply", [b"", b"\x00\x01\x02\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"]
+    )
     async def test_what_is_no_http(self, publisher, settings, resolves, reply) -> None:
         resolves(["127.0.0.1"])
         publisher.reply = reply
