@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ from auth.jose import SigningKey
 from auth.people.person import Person, Role
 from tests.makers.auth import ABSENT, Credentials, Party, without_absent
 from tests.makers.auth_server import World
+from tests.makers.certificates import Authority
 
 PATH = "/oauth2/register"
 SCOPES = ("cases.read", "events.read", "referrals.read")
@@ -122,7 +124,7 @@ class Invited:
 
 
 @pytest.fixture
-async def invite(world: World) -> AsyncIterator[Callable[..., Any]]:
+def invite(world: World) -> Callable[..., Any]:
     """Invite a new agency."""
 
     async def make(*, scopes: tuple[str, ...] = SCOPES, uses: int = 1, days: int = 7, **agency: Any) -> Invited:
@@ -130,7 +132,7 @@ async def invite(world: World) -> AsyncIterator[Callable[..., Any]]:
         made = await world.act(registrations.invite, code, scopes=scopes, uses=uses, days=days)
         return Invited(world, code, made.token, made.invitation.id)
 
-    yield make
+    return make
 
 
 @pytest.fixture
@@ -141,7 +143,7 @@ async def invited(invite: Callable[..., Any]) -> Invited:
 
 
 @contextmanager
-def settings(world: World, **values: Any) -> Any:
+def settings(world: World, **values: Any) -> Iterator[None]:
     """Run the block under other settings."""
     before = world.app.state.settings
     world.app.state.settings = before.model_copy(update=values)
@@ -151,5 +153,10 @@ def settings(world: World, **values: Any) -> Any:
         world.app.state.settings = before
 
 
-MUTUAL_TLS = {"trusted_proxies": "127.0.0.2"}
-"""Switches on client certificates behind a proxy."""
+@pytest.fixture
+def mutual_tls(world: World, tmp_path: Path) -> Iterator[None]:
+    """Client certificates are taken, from a proxy."""
+    authorities = tmp_path / "ca.crt"
+    authorities.write_bytes(Authority.make().issued.pem)
+    with settings(world, trusted_proxies="127.0.0.2", tls_client_ca=authorities):
+        yield

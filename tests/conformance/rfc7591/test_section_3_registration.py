@@ -6,6 +6,7 @@ import asyncio
 import json
 import uuid
 from datetime import timedelta
+from typing import ClassVar
 
 import pytest
 
@@ -16,7 +17,7 @@ from auth.people.person import Person, Role
 from auth.registration import tokens
 from tests.conformance.rfc7591.cases import CERTIFICATE, GOOD, PKI, REFUSED, REFUSED_WITH_MUTUAL_TLS, SELF_SIGNED, jwks
 from tests.makers.auth import ABSENT, Party
-from tests.makers.registering import MUTUAL_TLS, SCOPES, settings
+from tests.makers.registering import SCOPES, settings
 
 
 def is_refused(reply, status: int, error: str) -> None:
@@ -86,7 +87,7 @@ class TestTheAnswer:
 class TestWhatIsLeftOut:
     """§2: what is not understood is ignored; what only people decide is not understood."""
 
-    PRIVILEGED = {  # keycloak#53079
+    PRIVILEGED: ClassVar = {  # keycloak#53079
         "client_id": "chosen-by-me",
         "status": "active",
         "status_before": "active",
@@ -319,10 +320,9 @@ class TestWhatIsRefused:
         assert await clients_of(exchange, invited.agency) == 0
 
     @pytest.mark.parametrize("name", REFUSED_WITH_MUTUAL_TLS)
-    async def test_where_certificates_are_taken(self, world, invited, name) -> None:
+    async def test_where_certificates_are_taken(self, mutual_tls, invited, name) -> None:
         content = json.dumps(invited.metadata(**REFUSED_WITH_MUTUAL_TLS[name])).encode()
-        with settings(world, **MUTUAL_TLS, tls_client_ca=world.ca):
-            reply = await invited.send(content=content, headers={"Content-Type": "application/json"})
+        reply = await invited.send(content=content, headers={"Content-Type": "application/json"})
         is_refused(reply, 400, "invalid_client_metadata")
 
     def test_in_some_hundred_ways(self) -> None:
@@ -416,16 +416,14 @@ class TestMethods:
         ],
     )
     async def test_rfc_8705_section_2_1_2_a_name_in_a_certificate(
-        self, world, invited, member, value, registered
+        self, mutual_tls, invited, member, value, registered
     ) -> None:
-        with settings(world, **MUTUAL_TLS, tls_client_ca=world.ca):
-            made = await invited.register(**{**PKI, member: value})
+        made = await invited.register(**{**PKI, member: value})
         assert made.answer[member] == registered
         assert made.answer["tls_client_certificate_bound_access_tokens"] is True
 
-    async def test_a_certificate_of_its_own(self, world, invited) -> None:
-        with settings(world, **MUTUAL_TLS, tls_client_ca=world.ca):
-            made = await invited.register(**SELF_SIGNED, **jwks(CERTIFICATE))
+    async def test_a_certificate_of_its_own(self, mutual_tls, invited) -> None:
+        made = await invited.register(**SELF_SIGNED, **jwks(CERTIFICATE))
         assert made.answer["jwks"]["keys"][0]["x5c"] == CERTIFICATE["x5c"]
 
     @pytest.mark.parametrize(
@@ -438,9 +436,8 @@ class TestMethods:
             ({"dpop_bound_access_tokens": False, "tls_client_certificate_bound_access_tokens": True}, True),
         ],
     )
-    async def test_what_tokens_are_bound_to(self, world, invited, asked, by_certificate) -> None:
-        with settings(world, **MUTUAL_TLS, tls_client_ca=world.ca):
-            made = await invited.register(**asked)
+    async def test_what_tokens_are_bound_to(self, mutual_tls, invited, asked, by_certificate) -> None:
+        made = await invited.register(**asked)
         assert made.answer["tls_client_certificate_bound_access_tokens"] is by_certificate
         assert made.answer["dpop_bound_access_tokens"] is not by_certificate
 
