@@ -27,11 +27,11 @@ def authorization_server(settings: Settings) -> dict[str, Any]:
 
 
 def _with_mutual_tls(settings: Settings, metadata: dict[str, Any]) -> dict[str, Any]:
-    """Add what RFC 8705 §2.1.1, §3.3 and §5 have, for every endpoint there is, if mutual TLS is switched on."""
+    """Add what RFC 8705 §2.1.1, §3.3 and §5 have, for every endpoint a client authenticates at, if mutual TLS is switched on."""
     if not (methods := mtls.methods(settings)) and not settings.takes_client_certificates:
         return metadata
     base = settings.mtls_url or settings.public_url
-    endpoints = [name for name in metadata if name.endswith("_endpoint")]
+    endpoints = [name for name in metadata if f"{name}_auth_methods_supported" in metadata]
     return {
         **metadata,
         **{name: [*metadata[name], *methods] for name in metadata if name.endswith("_endpoint_auth_methods_supported")},
