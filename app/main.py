@@ -31,7 +31,7 @@ from app.exchange.reassignments import endpoints as reassignments
 from app.exchange.referrals import endpoints as referrals
 from app.exchange.requests import endpoints as requests
 from app.exchange.transfers import endpoints as transfers
-from app.foundation import http, migrate
+from app.foundation import http, migrate, outbound
 from app.foundation.clock import Clock
 from app.foundation.database import UNREACHABLE, Addresses, addresses, open_pool
 from app.foundation.keyring import Keyring
@@ -69,6 +69,7 @@ class Pools:
 def create_app(settings: Settings, *, clock: Clock | None = None, where: Addresses | None = None) -> FastAPI:
     """Build the service. Raises `UnsafeSettings` in production if anything is unsafe."""
     settings.refuse_unsafe()
+    outbound.trust(settings.outbound_ca)  # a file that cannot be read ends the start, not a token request
     clock = clock or Clock(timedelta(seconds=settings.clock_offset_seconds))
 
     @asynccontextmanager

@@ -59,6 +59,8 @@ async def keep_fresh(
     state: Any, snapshot: Snapshot, form: Mapping[str, str], certificate: Certificate | None
 ) -> Snapshot:
     """Return the directory to authenticate with: asked anew if the client that a request names has published other keys since."""
+    if not snapshot.publishers:
+        return snapshot
     client, kid = _claimed(snapshot, form, certificate)
     now: datetime = state.clock.now()
     if client is None or client.jwks_uri is None or not client.may_sign_in(now):

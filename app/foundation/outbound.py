@@ -205,7 +205,7 @@ async def fetch(
     try:
         async with asyncio.timeout(timeout):
             addresses = await resolve(target, settings)
-            transport = httpx.AsyncHTTPTransport(verify=_context(settings.outbound_ca), trust_env=False)
+            transport = httpx.AsyncHTTPTransport(verify=trust(settings.outbound_ca), trust_env=False)
             async with httpx.AsyncClient(
                 transport=transport, timeout=timeout, trust_env=False, follow_redirects=False
             ) as http:
@@ -279,8 +279,8 @@ async def _read(response: httpx.Response, max_bytes: int) -> Fetched:
 
 
 @lru_cache(maxsize=4)
-def _context(ca: Path | None) -> ssl.SSLContext:
-    """Trust the public authorities, and those of the file. Made once: it takes longer than a handshake."""
+def trust(ca: Path | None) -> ssl.SSLContext:
+    """Trust the public authorities, and those of the file. Made once: it takes longer than a handshake. Raises `OSError`."""
     context = httpx.create_ssl_context(trust_env=False)
     if ca is not None:
         context.load_verify_locations(cafile=ca)

@@ -47,7 +47,9 @@ async def registration(pool: asyncpg.Pool, client_id: str, token: bytes) -> asyn
                    WHERE k.client_id = c.client_id AND k.ends_at IS NULL)::text AS keys
            FROM client c
            WHERE c.client_id = $1 AND c.registration_hash = $2 AND c.status IN ('sandbox', 'requested', 'approved', 'active')
-             AND c.emergency_until IS NULL""",
+             AND c.emergency_until IS NULL
+             AND EXISTS (SELECT FROM client_agency ca JOIN agency a ON a.id = ca.agency_id
+                         WHERE ca.client_id = c.client_id AND a.status = 'active')""",
         client_id,
         token,
     )

@@ -188,7 +188,9 @@ BEGIN
     -- the order in which whoever approves locks, too
     PERFORM FROM approval WHERE act = 'client:approve' AND subject = p_client AND state = 'waiting' FOR UPDATE;
     SELECT * INTO c FROM client WHERE client_id = p_client AND registration_hash = p_token
-        AND status IN ('sandbox', 'requested', 'approved', 'active') AND emergency_until IS NULL FOR UPDATE;
+        AND status IN ('sandbox', 'requested', 'approved', 'active') AND emergency_until IS NULL
+        AND EXISTS (SELECT FROM client_agency ca JOIN agency a ON a.id = ca.agency_id
+                    WHERE ca.client_id = p_client AND a.status = 'active') FOR UPDATE;
     IF NOT FOUND THEN
         RETURN 'gone';
     END IF;
@@ -263,7 +265,9 @@ DECLARE c client;
 BEGIN
     PERFORM FROM approval WHERE subject = p_client AND act LIKE 'client:%' AND state = 'waiting' FOR UPDATE;
     SELECT * INTO c FROM client WHERE client_id = p_client AND registration_hash = p_token
-        AND status IN ('sandbox', 'requested', 'approved', 'active') AND emergency_until IS NULL FOR UPDATE;
+        AND status IN ('sandbox', 'requested', 'approved', 'active') AND emergency_until IS NULL
+        AND EXISTS (SELECT FROM client_agency ca JOIN agency a ON a.id = ca.agency_id
+                    WHERE ca.client_id = p_client AND a.status = 'active') FOR UPDATE;
     IF NOT FOUND THEN
         RETURN false;
     END IF;

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from auth import jose
-from auth.admin import approvals
+from auth.admin import agencies, approvals
 from auth.admin.errors import UnknownApprovalError
 from tests.conformance.rfc7591.cases import REFUSED, jwks
 from tests.conformance.rfc7591.test_section_3_registration import is_refused
@@ -69,6 +69,11 @@ class TestWhoMay:
             is_refused(await active.manage(method), 401, "invalid_token")
         await active.change("resume")
         assert (await active.manage()).status_code == 200
+
+    async def test_not_while_its_agency_is(self, world, active) -> None:
+        await world.act(agencies.suspend_agency, active.agency)
+        for method in ("GET", "PUT", "DELETE"):
+            is_refused(await active.manage(method), 401, "invalid_token")
 
     async def test_not_after_an_emergency_until_people_agree(self, exchange, active) -> None:
         await exchange.owner.execute(
