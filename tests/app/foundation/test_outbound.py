@@ -14,6 +14,7 @@ import pytest
 from app.foundation import outbound
 from app.foundation.outbound import OutboundError, check_url, fetch, may_connect
 from app.foundation.settings import Settings
+from app.main import create_app
 from tests.makers.publisher import Publisher, publishing
 
 NAME = "keys.dinsos.example"
@@ -358,3 +359,8 @@ class TestWhatGoesWrong:
 
 def test_every_fault_has_its_words() -> None:
     assert all(text.isascii() and '"' not in text for text in outbound.FAULTS.values())
+
+
+def test_authorities_that_cannot_be_read_end_the_start(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file"):
+        create_app(Settings(outbound_ca=tmp_path / "nowhere.crt"))
