@@ -32,7 +32,7 @@ from app.exchange.reassignments import endpoints as reassignments
 from app.exchange.referrals import endpoints as referrals
 from app.exchange.requests import endpoints as requests
 from app.exchange.transfers import endpoints as transfers
-from app.foundation import http, migrate
+from app.foundation import http, migrate, outbound
 from app.foundation.clock import Clock
 from app.foundation.database import UNREACHABLE, Addresses, addresses, open_pool
 from app.foundation.keyring import Keyring
@@ -50,6 +50,7 @@ from auth.client_auth import mtls
 from auth.client_certificates import ClientCertificates
 from auth.directory import Directory
 from auth.people.oidc import relying_party
+from auth.registration import endpoints as registration
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Pools:
 def create_app(settings: Settings, *, clock: Clock | None = None, where: Addresses | None = None) -> FastAPI:
     """Build the service. Raises `UnsafeSettings` in production if anything is unsafe."""
     settings.refuse_unsafe()
+    outbound.trust(settings.outbound_ca)  # a file that cannot be read ends the start, not a token request
     clock = clock or Clock(timedelta(seconds=settings.clock_offset_seconds))
 
     @asynccontextmanager
@@ -139,6 +141,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         pages.router,
     ):
         app.include_router(router)
+    if settings.registration == "on":
+        app.include_router(registration.router)
     for path, files in pages.static_files().items():
         app.mount(path, files)
     if settings.administration == "on":

@@ -167,6 +167,8 @@ class Snapshot:
     clients: Mapping[str, ClientEntry]
     revoked: frozenset[str]
     signing: keys.Signing
+    publishers: frozenset[str] = frozenset()
+    """The clients that publish their keys."""
 
     @property
     def desk(self) -> AgencyEntry | None:
@@ -332,6 +334,7 @@ def build(rows: queries.Rows, keyring: Keyring) -> Snapshot:
         ),
         revoked=frozenset(rows.revoked),
         signing=keys.load(rows.signing_keys, keyring),
+        publishers=frozenset(row["client_id"] for row in rows.clients if row["jwks_uri"] is not None),
     )
 
 

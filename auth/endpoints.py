@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from app.foundation.database import UNREACHABLE
 from app.foundation.published import cacheable
-from auth import queries
+from auth import jwks_uri, queries
 from auth.binding.certificate import presented
 from auth.binding.dpop import Proof
 from auth.client_auth.private_key_jwt import Assertion
@@ -85,9 +85,10 @@ async def _answer(
     try:
         sent = TokenRequest(await _read_form(request, needed), request.scope["headers"], presented(request.scope))
         sent.request_id = request.scope.get("request_id", "")
+        snapshot = await state.directory.current()
         server = Server(
             settings=state.settings,
-            snapshot=await state.directory.current(),
+            snapshot=await jwks_uri.keep_fresh(state, snapshot, sent.form, sent.certificate),
             now=state.clock.now(),
             nonces=state.nonces,
         )

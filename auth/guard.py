@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Any, Final
 
@@ -42,6 +42,7 @@ class AccessToken:
     agency: str
     scopes: frozenset[Scope]
     thumbprint: str | None
+    issued_at: datetime
     expires_at: datetime
     jti: str
     ath: str = field(repr=False)
@@ -253,6 +254,7 @@ def _read(value: str, ath: str, snapshot: Snapshot, *, issuer: str, now: datetim
         agency=claims["agency"],
         scopes=frozenset(Scope(name) for name in claims["scope"].split(" ") if name in known),
         thumbprint=claims["cnf"].get("jkt"),
+        issued_at=datetime.fromtimestamp(claims["iat"], UTC),
         expires_at=datetime.fromtimestamp(claims["exp"], UTC),
         jti=claims["jti"],
         ath=ath,
@@ -279,7 +281,8 @@ def _standing(token: AccessToken, snapshot: Snapshot, now: datetime) -> AgencyEn
         raise InvalidToken("client")
     if token.client_kid is not None:
         key = client.keys.get(token.client_kid)
-        if key is None or not key.counts(now):
+        # a key that was replaced under its kid has begun since; iat is in whole seconds
+        if key is None or not key.counts(now) or token.issued_at + timedelta(seconds=1) <= key.starts_at:
             raise InvalidToken("client_key")
     elif client.auth_method != TLS_CLIENT_AUTH:  # only there it is not a registered key that asked
         raise InvalidToken("client_key")

@@ -173,6 +173,11 @@ def numeric_date(claims: Mapping[str, Any], name: str) -> float | None:
     return float(value)
 
 
+def has_private_members(jwk: Mapping[str, Any]) -> bool:
+    """Whether a JWK has members that must never leave its owner."""
+    return bool(_PRIVATE_MEMBERS & jwk.keys())
+
+
 def import_public(jwk: object) -> VerificationKey:
     """Return the public key `jwk` describes: P-256, Ed25519 or RSA of 2048 to 4096 bits, for signatures, nothing private in it."""
     try:
@@ -184,7 +189,7 @@ def import_public(jwk: object) -> VerificationKey:
 def _import_public(jwk: object) -> VerificationKey:
     if not isinstance(jwk, dict):
         raise JoseRefusedError("not a JWK")
-    if _PRIVATE_MEMBERS & jwk.keys():
+    if has_private_members(jwk):
         raise JoseRefusedError("the JWK has private members")
     if jwk.get("use", "sig") != "sig" or "verify" not in jwk.get("key_ops", ("verify",)):
         raise JoseRefusedError("the JWK is not for signatures")

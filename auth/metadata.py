@@ -15,7 +15,7 @@ from auth.introspection import Introspection
 from auth.jose import ALGORITHMS
 from auth.revocation import Revocation
 from auth.scopes import Scope
-from auth.server import INTROSPECTION_PATH, REVOCATION_PATH, TOKEN_PATH
+from auth.server import INTROSPECTION_PATH, REGISTRATION_PATH, REVOCATION_PATH, TOKEN_PATH
 
 router = APIRouter(include_in_schema=False)
 JWKS_PATH: Final = "/oauth2/jwks"
@@ -27,11 +27,11 @@ def authorization_server(settings: Settings) -> dict[str, Any]:
 
 
 def _with_mutual_tls(settings: Settings, metadata: dict[str, Any]) -> dict[str, Any]:
-    """Add what RFC 8705 §2.1.1, §3.3 and §5 have, for every endpoint there is, if mutual TLS is switched on."""
+    """Add what RFC 8705 §2.1.1, §3.3 and §5 have, for every endpoint a client authenticates at, if mutual TLS is switched on."""
     if not (methods := mtls.methods(settings)) and not settings.takes_client_certificates:
         return metadata
     base = settings.mtls_url or settings.public_url
-    endpoints = [name for name in metadata if name.endswith("_endpoint")]
+    endpoints = [name for name in metadata if f"{name}_auth_methods_supported" in metadata]
     return {
         **metadata,
         **{name: [*metadata[name], *methods] for name in metadata if name.endswith("_endpoint_auth_methods_supported")},
@@ -56,6 +56,8 @@ def _without_mutual_tls(settings: Settings) -> dict[str, Any]:
         "revocation_endpoint": settings.public_url + REVOCATION_PATH,
         "revocation_endpoint_auth_methods_supported": list(Revocation.CLIENT_AUTH_METHODS),
         "revocation_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
+        # RFC 7591 §3
+        **({"registration_endpoint": settings.public_url + REGISTRATION_PATH} if settings.registration == "on" else {}),
         "dpop_signing_alg_values_supported": list(ALGORITHMS),  # RFC 9449 §5.1
         "protected_resources": [settings.public_url],  # RFC 9728 §4
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -74,7 +74,11 @@ async def everything(pool: asyncpg.Pool, *, now: datetime) -> Rows:
                 " emergency_until FROM client WHERE status <> 'retired'"
             ),
             client_agencies=await conn.fetch("SELECT client_id, agency_id FROM client_agency"),
-            client_keys=await conn.fetch("SELECT client_id, kid, jwk::text AS jwk, starts_at, ends_at FROM client_key"),
+            client_keys=await conn.fetch(
+                # what was published counts no longer than what was fetched last may be kept
+                "SELECT k.client_id, k.kid, k.jwk::text AS jwk, k.starts_at, least(k.ends_at, j.good_until) AS ends_at"
+                " FROM client_key k LEFT JOIN client_jwks j ON j.client_id = k.client_id AND k.added_by = 'jwks_uri'"
+            ),
             signing_keys=await conn.fetch(
                 "SELECT id, kid, state, jwk::text AS jwk, private_sealed, published_until FROM signing_key WHERE state <> 'retired'"
             ),
@@ -143,6 +147,26 @@ async def use_proof(conn: Connection, *, proof_hash: bytes, until: datetime) -> 
     """Use up a proof; False if it was used before. Belongs into the transaction that does the request's work."""
     first: bool = await conn.fetchval("SELECT use_proof($1, $2)", proof_hash, until)
     return first
+
+
+async def claim_jwks_fetch(
+    pool: asyncpg.Pool, client_id: str, *, at: datetime, unknown: bool, stale_after: timedelta, again_after: timedelta
+) -> bool:
+    """Whether the caller is to fetch a client's published keys now: nobody else will for `again_after`. `unknown`: even if they are not stale."""
+    due: bool = await pool.fetchval(
+        "SELECT claim_jwks_fetch($1, $2, $3, $4, $5)", client_id, at, unknown, stale_after, again_after
+    )
+    return due
+
+
+async def store_client_jwks(
+    pool: asyncpg.Pool, client_id: str, *, uri: str, at: datetime, keys: str | None, fault: str | None, lasts: timedelta
+) -> bool:
+    """Store what `uri` published, a JSON array of `kid` and `jwk`, or that it did not answer (None); True if the client's keys have changed."""
+    changed: bool = await pool.fetchval(
+        "SELECT store_client_jwks($1, $2, $3, $4::jsonb, $5, $6)", client_id, uri, at, keys, fault, lasts
+    )
+    return changed
 
 
 async def purge_expired(conn: Connection, *, now: datetime, at_most: int = 10_000) -> int:

@@ -32,6 +32,7 @@ from auth.scopes import Scope, scope_text
 TOKEN_PATH = "/oauth2/token"  # noqa: S105 -- a path
 INTROSPECTION_PATH = "/oauth2/introspect"
 REVOCATION_PATH = "/oauth2/revoke"
+REGISTRATION_PATH = "/oauth2/register"
 Headers = Sequence[tuple[bytes, bytes]]
 
 

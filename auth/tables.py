@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    Interval,
     LargeBinary,
     PrimaryKeyConstraint,
     Text,
@@ -146,6 +147,8 @@ class Client(SQLModel, table=True):
     created_at: datetime = _time()
     last_used_at: datetime | None = _time(nullable=True)
     last_used_from: str | None = Field(sa_column=Column(INET, nullable=True))
+    software_id: str | None = _text(nullable=True)
+    software_version: str | None = _text(nullable=True)
 
 
 class ClientAgency(SQLModel, table=True):
@@ -182,6 +185,7 @@ class ClientKey(SQLModel, table=True):
     added_at: datetime = _time()
     added_by: str = _text()
     reminded_at: datetime | None = _time(nullable=True)
+    unpublished_at: datetime | None = _time(nullable=True)
 
 
 class SigningKey(SQLModel, table=True):
@@ -288,6 +292,8 @@ class ClientJwks(SQLModel, table=True):
     tried_at: datetime = _time()
     fetched_at: datetime | None = _time(nullable=True)
     fault: str | None = _text(nullable=True)
+    good_until: datetime | None = _time(nullable=True)
+    first_keys_wait: timedelta = Field(sa_column=Column(Interval, nullable=False, server_default=text("'00:00:00'")))
 
 
 class RateBucket(SQLModel, table=True):

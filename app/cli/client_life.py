@@ -15,12 +15,14 @@ from app.cli.approving import Waiting, show_waiting, waiting
 from app.cli.clients import ClientId, app, name_of, parse_duration
 from app.cli.common import Actor, Json, acting, load_settings, say, show_json, show_table
 from app.cli.failures import Failure
+from app.foundation.outbound import FAULTS as OUTBOUND_FAULTS
 from app.foundation.settings import Settings
 from auth.admin import client_life, client_queries, kill_switch
 from auth.admin.client_changes import Wish, read_client, refused_lately
 from auth.admin.clients import ListedClient, ListedKey, change_client
 from auth.admin.kill_switch import Stopped, Stranded
 from auth.client_auth import mtls
+from auth.jwks_uri import FAULTS as SET_FAULTS
 from auth.scopes import AGENCY_SCOPES
 
 __all__ = ["app"]
@@ -57,6 +59,8 @@ def show(client_id: ClientId, as_json: Json = False) -> None:
         ("authenticates by", client.auth_method),
         ("known by", name_of(client)),
         ("publishes its keys at", client.jwks_uri),
+        ("keys fetched", client.keys_fetched_at),
+        ("keys' fault", client.keys_fault and {**OUTBOUND_FAULTS, **SET_FAULTS}.get(client.keys_fault)),
         ("tokens bound to", "its certificate (RFC 8705)" if client.certificate_bound else "a DPoP key (RFC 9449)"),
         *(("certificate" if client.auth_method == mtls.SELF_SIGNED else "key", _key(key, now)) for key in client.keys),
         ("registered", client.created_at),

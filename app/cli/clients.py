@@ -19,6 +19,7 @@ from app.cli.approving import Waiting, check_proven, show_waiting, waiting
 from app.cli.common import Actor, Json, acting, load_settings, read_json, show_json, show_table
 from app.cli.failures import Code, Failure
 from app.client import Credentials
+from app.foundation.outbound import OutboundError, check_url
 from app.foundation.settings import Settings
 from auth.admin import errors
 from auth.admin.client_keys import certificate_jwk
@@ -82,6 +83,7 @@ class Made:
     status: str
     waits: str | None = None
     """The id of the approval it waits for."""
+    jwks_uri: str | None = None
 
     def show(self, *, as_json: bool, headline: str) -> None:
         """Print it."""
@@ -94,6 +96,8 @@ class Made:
         typer.echo(f"  client_id       {self.client_id}")
         if self.name_in_certificate is not None:
             typer.echo(f"  certificate     {self.name_in_certificate}, of an authority in RUJUKAN_TLS_CLIENT_CA")
+        elif self.jwks_uri is not None:
+            typer.echo(f"  jwks_uri        {self.jwks_uri} (its keys are fetched when it first asks for a token)")
         elif self.auth_method == mtls.SELF_SIGNED:
             typer.echo(f"  x5t#S256        {', '.join(self.kids)}")
         else:
@@ -120,6 +124,10 @@ def add(
     generate: Generate = False,
     jwks: Jwks = None,
     out: Out = None,
+    jwks_uri: Annotated[
+        str | None,
+        typer.Option(help="Instead of --jwks: the https address at which it publishes its keys.", show_default=False),
+    ] = None,
     auth: Annotated[
         Auth, typer.Option(help="How it authenticates: by its key, or by its TLS client certificate (RFC 8705).")
     ] = Auth.private_key_jwt,
@@ -145,14 +153,17 @@ def add(
     actor: Actor = None,
     as_json: Json = False,
 ) -> None:
-    """Register a client for agencies, with exactly one of --generate, --jwks, --certificate and a name in a certificate.
+    """Register a client for agencies, with exactly one of --generate, --jwks, --jwks-uri, --certificate and a name in a certificate.
 
     It works once people have approved it; where one is enough (development), at once.
     """
     settings = load_settings()
     names = {"subject_dn": subject_dn, "san_dns": san_dns, "san_uri": san_uri, "san_ip": san_ip, "san_email": san_email}
     named = [(kind, value) for kind, value in names.items() if value is not None]
-    _fitting(auth, generate=generate, jwks=jwks, certificate=certificate, names=len(named))
+    if jwks_uri is None:
+        _fitting(auth, generate=generate, jwks=jwks, certificate=certificate, names=len(named))
+    elif generate or jwks is not None or certificate is not None or named:
+        raise Failure("--jwks-uri goes alone", "The client's keys are those it publishes there.")
     if out is not None and not generate:
         raise Failure("--out goes with --generate")
     values: dict[str, Any] = {
@@ -164,7 +175,11 @@ def add(
         "certificate_bound": None if bound_to is None else bound_to is BoundTo.certificate,
     }
     whose = (acting(actor), sandbox)
-    if named:
+    if jwks_uri is not None:
+        made, waits = asyncio.run(
+            _add(settings, {**values, "jwks_uri": _checked_uri(jwks_uri, settings)}, None, *whose)
+        )
+    elif named:
         made, waits = asyncio.run(_add(settings, {**values, "tls_name": named[0]}, None, *whose))
     elif certificate is not None:
         made, waits = asyncio.run(_add(settings, {**values, "jwks": {"keys": [_jwk(certificate)]}}, None, *whose))
@@ -220,6 +235,7 @@ async def _made(
         file=None if path is None else str(path),
         status=listed.status,
         waits=None if waits is None else str(waits.approval.id),
+        jwks_uri=listed.jwks_uri,
     )
 
 
@@ -458,6 +474,14 @@ def _fitting(auth: Auth, *, generate: bool, jwks: Path | None, certificate: Path
         )
     if given != 1:
         raise Failure("give exactly one of --generate, --jwks FILE and --certificate FILE")
+
+
+def _checked_uri(url: str, settings: Settings) -> str:
+    try:
+        check_url(url, settings)
+    except OutboundError as error:
+        raise Failure(f"that jwks_uri cannot be asked: {error}") from None
+    return url
 
 
 def _jwk(path: Path) -> dict[str, Any]:

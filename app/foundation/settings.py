@@ -14,6 +14,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _MOST_PROXIES = {4: 2**16, 6: 2**64}
 
+_OWN = {
+    4: tuple(ip_network(each) for each in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16")),
+    6: tuple(ip_network(each) for each in ("::/127", "::ffff:0:0/96", "fe80::/10")),
+}
+"""This machine and its link: nothing that somebody else named is ever looked for there."""
+
 
 def _listed(text: str) -> list[str]:
     return [each.strip() for each in text.split(",") if each.strip()]
@@ -130,6 +136,18 @@ class Settings(BaseSettings):
         None,
         description="File of the private JWK by which the exchange authenticates at the OpenID provider (`private_key_jwt`), mode 0600.",
     )
+    registration: Literal["on", "off"] = Field(
+        "on",
+        description="Whether systems may register themselves (RFC 7591) with an initial access token; what they register waits for approval.",
+    )
+    outbound_networks: str = Field(
+        "",
+        description="Inner networks in which addresses that clients name (`jwks_uri`) may lie, as CIDR networks separated by commas, where"
+        " agencies publish their keys on a government intranet. Everything else that is not on the public Internet is refused.",
+    )
+    outbound_ca: Path | None = Field(
+        None, description="PEM file of authorities that are trusted for those addresses beside the public ones."
+    )
     signing_key_days: int = Field(90, ge=1, description="Age at which the exchange's signing key is rotated.")
     emergency_country: str = Field(
         "ID", description="Country within which a vital interest may open sections (ISO 3166-1 alpha-2)."
@@ -198,6 +216,17 @@ class Settings(BaseSettings):
             raise ValueError("must be addresses or CIDR networks separated by commas, or unix") from None
         return value
 
+    @field_validator("outbound_networks")
+    @classmethod
+    def _cidr_networks(cls, value: str) -> str:
+        try:
+            if "unix" in _listed(value):
+                raise ValueError(value)
+            _networks_of(value)
+        except ValueError:
+            raise ValueError("must be CIDR networks separated by commas") from None
+        return value
+
     @model_validator(mode="after")
     def _belong_together(self) -> Self:
         if (self.tls_certificate is None) != (self.tls_key is None):
@@ -252,6 +281,11 @@ class Settings(BaseSettings):
     def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """The networks of the proxies that may pass client certificates."""
         return _networks_of(self.trusted_proxies)
+
+    @property
+    def outbound_allowed(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The inner networks that requests to addresses others have named may reach."""
+        return _networks_of(self.outbound_networks)
 
     @property
     def trusts_socket(self) -> bool:
@@ -317,6 +351,10 @@ class Settings(BaseSettings):
             reasons.append("RUJUKAN_OIDC_ISSUER must be https")
         if self.oidc_key_file is not None and self.oidc_key_file.exists() and self.oidc_key_file.stat().st_mode & 0o077:
             reasons.append("RUJUKAN_OIDC_KEY_FILE must be readable by its owner alone (mode 0600)")
+        if any(network.overlaps(each) for network in self.outbound_allowed for each in _OWN[network.version]):
+            reasons.append(
+                "RUJUKAN_OUTBOUND_NETWORKS must not open this machine or its link: no loopback, no link-local, not every address"
+            )
         if self.clock_offset_seconds:
             reasons.append("RUJUKAN_CLOCK_OFFSET_SECONDS must be 0")
         if self.log_level == "DEBUG":

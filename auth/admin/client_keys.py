@@ -34,6 +34,8 @@ async def rotate_client_key(
             raise UnusableKeyError(
                 "an authority vouches for this client: a renewed certificate with the same name works by itself"
             )
+        if await queries.jwks_uri_of(conn, client_id) is not None:
+            raise UnusableKeyError("this client publishes its keys at its jwks_uri: it adds and ends them there itself")
         ((kid, public),) = registered_keys(method, [jwk]).items()
         if not await queries.insert_client_key(conn, client_id=client_id, kid=kid, jwk=public, at=now):
             raise TakenError("the client has a key of that kid already")
@@ -74,14 +76,19 @@ def certificate_jwk(pem: bytes) -> dict[str, Any]:
         raise UnusableKeyError(f"the certificate's key cannot be used; {_KEYS}") from None
 
 
-def registered_keys(method: str, jwks: object) -> dict[str, dict[str, Any]]:
-    """Return what is registered by `kid`: keys, or certificates by their `x5t#S256`."""
-    if method == PrivateKeyJwt.CLIENT_AUTH_METHOD:
-        return _public_keys(jwks)
-    if method != mtls.SELF_SIGNED:
+def check_method_of_keys(method: str) -> None:
+    """Raise `InvalidValueError` unless it is a method that goes by registered keys or certificates."""
+    if method not in (PrivateKeyJwt.CLIENT_AUTH_METHOD, mtls.SELF_SIGNED):
         raise InvalidValueError(
             f"a client authenticates by {PrivateKeyJwt.CLIENT_AUTH_METHOD}, {mtls.TLS_CLIENT_AUTH} or {mtls.SELF_SIGNED}"
         )
+
+
+def registered_keys(method: str, jwks: object) -> dict[str, dict[str, Any]]:
+    """Return what is registered by `kid`: keys, or certificates by their `x5t#S256`."""
+    check_method_of_keys(method)
+    if method == PrivateKeyJwt.CLIENT_AUTH_METHOD:
+        return _public_keys(jwks)
     if not isinstance(jwks, list) or not jwks:
         raise UnusableKeyError("at least one certificate is needed")
     found: dict[str, dict[str, Any]] = {}
@@ -115,6 +122,8 @@ def _public_keys(jwks: object) -> dict[str, dict[str, Any]]:
         except JoseRefusedError as refused:
             raise UnusableKeyError(f"{refused}; {_KEYS}") from None
         kid = key.kid or key.thumbprint
+        if not kid.isprintable():
+            raise UnusableKeyError("a kid is printable")
         if kid in found:
             raise UnusableKeyError("two keys have the same kid")
         found[kid] = {**key.jwk, "kid": kid, "use": "sig", **({"alg": jwk["alg"]} if "alg" in jwk else {})}

@@ -14,7 +14,7 @@ from uuid import UUID
 from app.foundation.database import Connection
 from auth.admin import queries
 from auth.admin.agencies import agency_id_of, check_name
-from auth.admin.client_keys import log_client, registered_keys
+from auth.admin.client_keys import check_method_of_keys, log_client, registered_keys
 from auth.admin.client_lifecycle import CLIENT
 from auth.admin.errors import ClientMoveError, InvalidValueError, TakenError, UnknownClientError
 from auth.client_auth import mtls
@@ -57,6 +57,10 @@ class ListedClient:
     jwks_uri: str | None
     emergency_until: datetime | None
     networks: tuple[str, ...]
+    keys_fetched_at: datetime | None
+    """When its `jwks_uri` last answered with a JWK Set."""
+    keys_fault: str | None
+    """What was wrong when it was last asked (`auth.jwks_uri.FAULTS`, `app.foundation.outbound.FAULTS`)."""
 
 
 async def add_client(
@@ -78,7 +82,8 @@ async def add_client(
 ) -> None:
     """Register a client for agencies (codes), scopes and one way of authenticating.
 
-    That is by public keys (`jwks`, a JWK Set), by registered certificates (`self_signed_tls_client_auth`: each JWK with `x5c`), or by a
+    That is by public keys (`jwks`, a JWK Set, or `jwks_uri`, which `app.foundation.outbound.check_url` lets
+    through), by registered certificates (`self_signed_tls_client_auth`: each JWK with `x5c`), or by a
     name that an authority certifies (`tls_client_auth`: `tls_name`, its kind and value). `certificate_bound`: its tokens are bound to
     its certificate, not to a DPoP key; unset, as it authenticates.
 
@@ -91,12 +96,19 @@ async def add_client(
         raise InvalidValueError("a client acts for at least one agency")
     wanted = sorted(known_scopes(scopes))
     if auth_method == mtls.TLS_CLIENT_AUTH:
-        if tls_name is None or jwks is not None:
+        if tls_name is None or jwks is not None or jwks_uri is not None:
             raise InvalidValueError("a client that an authority vouches for has one name, and no keys of its own here")
         public: dict[str, dict[str, Any]] = {}
         tls_name = (tls_name[0], mtls.normalise_name(*tls_name))
     elif tls_name is not None:
         raise InvalidValueError(f"a name in a certificate goes with {mtls.TLS_CLIENT_AUTH}")
+    elif jwks_uri is not None:
+        if jwks is not None:
+            raise InvalidValueError("a client has a jwks or a jwks_uri, not both")  # RFC 7591 §2
+        if not jwks_uri.startswith("https://"):
+            raise InvalidValueError("a jwks_uri is an https URL")
+        check_method_of_keys(auth_method)
+        public = {}
     else:
         public = registered_keys(auth_method, None if jwks is None else jwks.get("keys"))
     if certificate_bound is None:
@@ -132,6 +144,7 @@ async def add_client(
             auth_method=auth_method,
             status=status,
             kids=list(public),
+            **({} if jwks_uri is None else {"jwks_uri": jwks_uri}),
         )
 
 

@@ -17,6 +17,10 @@ class UnknownKeyError(LookupError):
     """The client has no such key that has not ended."""
 
 
+class UnknownInvitationError(LookupError):
+    """There is no such initial access token that has not ended."""
+
+
 class UnknownAgreementError(LookupError):
     """There is no such agreement that has not ended."""
 

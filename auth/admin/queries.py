@@ -255,6 +255,12 @@ async def auth_method_of(conn: Connection, client_id: str) -> str:
     return found
 
 
+async def jwks_uri_of(conn: Connection, client_id: str) -> str | None:
+    """Return where a client that is there publishes its keys, if it does."""
+    found: str | None = await conn.fetchval("SELECT jwks_uri FROM client WHERE client_id = $1", client_id)
+    return found
+
+
 async def client_state(conn: Connection, client_id: str) -> asyncpg.Record | None:
     """Return `id`, `status` and `status_before` of a client, and lock it; None if there is none."""
     return await conn.fetchrow(
@@ -281,13 +287,13 @@ async def tell_agencies_of(
 CLIENTS: Final = (
     "SELECT c.client_id, c.name, c.status, c.scopes, c.auth_method, c.certificate_bound, c.tls_name_kind, c.tls_name,"
     " c.created_at, c.last_used_at, host(c.last_used_from) AS last_used_from, c.status_before, c.jwks_uri, c.emergency_until,"
-    " c.networks::text[] AS networks,"
+    " c.networks::text[] AS networks, j.fetched_at AS keys_fetched_at, j.fault AS keys_fault,"
     " ARRAY(SELECT a.code FROM client_agency ca JOIN agency a ON a.id = ca.agency_id"
     "       WHERE ca.client_id = c.client_id ORDER BY a.code) AS agencies,"
     " (SELECT coalesce(jsonb_agg(jsonb_build_object('id', k.id, 'kid', k.kid, 'starts_at', k.starts_at,"
     "  'ends_at', k.ends_at, 'added_at', k.added_at, 'added_by', k.added_by) ORDER BY k.starts_at),"
     "  '[]') FROM client_key k WHERE k.client_id = c.client_id)::text AS keys"
-    " FROM client c"
+    " FROM client c LEFT JOIN client_jwks j ON j.client_id = c.client_id"
 )
 """Clients with their agencies' codes and their keys."""
 

@@ -35,6 +35,8 @@ PUBLIC = {
     "/oauth2/introspect",
     "/oauth2/revoke",
     "/oauth2/jwks",
+    "/oauth2/register",
+    "/oauth2/register/{client_id}",
     "/openapi.json",
     "/docs",
     "/problems",

@@ -17,7 +17,8 @@ from auth.scopes import DESCRIPTIONS, Scope, UnknownScopeError, parse_scope, sco
 
 
 def token(ath):
-    return AccessToken("k", "c", "ck", "a", frozenset(), "t", datetime(2026, 11, 25, tzinfo=UTC), "j", ath)
+    at = datetime(2026, 11, 25, tzinfo=UTC)
+    return AccessToken("k", "c", "ck", "a", frozenset(), "t", at, at, "j", ath)
 
 
 class TestVerifiedTokens:

@@ -23,6 +23,7 @@ from auth.caller import Caller
 from auth.directory import Directory
 from auth.guard import CurrentCaller, requires
 from auth.problems import ProofReplayed
+from auth.registration import endpoints as registration
 from auth.scopes import Scope
 from tests.makers import auth as make
 from tests.makers.auth import Party
@@ -109,7 +110,7 @@ async def server(addresses: Addresses, exchange: Any) -> AsyncIterator[World]:
     await exchange.directory.refresh()
     app = FastAPI()
     http.install(app, on_refusal=no_log, missing_headers={})
-    for part in (endpoints.router, metadata.router, router):
+    for part in (endpoints.router, metadata.router, registration.router, router):
         app.include_router(part)
     app.state.settings = settings
     app.state.clock, app.state.keyring = exchange.clock, exchange.keyring

@@ -91,6 +91,13 @@ DEFINER_FUNCTIONS = {
     "escalate_stranded": "rujukan_definer",
     "passing_of": "rujukan_definer",
     "is_escalated": "rujukan_definer",
+    "claim_jwks_fetch": "rujukan_definer",
+    "store_client_jwks": "rujukan_definer",
+    "initial_access_token_of": "rujukan_definer",
+    "scopes_invited": "rujukan_definer",
+    "register_client": "rujukan_definer",
+    "replace_registration": "rujukan_definer",
+    "retire_registration": "rujukan_definer",
     "ensure_partitions": "rujukan_keeper",
     "drop_idempotency_before": "rujukan_keeper",
 }

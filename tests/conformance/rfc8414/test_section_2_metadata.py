@@ -35,6 +35,7 @@ def test_it_has_exactly_these_members(metadata):
         "revocation_endpoint": f"{issuer}/oauth2/revoke",
         "revocation_endpoint_auth_methods_supported": ["private_key_jwt"],
         "revocation_endpoint_auth_signing_alg_values_supported": ["ES256", "PS256", "EdDSA", "Ed25519"],
+        "registration_endpoint": f"{issuer}/oauth2/register",
         "dpop_signing_alg_values_supported": ["ES256", "PS256", "EdDSA", "Ed25519"],
         "protected_resources": [issuer],
     }

@@ -13,6 +13,7 @@ from auth.admin.client_keys import certificate_jwk, rotate_client_key
 from auth.client_auth.mtls import SELF_SIGNED
 from tests.makers import auth as make
 from tests.makers.certificates import Issued, self_signed
+from tests.makers.publisher import publishing
 from tests.makers.tls import Site, ask, me, token_of
 
 FAILED = {"error": "invalid_client", "error_description": "Client authentication failed."}
@@ -117,3 +118,21 @@ async def test_our_own_tls_does_not_offer_it(own_tls):
     client_id = await registered(own_tls, certificate)
     async with own_tls.http(certificate) as http:
         assert (await ask(http, client_id)).json() == FAILED
+
+
+async def test_certificates_may_be_published_at_a_jwks_uri(behind_proxy, tmp_path):
+    """So a renewed one works without anybody being told (RFC 8705 §2.2.2)."""
+    first, renewed = self_signed("CN=one"), self_signed("CN=one")
+    state = behind_proxy.app.state
+    before = state.settings
+    async with publishing(tmp_path) as publisher:
+        state.settings = before.model_copy(update=publisher.settings)
+        client_id = await behind_proxy.register(auth_method=SELF_SIGNED, jwks_uri=publisher.url)
+        for certificate in (first, renewed):
+            publisher.publishes(certificate_jwk(certificate.pem))
+            async with behind_proxy.http(certificate) as http:
+                assert (await ask(http, client_id)).status_code == 200
+            behind_proxy.clock.shift(timedelta(minutes=2))
+        async with behind_proxy.http(first) as http:
+            assert (await ask(http, client_id)).json() == FAILED
+    state.settings = before
