@@ -9,7 +9,15 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.foundation.problems import MEDIA_TYPE, BodyTooLarge, answers
-from auth.problems import InsufficientScope, InvalidProof, InvalidToken, NonceRequired, ProofReplayed, Unauthenticated
+from auth.problems import (
+    InsufficientScope,
+    InvalidProof,
+    InvalidToken,
+    NonceRequired,
+    ProofReplayed,
+    TooManyRequests,
+    Unauthenticated,
+)
 from schemas.exchange.event import EVENT_TYPES, Event
 from schemas.exchange.problem import Problem
 
@@ -34,6 +42,27 @@ _MUTUAL_TLS = {
     " the same certificate; there is nothing to sign.",
 }
 _NOT_KNOWN = answers(Unauthenticated, InvalidToken, InvalidProof, NonceRequired, ProofReplayed)
+_LIMIT_FIELDS = {
+    "RateLimit-Policy": {
+        "description": 'What your client may ask for: `"client";q=500;w=10` is 500 requests, which all come back within 10 seconds'
+        " (draft-ietf-httpapi-ratelimit-headers; structured fields, RFC 9651). Absent where the exchange sets no limit.",
+        "schema": {"type": "string"},
+    },
+    "RateLimit": {
+        "description": 'What is left of it: `"client";r=480;t=1` is 480 requests now, and all of them again after 1 second.',
+        "schema": {"type": "string"},
+    },
+}
+_TOO_MANY = {
+    status: {
+        **answer,
+        "headers": {
+            "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}},
+            **_LIMIT_FIELDS,
+        },
+    }
+    for status, answer in answers(TooManyRequests).items()
+}
 _NOT_LET_IN = answers(InsufficientScope)
 _NOT_READ = answers(BodyTooLarge)
 _TWO_FORMS = re.compile(r"(#/components/schemas/)?(\w+)-(Input|Output)")
@@ -66,7 +95,11 @@ def document(app: FastAPI) -> dict[str, Any]:
             if (invalid := found.get("422")) and "HTTPValidationError" in str(invalid):
                 found["422"] = {"description": "`invalid-request`: The request is not valid.", "content": problem}
             if "security" in operation:
+                for status, answer in found.items():
+                    if status.startswith("2"):
+                        answer.setdefault("headers", {}).update(_LIMIT_FIELDS)
                 _add(found, _NOT_KNOWN)
+                _add(found, _TOO_MANY)
             if scopes := [scope for way in operation.get("security", ()) for names in way.values() for scope in names]:
                 operation["description"] += f"\n\nScope: {', '.join(f'`{scope}`' for scope in scopes)}."
                 _add(found, _NOT_LET_IN)

@@ -13,6 +13,7 @@ from app.admin.problems import MayNotApprove, NotPossible, NotRight, NotThere
 from app.foundation import http
 from app.foundation.problems import Problem
 from auth.admin.errors import ClientMoveError, MayNotApproveError, OpenDutiesError, TakenError
+from auth.guard import count_refusal
 
 ROUTERS: list[APIRouter] = [approvals.router]
 PATH = "/admin"
@@ -31,7 +32,7 @@ def create_admin(state: Any) -> FastAPI:
         telemetry={"tracing": False},
     )
     admin.state = state
-    http.install(admin, on_refusal=_no_log, missing_headers={})
+    http.install(admin, on_refusal=_on_refusal, missing_headers={})
     admin.add_exception_handler(LookupError, _not_there)
     admin.add_exception_handler(ValueError, _not_possible)
     for router in ROUTERS:
@@ -39,8 +40,9 @@ def create_admin(state: Any) -> FastAPI:
     return admin
 
 
-async def _no_log(request: Request, problem: Problem) -> None:
-    """Refusals here are of administrators, who are told why; nothing of a case is at stake."""
+async def _on_refusal(request: Request, problem: Problem) -> None:
+    """Log nothing: refusals here are of administrators, who are told why, and nothing of a case is at stake."""
+    count_refusal(request, problem)
 
 
 async def _not_there(request: Request, error: Exception) -> Response:

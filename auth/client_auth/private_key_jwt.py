@@ -20,7 +20,7 @@ from auth.jose import JoseRefusedError, Unverified, VerificationKey
 
 LONGEST: Final = timedelta(minutes=5)
 LEEWAY: Final = timedelta(seconds=10)
-_TYPES = frozenset({None, "jwt", "client-authentication+jwt"})
+ASSERTION_TYPES: Final = frozenset({None, "jwt", "client-authentication+jwt"})
 _MAX_JTI = 256
 
 
@@ -49,7 +49,7 @@ class PrivateKeyJwt(JWTBearerClientAssertion):  # type: ignore[misc]
         if form.get("client_assertion_type") != self.CLIENT_ASSERTION_TYPE or not form.get("client_assertion"):
             raise ClientRefusedError("The client must authenticate by private_key_jwt.")
         try:
-            token = jose.parse(form["client_assertion"], _TYPES)
+            token = jose.parse(form["client_assertion"], ASSERTION_TYPES)
             client_id, until = self._check_claims(token.claims)
         except JoseRefusedError:
             raise ClientRefusedError("The assertion is not a JWT this server takes.") from None

@@ -84,6 +84,7 @@ DEFINER_FUNCTIONS = {
     "change_reassignment": "rujukan_definer",
     "carry_out_reassignment": "rujukan_definer",
     "tell_agencies_of": "rujukan_definer",
+    "count_refusals": "rujukan_definer",
     "ensure_partitions": "rujukan_keeper",
     "drop_idempotency_before": "rujukan_keeper",
 }
