@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -79,12 +79,15 @@ class Bucket:
 
 
 class Buckets:
-    """The buckets a process knows; `start` settling before use, and `stop` it after. Knows a bounded number, and forgets the unused first."""
+    """The buckets a process knows; `start` settling before use, and `stop` it after.
+
+    Of each limit it knows a bounded number, and forgets the unused first: strangers' addresses push no client out.
+    """
 
     def __init__(self, settle: Settle, *, size: int = REMEMBERED) -> None:
         self._settle = settle
         self._size = size
-        self._buckets: OrderedDict[tuple[str, str], Bucket] = OrderedDict()
+        self._buckets: defaultdict[str, OrderedDict[str, Bucket]] = defaultdict(OrderedDict)
         self._unsettled: dict[str, Bucket] = {}
         self._wanted = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -93,7 +96,7 @@ class Buckets:
         """Whether the database is."""
 
     def __len__(self) -> int:
-        return len(self._buckets)
+        return sum(map(len, self._buckets.values()))
 
     def start(self) -> None:
         """Begin to settle."""
@@ -111,19 +114,23 @@ class Buckets:
 
     def find(self, limit: Limit, key: str) -> Bucket:
         """Return the bucket of that key; what this process does not know yet is taken to be full."""
-        name = (limit.name, key)
-        bucket = self._buckets.get(name)
+        known = self._buckets[limit.name]
+        bucket = known.get(key)
         if bucket is None:
-            bucket = self._buckets[name] = Bucket(limit, key, time.monotonic())
-            if len(self._buckets) > self._size:
-                self._buckets.popitem(last=False)
+            bucket = known[key] = Bucket(limit, key, time.monotonic())
+            if len(known) > self._size:
+                known.popitem(last=False)
         else:
-            self._buckets.move_to_end(name)
+            known.move_to_end(key)
         return bucket
+
+    def knows_any(self, limit: Limit) -> bool:
+        """Whether this process knows any bucket of this limit."""
+        return bool(self._buckets[limit.name])
 
     def look(self, limit: Limit, key: str) -> Bucket | None:
         """Return the bucket if this process knows it."""
-        return self._buckets.get((limit.name, key))
+        return self._buckets[limit.name].get(key)
 
     def spend(self, bucket: Bucket, permits: float) -> None:
         """Take permits whether there are any or not: for what has happened. Negative ones are given back."""
@@ -132,22 +139,29 @@ class Buckets:
         if bucket.unsettled >= bucket.limit.burst / 10:
             self._wanted.set()
 
-    async def take(self, bucket: Bucket) -> bool:
-        """Take one permit; False if there is none. Waits for the database only where this process may not let more through without asking."""
-        while True:
-            limit, now = bucket.limit, time.monotonic()
-            left = bucket.left(now)
-            if left < 1:
-                return False
-            unsettled = bucket.unsettled + 1
-            lease = min(limit.burst / 5, max(1.0, (left + bucket.unsettled) / 2))
-            if unsettled <= lease or self.away:
-                bucket.unsettled = unsettled
-                self._unsettled[bucket.key] = bucket
-                if unsettled >= lease * 0.75:
-                    self._wanted.set()
-                return True
+    def take(self, bucket: Bucket, now: float) -> bool | None:
+        """Take one permit; False if there is none, None if this process may not let more through before it has asked: then `ask`."""
+        limit, unsettled = bucket.limit, bucket.unsettled
+        left = bucket.left(now)
+        if left < 1:
+            return False
+        lease = (left + unsettled) / 2
+        if lease > (most := limit.burst / 5):
+            lease = most
+        unsettled += 1
+        if unsettled > lease and unsettled > 1 and not self.away:
+            return None
+        bucket.unsettled = unsettled
+        self._unsettled[bucket.key] = bucket
+        if unsettled >= lease * 0.75:
+            self._wanted.set()
+        return True
+
+    async def ask_and_take(self, bucket: Bucket) -> bool:
+        """Take one permit, after asking the database as often as that needs; False if there is none."""
+        while (taken := self.take(bucket, time.monotonic())) is None:
             await self._settling(bucket)
+        return taken
 
     async def _settling(self, bucket: Bucket) -> None:
         if bucket.asked is None:
@@ -225,10 +239,9 @@ class Buckets:
     def _tidy(self) -> None:
         """Forget the buckets that are full again: one that is not known is taken to be."""
         now = time.monotonic()
-        full = [
-            name
-            for name, bucket in self._buckets.items()
-            if not bucket.unsettled and bucket.left(now) >= bucket.limit.burst
-        ]
-        for name in full:
-            del self._buckets[name]
+        for known in self._buckets.values():
+            full = [
+                key for key, bucket in known.items() if not bucket.unsettled and bucket.left(now) >= bucket.limit.burst
+            ]
+            for key in full:
+                del known[key]

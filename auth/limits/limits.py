@@ -69,8 +69,9 @@ class Limits:
         self._often = settings.refused_often
         self._places = Places(settings.client_concurrency) if settings.client_concurrency else None
         self._feeds: Counter[str] = Counter()
+        self._used_up: set[str] = set()
         self._pool: asyncpg.Pool | None = None
-        self._policy = policy_field(self.client) if self.client.rate else b""
+        self._policy = (b"ratelimit-policy", policy_field(self.client) if self.client.rate else b"")
 
     async def start(self) -> None:
         """Connect, by a connection that no flood of requests can take, and begin."""
@@ -105,7 +106,7 @@ class Limits:
 
     def wait_of_claimed(self, claimed: str, address: Address | None) -> Wait | None:
         """Return how long whoever claims to be this client, from there, has to wait, as far as this process knows."""
-        if address is None or not self.failures.rate:
+        if address is None or not self.failures.rate or not self.buckets.knows_any(self.failures):
             return None
         return _wait(self.buckets.look(self.failures, _pair(claimed[:LONGEST_NAME], address.counted_as)))
 
@@ -114,7 +115,7 @@ class Limits:
         if address is None or not self.address.rate:
             return None
         bucket = self.buckets.find(self.address, address.counted_as)
-        return None if await self.buckets.take(bucket) else _wait_for(bucket)
+        return None if await self.buckets.ask_and_take(bucket) else _wait_for(bucket)
 
     def succeeded(self, address: Address | None) -> None:
         """Give back what the attempt took."""
@@ -134,33 +135,40 @@ class Limits:
 
     def wait_of_client(self, client_id: str) -> Wait | None:
         """Return how long a client has to wait that has used up its requests, as far as this process knows."""
-        return _wait(self.buckets.look(self.client, client_id)) if self.client.rate else None
+        if not self._used_up or client_id not in self._used_up:
+            return None
+        wait = _wait(self.buckets.look(self.client, client_id))
+        if wait is None:
+            self._used_up.discard(client_id)
+        return wait
 
     async def let_in(self, scope: MutableMapping[str, Any], client_id: str) -> Wait | None:
         """Take a place and a permit for a request. The place is given back when the request ends."""
         if self._places is not None and HELD not in scope:
-            if not await self._places.enter(client_id):
+            if not self._places.enter(client_id) and not await self._places.wait(client_id):
                 return Wait("concurrency", CROWDED)
             scope[HELD] = client_id
         if not self.client.rate:
             return None
-        bucket = self.buckets.find(self.client, client_id)
-        let_in = await self.buckets.take(bucket)
-        scope[HEADERS] = self._fields(bucket)
-        return None if let_in else _wait_for(bucket)
+        bucket, now = self.buckets.find(self.client, client_id), time.monotonic()
+        taken = self.buckets.take(bucket, now)
+        if taken is None:
+            taken = await self.buckets.ask_and_take(bucket)
+        scope[HEADERS] = self._fields(bucket, now)
+        if taken:
+            return None
+        self._used_up.add(client_id)
+        return _wait_for(bucket)
 
     def fields_of(self, client_id: str) -> tuple[tuple[bytes, bytes], ...]:
         """Return the fields of an answer to a client that is refused before it has taken anything."""
-        return self._fields(self.buckets.find(self.client, client_id)) if self.client.rate else ()
+        return self._fields(self.buckets.find(self.client, client_id), time.monotonic()) if self.client.rate else ()
 
-    def _fields(self, bucket: Bucket) -> tuple[tuple[bytes, bytes], ...]:
+    def _fields(self, bucket: Bucket, now: float) -> tuple[tuple[bytes, bytes], ...]:
         """Return `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers): `r` are left, all are back after `t` seconds."""
-        left = bucket.left(time.monotonic())
-        back = math.ceil((self.client.burst - left) / self.client.rate)
-        return (
-            (b"ratelimit-policy", self._policy),
-            (b"ratelimit", b'"client";r=%d;t=%d' % (left if left > 0 else 0, back if back > 0 else 0)),
-        )
+        left, limit = bucket.left(now), bucket.limit
+        field = b'"client";r=%d;t=%d' % (left if left > 0 else 0, math.ceil((limit.burst - left) / limit.rate))
+        return (self._policy, (b"ratelimit", field))
 
     def leave(self, scope: MutableMapping[str, Any]) -> None:
         """Give the request's place back, if it has one."""
