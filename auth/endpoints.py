@@ -27,6 +27,7 @@ from auth.introspection import Introspection
 from auth.jose import JoseRefusedError
 from auth.keys import JWKS_MAX_AGE
 from auth.limits.limits import Limits, Wait
+from auth.problems import TooManyRequests
 from auth.revocation import Revocation
 from auth.server import (
     INTROSPECTION_PATH,
@@ -108,13 +109,20 @@ async def _answer(
         if isinstance(error, ClientRefusedError):
             limits.failed(address, claimed)
         if snapshot is not None and claimed is not None and claimed in snapshot.clients:
-            limits.refusals.count(claimed, getattr(error, "reason", error.error))
+            limits.refusals.count(claimed, _counted_as(error))
         return _render(error)
 
 
 def _pass(wait: Wait | None) -> None:
     if wait is not None:
         raise TooManyError(wait)
+
+
+def _counted_as(error: OAuth2Error) -> str:
+    if isinstance(error, TooManyError):
+        return TooManyRequests.type
+    reason = getattr(error, "reason", None)
+    return str(error.error) if reason is None else f"{error.error}/{reason}"
 
 
 def _claimed_client(form: Mapping[str, str]) -> str | None:

@@ -50,7 +50,6 @@ class TooManyError(OAuth2Error):  # type: ignore[misc]
     error = "temporarily_unavailable"
     description = "Too many requests, or too many that failed. Wait as long as Retry-After says."
     status_code = 429
-    reason = "too-many-requests"
 
     def __init__(self, wait: Wait) -> None:
         super().__init__()

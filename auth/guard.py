@@ -170,7 +170,8 @@ def count_refusal(request: Request, problem: Problem) -> None:
     client_id: str | None = request.scope.get(CLIENT)
     if client_id is not None and isinstance(problem, (NotLetIn, TooManyRequests)):
         state = request.app.state
-        state.limits.refusals.count(client_id, getattr(problem, "reason", problem.type))
+        reason = problem.members.get("reason")
+        state.limits.refusals.count(client_id, problem.type if reason is None else f"{problem.type}/{reason}")
 
 
 async def still_let_in(request: Request) -> bool:

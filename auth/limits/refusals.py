@@ -17,7 +17,7 @@ from app.foundation.database import UNREACHABLE
 log = logging.getLogger("rujukan.limits")
 FLUSH_EVERY: Final = 3.0
 PATIENCE: Final = 2.0
-MILD: Final = ("expired", "use-dpop-nonce", "use_dpop_nonce", "too-many-requests")
+MILD: Final = ("use-dpop-nonce", "use_dpop_nonce", "too-many-requests")
 """Reasons for which a client in good order is refused too: they are counted, but nobody is told."""
 Count = tuple[str, str, int]
 

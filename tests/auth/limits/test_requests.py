@@ -223,7 +223,7 @@ class TestPlaces:
 
 
 class TestAnAddress:
-    FEW = {"address_rate": NEVER_FILLS, "address_burst": 50, "failures_per_minute": 0}
+    FEW: ClassVar[dict[str, Any]] = {"address_rate": NEVER_FILLS, "address_burst": 50, "failures_per_minute": 0}
 
     async def test_that_fails_often_is_stopped_before_a_signature_is_looked_at(
         self, site: Make, monkeypatch: pytest.MonkeyPatch
@@ -266,7 +266,6 @@ class TestAnAddress:
         assert told[0] == 401
         refused = await party.call("/v1/me", token=forged)
         assert (refused.status_code, refused.json()["limit"]) == (429, "address")
-        assert (await party.call("/v1/me", token=token)).status_code == 200 or True
 
     async def test_with_tokens_that_are_known_goes_on_although_others_there_fail(self, site: Make) -> None:
         it = await site(**self.FEW)
@@ -302,7 +301,7 @@ class TestAnAddress:
 
 
 class TestWhoClaimsToBeAClient:
-    FEW = {"failures_per_minute": NEVER_FILLS, "failures_burst": 5, "address_rate": 0}
+    FEW: ClassVar[dict[str, Any]] = {"failures_per_minute": NEVER_FILLS, "failures_burst": 5, "address_rate": 0}
 
     async def test_and_fails_often_is_slowed(self, site: Make) -> None:
         it = await site(**self.FEW)
@@ -412,11 +411,12 @@ class TestRefusals:
         await party.ask()
         assert await self.counts(it, party) == {
             "invalid_client": 3,
-            "assertion_used": 1,
+            "invalid_client/assertion_used": 1,
             "invalid_scope": 1,
             "dpop-proof-replayed": 1,
-            "htm": 1,
-            "network": 2,
+            "invalid-dpop-proof/htm": 1,
+            "invalid-token/network": 1,
+            "invalid_client/network": 1,
         }
 
     async def test_of_nobody_are_not(self, site: Make) -> None:
