@@ -39,9 +39,9 @@ async def calm(on: stage.Stage, name: str, count: int) -> Result:
 
 async def under_flood(on: stage.Stage, count: int) -> tuple[Result, Result]:
     """Return how the calm client fares, and the flood."""
-    requests = iter(await asking(on, stage.SENDER, 12_000))
+    requests = iter(await asking(on, stage.SENDER, 16_000))
     flood = asyncio.create_task(load.run("flood", stage.PORT, requests, connections=FLOOD))  # type: ignore[arg-type]
-    await asyncio.sleep(1)
+    await asyncio.sleep(4)  # until it has used up what it may do at once
     found = await calm(on, stage.RECEIVER, count)
     for _ in requests:  # nothing more is sent
         pass

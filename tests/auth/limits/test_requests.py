@@ -6,6 +6,7 @@ import asyncio
 import re
 import secrets
 from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar
 
 import httpx
 import pytest
