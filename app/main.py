@@ -49,6 +49,8 @@ from auth.binding.nonces import NonceHeader, Nonces
 from auth.client_auth import mtls
 from auth.client_certificates import ClientCertificates
 from auth.directory import Directory
+from auth.limits.layer import Admission
+from auth.limits.limits import Limits
 from auth.people.oidc import relying_party
 from auth.registration import endpoints as registration
 
@@ -87,9 +89,11 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
             await open_pool(found.of("admin"), size=4) if settings.administration == "on" else None,
         )
         state.directory = Directory(state.database.app, state.keyring, clock)
+        state.limits = Limits(settings, found.app, clock)
         state.listener = Listener(found.app)
         worker = Worker(settings, found, state.keyring, clock) if settings.worker_in_process else None
         await state.directory.start()
+        await state.limits.start()
         state.listener.start()
         if worker:
             await worker.start()
@@ -100,6 +104,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
             if worker:
                 await worker.stop()
             await state.listener.stop()
+            await state.limits.stop()
             await state.directory.stop()
             await state.database.close()
 
@@ -154,7 +159,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
 
 def _layers(settings: Settings) -> list[Middleware]:
     layers = [Middleware(NonceHeader)] if settings.dpop_nonces == "on" else []
-    layers += [Middleware(http.RequestContext), Middleware(http.LastResort)]
+    layers += [Middleware(http.RequestContext), Middleware(http.LastResort), Middleware(Admission, settings=settings)]
     if settings.takes_client_certificates:
         if settings.tls_client_ca is not None:
             mtls.authorities(settings.tls_client_ca)  # a file that cannot be read ends the start, not a token request

@@ -18,7 +18,15 @@ from app.foundation.problems import (
     answers,
 )
 from auth.people.problems import CrossSite, NotSignedIn, RoleRequired
-from auth.problems import InsufficientScope, InvalidProof, InvalidToken, NonceRequired, ProofReplayed, Unauthenticated
+from auth.problems import (
+    InsufficientScope,
+    InvalidProof,
+    InvalidToken,
+    NonceRequired,
+    ProofReplayed,
+    TooManyRequests,
+    Unauthenticated,
+)
 from auth.scopes import Scope
 from schemas.exchange.event import EVENT_TYPES, Event
 from schemas.exchange.problem import Problem
@@ -42,6 +50,27 @@ _MUTUAL_TLS = {
     "description": "The easy way, where the exchange has it switched on (its metadata says so): a client certificate authenticates you at the"
     " token endpoint, and the token is bound to it (RFC 8705). Send it as `Authorization: Bearer <token>` over a connection that presents"
     " the same certificate; there is nothing to sign.",
+}
+_LIMIT_FIELDS = {
+    "RateLimit-Policy": {
+        "description": 'What your client may ask for: `"client";q=500;w=10` is 500 requests, which all come back within 10 seconds'
+        " (draft-ietf-httpapi-ratelimit-headers; structured fields, RFC 9651). Absent where the exchange sets no limit.",
+        "schema": {"type": "string"},
+    },
+    "RateLimit": {
+        "description": 'What is left of it: `"client";r=480;t=1` is 480 requests now, and all of them again after 1 second.',
+        "schema": {"type": "string"},
+    },
+}
+_TOO_MANY = {
+    status: {
+        **answer,
+        "headers": {
+            "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}},
+            **_LIMIT_FIELDS,
+        },
+    }
+    for status, answer in answers(TooManyRequests).items()
 }
 _ADMINISTRATION = """
 Administration of the exchange: who takes part, which systems call it, what agencies have agreed, who let whom in.
@@ -141,7 +170,11 @@ def document(app: FastAPI, contract: Contract = EXCHANGE) -> dict[str, Any]:
 def _secure(operation: dict[str, Any], contract: Contract, method: str) -> None:
     """Say who may call an operation, and how everybody else is answered."""
     found = operation["responses"]
+    for status, answer in found.items():
+        if status.startswith("2"):
+            answer.setdefault("headers", {}).update(_LIMIT_FIELDS)
     _add(found, contract.not_known)
+    _add(found, _TOO_MANY)
     for way in operation["security"]:
         if "oauth2" in way and (scope := contract.reads if method == "get" else contract.writes):
             way["oauth2"] = [str(scope)]

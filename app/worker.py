@@ -12,6 +12,7 @@ from datetime import timedelta
 import asyncpg
 
 import auth.keys
+import auth.limits.queries
 import auth.queries
 from app.exchange.escalations.queries import climb
 from app.exchange.own_client.queries import BATCH as KEYS_AT_ONCE
@@ -126,10 +127,11 @@ class Worker:
         return made
 
     async def forget_used_ids(self) -> int:
-        """Forget ids of assertions and proofs that are too old to be accepted anyway."""
+        """Forget ids of assertions and proofs that are too old to be accepted anyway, and what limits need no more."""
         assert self._pool is not None
+        now = self._clock.now()
         async with self._pool.acquire() as conn:
-            return await auth.queries.purge_expired(conn, now=self._clock.now())
+            return await auth.queries.purge_expired(conn, now=now) + await auth.limits.queries.purge(conn, now=now)
 
     async def rotate_signing_keys(self) -> int:
         """Rotate the exchange's signing key when it is old enough."""

@@ -26,6 +26,7 @@ from app.foundation.clock import Clock
 from app.foundation.database import UNREACHABLE
 from app.foundation.keyring import Keyring
 from auth import jose, keys, queries
+from auth.address import Address
 from auth.admin.client_lifecycle import PRACTISING
 from auth.binding import dpop
 from auth.jose import VerificationKey
@@ -143,6 +144,10 @@ class ClientEntry:
             and self.may_sign_in(now)
             and (agency.sandbox or self.status == "active")
         )
+
+    def may_call_from(self, address: Address | None) -> bool:
+        """Whether it may call from there; from where that is not known only if it may from everywhere."""
+        return not self.networks or (address is not None and address.is_within(self.networks))
 
     @property
     def scopes_now(self) -> frozenset[Scope]:

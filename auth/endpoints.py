@@ -5,9 +5,9 @@ Errors have OAuth's own form and are never stored by anybody."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qsl
 
 from authlib.oauth2.rfc6749.errors import InvalidRequestError, OAuth2Error
@@ -16,14 +16,18 @@ from starlette.responses import Response
 
 from app.foundation.database import UNREACHABLE
 from app.foundation.published import cacheable
-from auth import jwks_uri, queries
+from auth import jose, jwks_uri, queries
+from auth.address import address_of
 from auth.binding.certificate import presented
 from auth.binding.dpop import Proof
-from auth.client_auth.private_key_jwt import Assertion
-from auth.errors import AssertionUsedError, ClientRefusedError, ProofRefusedError
+from auth.client_auth.private_key_jwt import TYPES, Assertion
+from auth.errors import AssertionUsedError, ClientRefusedError, ProofRefusedError, TooManyError
 from auth.guard import verified_tokens
 from auth.introspection import Introspection
+from auth.jose import JoseRefusedError
 from auth.keys import JWKS_MAX_AGE
+from auth.limits.limits import Limits, Wait
+from auth.problems import TooManyRequests
 from auth.revocation import Revocation
 from auth.server import (
     INTROSPECTION_PATH,
@@ -75,37 +79,81 @@ async def revoke(request: Request) -> Response:
 
 
 async def _answer(
-    request: Request, needed: str, work: Callable[[Any, Server, TokenRequest], Awaitable[Response]]
+    request: Request, needed: str, work: Callable[[Request, Server, TokenRequest], Awaitable[Response]]
 ) -> Response:
     """Read the request, do the work of its endpoint, and answer in OAuth's form whatever happens.
 
-    All three endpoints authenticate in one way, `Server.authenticate_client`, and use up what they were authenticated by.
+    All three endpoints authenticate in one way, `Server.authenticate_client`, and use up what they were authenticated by. An attempt
+    is paid for by its address beforehand, so that whoever fails often is stopped before a signature is looked at.
     """
-    state = request.app.state
+    state, address = request.app.state, address_of(request.scope)
+    limits: Limits = state.limits
+    claimed = snapshot = None
     try:
-        sent = TokenRequest(await _read_form(request, needed), request.scope["headers"], presented(request.scope))
-        sent.request_id = request.scope.get("request_id", "")
+        _pass(limits.wait_of_address(address))
+        form = await _read_form(request, needed)
         snapshot = await state.directory.current()
+        if (claimed := _claimed_client(form)) is not None:
+            _pass(limits.wait_of_claimed(claimed, address) or limits.wait_of_client(claimed))
+        _pass(await limits.attempt(address))
+        sent = TokenRequest(form, request.scope["headers"], presented(request.scope), address)
+        sent.request_id = request.scope.get("request_id", "")
         server = Server(
             settings=state.settings,
             snapshot=await jwks_uri.keep_fresh(state, snapshot, sent.form, sent.certificate),
             now=state.clock.now(),
             nonces=state.nonces,
         )
-        return await work(state, server, sent)
+        response = await work(request, server, sent)
+        limits.succeeded(address)
+        return response
     except UNREACHABLE as error:
         log.warning("%s not answered: %s", request.scope["path"], type(error).__name__)
         return _render(UnavailableError())
     except OAuth2Error as error:
+        if isinstance(error, ClientRefusedError):
+            limits.failed(address, claimed)
+        if snapshot is not None and claimed is not None and claimed in snapshot.clients:
+            limits.refusals.count(claimed, _counted_as(error))
         return _render(error)
 
 
-async def _issue(state: Any, server: Server, sent: TokenRequest) -> Response:
+def _pass(wait: Wait | None) -> None:
+    if wait is not None:
+        raise TooManyError(wait)
+
+
+def _counted_as(error: OAuth2Error) -> str:
+    if isinstance(error, TooManyError):
+        return TooManyRequests.type
+    reason = getattr(error, "reason", None)
+    return str(error.error) if reason is None else f"{error.error}/{reason}"
+
+
+def _claimed_client(form: Mapping[str, str]) -> str | None:
+    """Return who the request says it is from: `client_id`, or the subject of its assertion. Nothing of it is verified."""
+    if (given := form.get("client_id")) is not None:
+        return given
+    try:
+        subject = jose.parse(form["client_assertion"], TYPES).claims.get("sub")
+    except (KeyError, JoseRefusedError):
+        return None
+    return subject if isinstance(subject, str) else None
+
+
+async def _let_in(request: Request, sent: TokenRequest) -> None:
+    """Take what the request costs the client, which has proved by now who it is."""
+    _pass(await request.app.state.limits.let_in(request.scope, sent.client.get_client_id()))
+
+
+async def _issue(request: Request, server: Server, sent: TokenRequest) -> Response:
+    state = request.app.state
     if server.snapshot.signing.active is None:
         log.error("no active signing key")
         raise UnavailableError
     response: Response = server.create_token_response(sent)
     if server.issued is not None:
+        await _let_in(request, sent)
         decision = server.issued.decision
         outcome = await queries.store_token(
             state.database.app,
@@ -116,6 +164,7 @@ async def _issue(state: Any, server: Server, sent: TokenRequest) -> Response:
             assertion=_used_once(decision.assertion),
             proof=_used_once(decision.proof),
             detail=log_detail(server.issued, seconds=state.settings.access_token_seconds),
+            address=None if sent.address is None else sent.address.ip,
         )
         if outcome == "assertion_used":
             raise AssertionUsedError
@@ -124,19 +173,23 @@ async def _issue(state: Any, server: Server, sent: TokenRequest) -> Response:
     return response
 
 
-async def _introspect(state: Any, server: Server, sent: TokenRequest) -> Response:
+async def _introspect(request: Request, server: Server, sent: TokenRequest) -> Response:
+    state = request.app.state
     server.register_endpoint(Introspection(verified_tokens(state)))
     response: Response = server.create_endpoint_response(Introspection.ENDPOINT_NAME, sent)
+    await _let_in(request, sent)
     used = _used_once(sent.credential) if response.status_code == 200 else None
     if used is not None and not await queries.use_assertion(state.database.app, assertion=used):
         raise AssertionUsedError
     return response
 
 
-async def _revoke(state: Any, server: Server, sent: TokenRequest) -> Response:
+async def _revoke(request: Request, server: Server, sent: TokenRequest) -> Response:
+    state = request.app.state
     revocation = Revocation(verified_tokens(state))
     server.register_endpoint(revocation)
     response: Response = server.create_endpoint_response(Revocation.ENDPOINT_NAME, sent)
+    await _let_in(request, sent)
     if response.status_code == 200:
         ended = revocation.revoked
         first = await queries.store_revocation(

@@ -6,6 +6,8 @@ from typing import Final
 
 from authlib.oauth2.rfc6749.errors import InvalidClientError, OAuth2Error
 
+from auth.limits.limits import Wait
+
 
 class ClientRefusedError(InvalidClientError):  # type: ignore[misc]
     """`invalid_client`, the same whether the client does not exist, is suspended or did not sign with its key."""
@@ -26,8 +28,36 @@ class ClientRefusedError(InvalidClientError):  # type: ignore[misc]
 class AssertionUsedError(ClientRefusedError):
     """`invalid_client`: the assertion was used before, here or at another endpoint."""
 
+    reason = "assertion_used"
+
     def __init__(self) -> None:
         super().__init__("The assertion was used before.")
+
+
+class NetworkRefusedError(ClientRefusedError):
+    """`invalid_client` like any other: the client may not call from there. That it is another reason, only the counts say."""
+
+    reason = "network"
+
+
+class TooManyError(OAuth2Error):  # type: ignore[misc]
+    """Too many requests, or too many that failed: 429 with `Retry-After` (RFC 6585 §4).
+
+    RFC 6749 §5.2 has no code for it; this is §4.1.2.1's, as for a database that is away: what to do is the same. `slow_down` (RFC 8628
+    §3.5) would be wrong, it tells a device that polls to go on with longer pauses.
+    """
+
+    error = "temporarily_unavailable"
+    description = "Too many requests, or too many that failed. Wait as long as Retry-After says."
+    status_code = 429
+
+    def __init__(self, wait: Wait) -> None:
+        super().__init__()
+        self.wait = wait
+
+    def get_headers(self) -> list[tuple[str, str]]:
+        """Say when."""
+        return [*super().get_headers(), ("Retry-After", self.wait.retry_after)]
 
 
 class InvalidTargetError(OAuth2Error):  # type: ignore[misc]

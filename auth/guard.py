@@ -17,19 +17,34 @@ from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlows
 from fastapi.security import OAuth2
 
 from app.foundation.http import refuse_bad_request
+from app.foundation.problems import Problem
 from auth import jose
+from auth.address import Address, address_of
 from auth.binding import dpop
 from auth.binding.certificate import presented
 from auth.caller import Caller
 from auth.client_auth.mtls import TLS_CLIENT_AUTH
 from auth.directory import AgencyEntry, Snapshot
 from auth.jose import JoseRefusedError
-from auth.problems import InsufficientScope, InvalidProof, InvalidToken, NonceRequired, Unauthenticated
+from auth.limits.limits import HEADERS, Limits
+from auth.problems import (
+    InsufficientScope,
+    InvalidProof,
+    InvalidToken,
+    NonceRequired,
+    NotLetIn,
+    TooManyRequests,
+    Unauthenticated,
+)
 from auth.scopes import DESCRIPTIONS, Scope
 from auth.server import TOKEN_PATH
 
 _TYPES = frozenset({"at+jwt"})
 REMEMBERED: Final = 4096
+CLIENT: Final = "rujukan.client"
+"""Where the scope of a request holds the client whose token it carries, once the signature has verified."""
+_HONEST: Final = frozenset({"expired", "not_yet", "signing_key"})
+"""Reasons for which a token of ours is refused too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,26 +104,32 @@ async def authenticate(request: Request) -> Caller:
     bearer, value = _credentials(scope["headers"])
     if bearer and not state.settings.takes_client_certificates:
         raise InvalidToken("wrong_scheme")
-    token = _verify(value, verified_tokens(state), snapshot, issuer=state.settings.public_url, now=now)
+    limits: Limits = state.limits
+    address = address_of(scope)
+    try:
+        token = _verify(
+            value, verified_tokens(state), snapshot, issuer=state.settings.public_url, now=now, gate=(limits, address)
+        )
+    except InvalidToken as refused:
+        if refused.reason not in _HONEST:
+            limits.failed(address)
+        raise
+    scope[CLIENT] = token.client_id
     agency = _standing(token, snapshot, now)
-    proof = None
-    if bearer:
-        _check_certificate(token, scope, now)
-    elif token.thumbprint is None:
-        raise InvalidToken("wrong_scheme")
-    else:
-        try:
-            proof = dpop.check(
-                dpop.header_of(scope["headers"]),
-                method=scope["method"],
-                url=_origin(state.settings.public_url) + dpop.normalise_path(_raw_path(scope)),
-                now=now,
-                ath=token.ath,
-                thumbprint=token.thumbprint,
-                nonces=state.nonces,
-            )
-        except dpop.InvalidProofError as refused:
-            raise NonceRequired if refused.reason == "nonce" else InvalidProof(refused.reason) from None
+    _check_network(token, snapshot, address)
+    if (wait := limits.wait_of_claimed(token.client_id, address)) is not None:
+        raise TooManyRequests(wait)
+    if (wait := limits.wait_of_client(token.client_id)) is not None:
+        scope[HEADERS] = limits.fields_of(token.client_id)
+        raise TooManyRequests(wait)
+    try:
+        proof = _check_binding(token, bearer, scope, state, now)
+    except (InvalidToken, InvalidProof):
+        limits.failed(address, token.client_id)
+        raise
+    # only now, so that nobody else uses up what the client may: who has its token and not its key gets no further
+    if (wait := await limits.let_in(scope, token.client_id)) is not None:
+        raise TooManyRequests(wait)
     caller = Caller(
         client_id=token.client_id,
         agency=agency,
@@ -124,6 +145,36 @@ async def authenticate(request: Request) -> Caller:
     return caller
 
 
+def _check_binding(token: AccessToken, bearer: bool, scope: Any, state: Any, now: datetime) -> dpop.Proof | None:
+    """Return the proof that the caller has the key the token is bound to; None where the handshake was the proof."""
+    if bearer:
+        _check_certificate(token, scope, now)
+        return None
+    if token.thumbprint is None:
+        raise InvalidToken("wrong_scheme")
+    try:
+        return dpop.check(
+            dpop.header_of(scope["headers"]),
+            method=scope["method"],
+            url=_origin(state.settings.public_url) + dpop.normalise_path(_raw_path(scope)),
+            now=now,
+            ath=token.ath,
+            thumbprint=token.thumbprint,
+            nonces=state.nonces,
+        )
+    except dpop.InvalidProofError as refused:
+        raise NonceRequired if refused.reason == "nonce" else InvalidProof(refused.reason) from None
+
+
+def count_refusal(request: Request, problem: Problem) -> None:
+    """Count that a client which is known by its token was not let in."""
+    client_id: str | None = request.scope.get(CLIENT)
+    if client_id is not None and isinstance(problem, (NotLetIn, TooManyRequests)):
+        state = request.app.state
+        reason = problem.members.get("reason")
+        state.limits.refusals.count(client_id, problem.type if reason is None else f"{problem.type}/{reason}")
+
+
 async def still_let_in(request: Request) -> bool:
     """Whether the token of a request that was let in still counts: for one that waits."""
     token: AccessToken = request.scope["rujukan.token"]
@@ -132,6 +183,7 @@ async def still_let_in(request: Request) -> bool:
     try:
         _check_still(token, snapshot, now)
         _standing(token, snapshot, now)
+        _check_network(token, snapshot, address_of(request.scope))
         if token.certificate is not None:
             _check_certificate(token, request.scope, now)
     except InvalidToken:
@@ -191,13 +243,26 @@ def _check_certificate(token: AccessToken, scope: Any, now: datetime) -> None:
         raise InvalidToken("certificate")
 
 
-def _verify(value: str, verified: VerifiedTokens, snapshot: Snapshot, *, issuer: str, now: datetime) -> AccessToken:
-    """Return the token's claims if it was signed by a key that still counts, for this exchange, and has not expired."""
+def _verify(
+    value: str,
+    verified: VerifiedTokens,
+    snapshot: Snapshot,
+    *,
+    issuer: str,
+    now: datetime,
+    gate: tuple[Limits, Address | None] | None = None,
+) -> AccessToken:
+    """Return the token's claims if it was signed by a key that still counts, for this exchange, and has not expired.
+
+    At the `gate` an address that has failed too often is stopped before a signature is looked at; tokens that are remembered pass.
+    """
     if len(value) > jose.MAX_TOKEN:
         raise InvalidToken("malformed")
     ath = dpop.token_hash(value)
     token = verified.get(ath)
     if token is None:
+        if gate is not None and (wait := gate[0].wait_of_address(gate[1])) is not None:
+            raise TooManyRequests(wait)
         try:
             token = _read(value, ath, snapshot, issuer=issuer, now=now)
         except (JoseRefusedError, KeyError, TypeError, ValueError, AttributeError):
@@ -270,6 +335,12 @@ def _check_complete(claims: dict[str, Any]) -> float | None:
     if expires is None or issued is None or len(claims["cnf"]) != 1 or not all(isinstance(each, str) for each in texts):
         raise InvalidToken("malformed")
     return not_before
+
+
+def _check_network(token: AccessToken, snapshot: Snapshot, address: Address | None) -> None:
+    """Raise unless the client, which is in good standing, may call from there."""
+    if not snapshot.clients[token.client_id].may_call_from(address):
+        raise InvalidToken("network")
 
 
 def _standing(token: AccessToken, snapshot: Snapshot, now: datetime) -> AgencyEntry:

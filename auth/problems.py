@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from app.foundation.problems import Problem
 from auth.jose import ALGORITHMS
+from auth.limits.limits import Wait
 
 
 class NotLetIn(Problem):
@@ -59,13 +60,15 @@ class InvalidToken(NotLetIn):
     key is sent with the scheme `DPoP`, one bound to a client certificate with `Bearer`. `certificate`: the token is bound to a client
     certificate, and this connection presented another, one that has expired, or none; after a renewal get a new token. `malformed`,
     `signature`, `issuer`, `audience`: it is not a token of this exchange for this exchange. `revoked`, `client`, `client_key`,
-    `agency`: the token was revoked, or the client, its key or its agency is suspended or at its end; ask the operators.
+    `agency`: the token was revoked, or the client, its key or its agency is suspended or at its end; ask the operators. `network`: the
+    client may not call from this address; ask the operators from where it may.
     """
 
     type, status, title, title_id = "invalid-token", 401, "The access token is not valid", "Token akses tidak sah"
     error = "invalid_token"
 
     def __init__(self, reason: str) -> None:
+        self.reason = reason
         super().__init__(reason=reason)
 
 
@@ -140,3 +143,18 @@ class InsufficientScope(NotLetIn):
     def parameters(self) -> dict[str, Any]:
         """Name the scopes (RFC 6750 §3)."""
         return {**super().parameters(), "scope": " ".join(self.scopes)}
+
+
+class TooManyRequests(Problem):
+    """You are asking for more than you may, or have failed too often; nothing of this request has happened.
+
+    Wait as long as `Retry-After` says (seconds), then send the same request again, with a new proof and the same `Idempotency-Key`.
+    `limit` says which limit it is. `client`: the requests of your client, as the fields `RateLimit-Policy` and `RateLimit` count them.
+    `concurrency`: too many of your client's requests at once, or too many that wait for events. `address`: too many attempts from your
+    address have failed. `failures`: too many of your client's requests from your address had a proof or certificate that did not hold.
+    """
+
+    type, status, title, title_id = "too-many-requests", 429, "Too many requests", "Terlalu banyak permintaan"
+
+    def __init__(self, wait: Wait) -> None:
+        super().__init__(headers={"Retry-After": wait.retry_after}, limit=wait.limit)

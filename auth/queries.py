@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 from uuid import UUID
 
@@ -96,10 +97,14 @@ async def store_token(
     assertion: tuple[bytes, datetime] | None,
     proof: tuple[bytes, datetime] | None,
     detail: Mapping[str, Any],
+    address: IPv4Address | IPv6Address | None,
 ) -> str:
-    """Use up assertion and proof, where there are any, and log the token, in one statement. Returns `stored`, `assertion_used` or `proof_used`."""
+    """Use up assertion and proof, where there are any, and log the token, in one statement. Returns `stored`, `assertion_used` or `proof_used`.
+
+    `address`: where it was asked for, if that is known.
+    """
     outcome: str = await pool.fetchval(
-        "SELECT store_token($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "SELECT store_token($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         at,
         client_id,
         agency_id,
@@ -107,6 +112,7 @@ async def store_token(
         *(assertion or (None, None)),
         *(proof or (None, None)),
         json.dumps(detail),
+        address,
     )
     return outcome
 

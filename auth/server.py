@@ -6,6 +6,7 @@ snapshot, and what must be stored is left at `issued`. Nothing in here waits.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,21 +15,23 @@ from typing import Any
 
 import orjson
 from authlib.oauth2.rfc6749 import AuthorizationServer, ClientMixin, OAuth2Request
-from authlib.oauth2.rfc6749.errors import InvalidClientError
+from authlib.oauth2.rfc6749.errors import InvalidClientError, OAuth2Error
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from starlette.responses import Response
 
 from app.foundation.settings import Settings
+from auth.address import Address
 from auth.binding import dpop
 from auth.binding.certificate import Certificate
 from auth.binding.nonces import Nonces
 from auth.client_auth import mtls
 from auth.client_auth.private_key_jwt import Assertion, PrivateKeyJwt
 from auth.directory import AgencyEntry, ClientEntry, Snapshot
-from auth.errors import ClientRefusedError
+from auth.errors import ClientRefusedError, NetworkRefusedError
 from auth.grants.client_credentials import ClientCredentials
 from auth.scopes import Scope, scope_text
 
+log = logging.getLogger("rujukan.auth")
 TOKEN_PATH = "/oauth2/token"  # noqa: S105 -- a path
 INTROSPECTION_PATH = "/oauth2/introspect"
 REVOCATION_PATH = "/oauth2/revoke"
@@ -59,7 +62,13 @@ class OAuthClient(ClientMixin):  # type: ignore[misc]
 class TokenRequest(OAuth2Request):  # type: ignore[misc]
     """A request to the token endpoint or one of its neighbours: form and headers only, the query is never read."""
 
-    def __init__(self, form: dict[str, str], headers: Headers, certificate: Certificate | None = None) -> None:
+    def __init__(
+        self,
+        form: dict[str, str],
+        headers: Headers,
+        certificate: Certificate | None = None,
+        address: Address | None = None,
+    ) -> None:
         # Authlib would check that the address is https; the settings have refused anything else in production already
         super().__init__("POST", f"https://localhost{TOKEN_PATH}")
         self._form = form
@@ -67,6 +76,8 @@ class TokenRequest(OAuth2Request):  # type: ignore[misc]
         self.credential: Assertion | None = None
         self.request_id = ""
         self.certificate = certificate
+        self.address = address
+        """Where it comes from; None if that cannot be known."""
         self.payload = BasicOAuth2Payload(form)
 
     @property
@@ -150,6 +161,9 @@ class Server(AuthorizationServer):  # type: ignore[misc]
             raise
         except InvalidClientError:
             raise ClientRefusedError from None
+        if not client.entry.may_call_from(request.address):
+            log.info("client refused: from another network")
+            raise NetworkRefusedError
         return client
 
     def decide(
@@ -206,6 +220,10 @@ class Server(AuthorizationServer):  # type: ignore[misc]
     def create_oauth2_request(self, request: TokenRequest) -> TokenRequest:
         """Return the request, which is Authlib's kind already."""
         return request
+
+    def handle_error_response(self, request: TokenRequest, error: OAuth2Error) -> Response:
+        """Leave errors to the endpoint, which answers and counts them all in one place."""
+        raise error
 
     def handle_response(self, status: int, body: Mapping[str, Any], headers: Sequence[tuple[str, str]]) -> Response:
         """Render an answer."""

@@ -305,6 +305,7 @@ class RateBucket(SQLModel, table=True):
     key: str = Field(sa_column=Column(Text, primary_key=True))
     tokens: float = Field(sa_column=Column(Double, nullable=False))
     updated_at: datetime = _time()
+    full_at: datetime = _time()
 
 
 class ClientRefusal(SQLModel, table=True):

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import httpx
@@ -32,6 +33,17 @@ from app.worker import Worker
 from tests.makers.world import World
 
 ISSUER = "https://rujukan.test"
+GENEROUS: dict[str, Any] = {
+    "client_rate": 1e6,
+    "client_burst": 10**9,
+    "client_concurrency": 1000,
+    "address_rate": 1e6,
+    "address_burst": 10**9,
+    "failures_per_minute": 1e6,
+    "failures_burst": 10**9,
+    "refused_often": 0,
+}
+"""Limits nothing reaches but the tests of limits, which have services of their own."""
 KEPT = (
     "alembic_version",
     "epoch",
@@ -153,7 +165,11 @@ class Exchange:
 async def exchange(addresses: Addresses, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Exchange]:
     """The service in this process, over ASGI; a real HTTP server has a fixture of its own, `served`."""
     settings = Settings(
-        public_url=ISSUER, data_dir=tmp_path_factory.mktemp("data"), worker_in_process=False, database_pool_size=10
+        public_url=ISSUER,
+        data_dir=tmp_path_factory.mktemp("data"),
+        worker_in_process=False,
+        database_pool_size=10,
+        **GENEROUS,
     )
     clock = Clock()
     keyring = Keyring.open(settings.keyring_path, create=True)

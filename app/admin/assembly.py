@@ -40,6 +40,7 @@ from auth.admin.errors import (
     OpenDutiesError,
     TakenError,
 )
+from auth.guard import count_refusal
 from auth.keys import NextKeyTooYoungError
 
 ROUTERS: list[APIRouter] = [
@@ -79,7 +80,7 @@ def create_admin(state: Any) -> FastAPI:
     )
     admin.state = state
     admin.openapi = partial(openapi.document, admin, openapi.ADMINISTRATION)  # type: ignore[method-assign]
-    http.install(admin, on_refusal=_no_log, missing_headers={})
+    http.install(admin, on_refusal=_on_refusal, missing_headers={})
     admin.add_exception_handler(LookupError, _not_there)
     admin.add_exception_handler(ValueError, _not_possible)
     for router in ROUTERS:
@@ -94,8 +95,9 @@ async def to_admin(request: Request) -> Response:
     return Response(status_code=308, headers={"Location": f"{PATH}/"})
 
 
-async def _no_log(request: Request, problem: Problem) -> None:
-    """Refusals here are of administrators, who are told why; nothing of a case is at stake."""
+async def _on_refusal(request: Request, problem: Problem) -> None:
+    """Log nothing: refusals here are of administrators, who are told why, and nothing of a case is at stake."""
+    count_refusal(request, problem)
 
 
 async def _not_there(request: Request, error: Exception) -> Response:

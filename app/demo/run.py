@@ -74,6 +74,9 @@ def _at_its_address(settings: Settings, listening: socket.socket) -> Settings:
     changed: Document = {"worker_in_process": False}
     if "public_url" not in settings.model_fields_set or settings.port == 0:
         changed["public_url"] = f"http://{reachable(settings.host)}:{listening.getsockname()[1]}"
+    for name, value in (("client_rate", 1000.0), ("client_burst", 10_000), ("client_concurrency", 64)):
+        if name not in settings.model_fields_set:  # it does in a minute what agencies do in months
+            changed[name] = value
     return settings.model_copy(update=changed)
 
 

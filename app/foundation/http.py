@@ -168,6 +168,7 @@ class RequestContext:
                 if not any(name.lower() == b"cache-control" for name, _ in headers):
                     headers.append((b"cache-control", b"no-store"))
                 headers.extend(extra)
+                headers.extend(scope.get("rujukan.headers", ()))
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

@@ -72,6 +72,11 @@ class Settings(BaseSettings):
         description="The proxies that pass client certificates in `Client-Cert` (RFC 9440) and strip it from everyone else:"
         " addresses or CIDR networks separated by commas, or `unix` for whoever may connect to `RUJUKAN_SOCKET`.",
     )
+    address_proxies: str = Field(
+        "",
+        description="Further proxies that say in `X-Forwarded-For` who calls, but pass no client certificates: addresses or CIDR networks"
+        " separated by commas, or `unix`. Those of `RUJUKAN_TRUSTED_PROXIES` need not be repeated.",
+    )
     mtls_url: str | None = Field(
         None,
         description="Address at which callers present client certificates, if another than `RUJUKAN_PUBLIC_URL`"
@@ -109,6 +114,32 @@ class Settings(BaseSettings):
     )
     max_body_bytes: int = Field(
         1_048_576, ge=65_536, description="Largest request body accepted; a larger one gets 413."
+    )
+    client_rate: float = Field(
+        50,
+        ge=0,
+        description="Requests a second a client may make on the average, in all processes together; 0: no limit.",
+    )
+    client_burst: int = Field(500, ge=1, description="Requests a client may make at once, after a pause.")
+    client_concurrency: int = Field(
+        8,
+        ge=0,
+        description="Requests of one client that each process works on at once; further ones wait up to a second. 0: any number."
+        " Less than `RUJUKAN_DATABASE_POOL_SIZE`, so that no client takes all connections.",
+    )
+    address_rate: float = Field(
+        10,
+        ge=0,
+        description="Attempts to get in a second from one address (IPv6: /64), on the average; 0: no limit."
+        " One that succeeds costs nothing, one that fails 10.",
+    )
+    address_burst: int = Field(200, ge=10, description="Attempts to get in at once from one address, after a pause.")
+    failures_per_minute: float = Field(
+        10, ge=0, description="Failures a minute of one claimed client from one address; 0: no limit."
+    )
+    failures_burst: int = Field(20, ge=1, description="Failures at once of one claimed client from one address.")
+    refused_often: int = Field(
+        100, ge=0, description="Refusals of a client within an hour at which its agencies are told; 0: never."
     )
     idempotency_days: int = Field(30, ge=1, description="How long the answer to an `Idempotency-Key` is kept.")
     two_people: Literal["off", "on"] = Field(
@@ -207,7 +238,7 @@ class Settings(BaseSettings):
         timedelta(hours=24), description="When an escalation nobody takes goes to the next contact: standard."
     )
 
-    @field_validator("trusted_proxies")
+    @field_validator("trusted_proxies", "address_proxies")
     @classmethod
     def _networks(cls, value: str) -> str:
         try:
@@ -233,6 +264,8 @@ class Settings(BaseSettings):
             raise ValueError("RUJUKAN_TLS_CERTIFICATE and RUJUKAN_TLS_KEY must be set together")
         if self.trusts_socket and self.socket is None:
             raise ValueError("RUJUKAN_TRUSTED_PROXIES says unix, but RUJUKAN_SOCKET is not set")
+        if self.trusts_socket_address and self.socket is None:
+            raise ValueError("RUJUKAN_ADDRESS_PROXIES says unix, but RUJUKAN_SOCKET is not set")
         return self
 
     @field_validator("oidc_issuer")
@@ -291,6 +324,16 @@ class Settings(BaseSettings):
     def trusts_socket(self) -> bool:
         """Whether who connects to the unix socket may pass client certificates."""
         return "unix" in _listed(self.trusted_proxies)
+
+    @property
+    def address_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of the proxies that say who calls."""
+        return (*self.proxy_networks, *_networks_of(self.address_proxies))
+
+    @property
+    def trusts_socket_address(self) -> bool:
+        """Whether who connects to the unix socket says who calls."""
+        return self.trusts_socket or "unix" in _listed(self.address_proxies)
 
     @property
     def behind_proxy(self) -> bool:
@@ -373,9 +416,13 @@ class Settings(BaseSettings):
             )
         if self.tls_key is not None and self.tls_key.exists() and self.tls_key.stat().st_mode & 0o077:
             reasons.append("RUJUKAN_TLS_KEY must be readable by its owner alone (mode 0600)")
-        if any(network.num_addresses > _MOST_PROXIES[network.version] for network in self.proxy_networks):
-            # whoever is in there can be any client by writing a header
-            reasons.append("RUJUKAN_TRUSTED_PROXIES must name the proxies, not networks wider than /16 (IPv6: /64)")
+        for name, text in (("TRUSTED_PROXIES", self.trusted_proxies), ("ADDRESS_PROXIES", self.address_proxies)):
+            if any(network.num_addresses > _MOST_PROXIES[network.version] for network in _networks_of(text)):
+                # whoever is in there can be any client, or come from anywhere, by writing a header
+                reasons.append(f"RUJUKAN_{name} must name the proxies, not networks wider than /16 (IPv6: /64)")
+        if self.tls_certificate is None and not self.address_networks and not self.trusts_socket_address:
+            # else all callers would have one address, the proxy's: one of them could use up what all may
+            reasons.append("RUJUKAN_ADDRESS_PROXIES must name the proxy where TLS ends, which says who calls")
         return reasons
 
     def refuse_unsafe(self) -> None:

@@ -14,9 +14,13 @@ from app.foundation.problems import InvalidRequest, ServiceUnavailable, answers
 from app.outbox import feed
 from auth.caller import Caller
 from auth.guard import requires, still_let_in
+from auth.limits.limits import Wait
+from auth.problems import TooManyRequests
 from auth.scopes import Scope
 from schemas.exchange.event import EventPage
 
+LOOK_LATER = 5.0
+"""Seconds after which a feed is tried again that may not wait beside those that wait already."""
 router = APIRouter(prefix="/v1/events", tags=["events"], route_class=StrictRoute)
 
 
@@ -41,15 +45,21 @@ async def read_events(
     Positions are dense and never change: nothing is skipped, nothing comes twice. An event says what changed; fetch it with your own token.
     """
     state = request.app.state
-    rows = await feed.events_after(
-        db,
-        state.listener,
-        state.directory.current,
-        partial(still_let_in, request),
-        after=after,
-        wait=wait,
-        limit=limit,
-    )
+    if wait and not state.limits.begin_waiting(request.scope, caller.client_id):
+        raise TooManyRequests(Wait("concurrency", LOOK_LATER))
+    try:
+        rows = await feed.events_after(
+            db,
+            state.listener,
+            state.directory.current,
+            partial(still_let_in, request),
+            after=after,
+            wait=wait,
+            limit=limit,
+        )
+    finally:
+        if wait:
+            state.limits.end_waiting(caller.client_id)
     last = rows[-1]["position"] if rows else after
     page = {"items": [feed.as_event(row) for row in rows], "next": f"/v1/events?after={last}"}
     return Response(json.dumps(page), media_type="application/json")

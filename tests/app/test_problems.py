@@ -243,6 +243,22 @@ async def no_nonce(world: World) -> httpx.Response:
         state.nonces = None
 
 
+@provokes("too-many-requests")
+async def more_than_a_client_may(world: World) -> httpx.Response:
+    exchange = world.exchange
+    settings = exchange.settings.model_copy(
+        update={"client_rate": 0.001, "client_burst": 1, "client_concurrency": 0, "database_pool_size": 2}
+    )
+    app = create_app(settings, clock=exchange.clock, where=exchange.addresses)
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url=settings.public_url) as http:
+            for _ in range(2):
+                headers = await world.police.client.authorization("GET", "/v1/me")
+                reply = await http.get("/v1/me", headers=headers)
+    return reply
+
+
 @provokes("insufficient-scope")
 async def a_narrow_token(world: World) -> httpx.Response:
     world.police.client.scope = "events.read"

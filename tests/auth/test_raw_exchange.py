@@ -77,7 +77,7 @@ async def answer(port: int, request: bytes) -> tuple[list[str], str]:
     length = next(int(line[15:]) for line in head if line.startswith("content-length:"))
     body = (await reader.readexactly(length)).decode("ascii")
     writer.close()
-    return [line for line in head if not line.startswith(("date:", "x-request-id:"))], body
+    return [line for line in head if not line.startswith(("date:", "x-request-id:", "ratelimit"))], body
 
 
 def shown(lines: tuple[str, ...]) -> tuple[list[str], str]:

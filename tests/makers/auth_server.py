@@ -22,6 +22,7 @@ from auth import endpoints, keys, metadata, queries
 from auth.caller import Caller
 from auth.directory import Directory
 from auth.guard import CurrentCaller, requires
+from auth.limits.layer import Admission
 from auth.problems import ProofReplayed
 from auth.registration import endpoints as registration
 from auth.scopes import Scope
@@ -115,9 +116,9 @@ async def server(addresses: Addresses, exchange: Any) -> AsyncIterator[World]:
     app.state.settings = settings
     app.state.clock, app.state.keyring = exchange.clock, exchange.keyring
     app.state.directory, app.state.database = exchange.directory, exchange.database
-    app.state.nonces = None
+    app.state.nonces, app.state.limits = None, exchange.app.state.limits
     app.mount(PATH, create_admin(app.state))
-    transport = httpx.ASGITransport(app=http.RequestContext(http.LastResort(app)))
+    transport = httpx.ASGITransport(app=http.RequestContext(http.LastResort(Admission(app, settings))))
     async with httpx.AsyncClient(transport=transport, base_url=ISSUER) as client:
         yield World(app, settings, exchange.clock, exchange.keyring, exchange.directory, client, connection, addresses)
     await connection.close()

@@ -29,6 +29,7 @@ from auth.admin.clients import add_client
 from auth.scopes import Scope
 from tests.makers import records
 
+WITHOUT_LIMITS = {"RUJUKAN_CLIENT_RATE": "0", "RUJUKAN_CLIENT_CONCURRENCY": "0", "RUJUKAN_ADDRESS_RATE": "0"}
 AGENCIES = {"police": "police_regional", "iom": "international_organisation"}
 NEVER_LOGGED = (
     records.NAME,
@@ -71,7 +72,7 @@ class Service:
         with (self.folder.parent / "service.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "app.cli", "serve"],
-                env={**clean, "RUJUKAN_DATA_DIR": str(self.folder), "RUJUKAN_PORT": str(self.port)},
+                env={**clean, **WITHOUT_LIMITS, "RUJUKAN_DATA_DIR": str(self.folder), "RUJUKAN_PORT": str(self.port)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -15,6 +15,7 @@ from app.exchange.lifecycle import Lifecycle, Need, Party
 from app.exchange.passing import problems
 from app.foundation.problems import InvalidRequest, NotFound, Problem
 from auth.caller import Caller
+from auth.guard import count_refusal
 from schemas.record.record import SECTIONS
 
 log = logging.getLogger("rujukan.refusals")
@@ -80,6 +81,7 @@ def problem_of(
 
 async def log_refusal(request: Request, problem: Problem) -> None:
     """Write the refusal of an authenticated caller to the log, in a short transaction of its own, before the answer."""
+    count_refusal(request, problem)
     caller: Caller | None = request.scope.get("rujukan.caller")
     if problem.log_as is None or caller is None:
         return

@@ -238,7 +238,7 @@ END $$;
 -- NULL for what there is none of: mutual TLS needs neither, the handshake is its proof (RFC 8705 §2, §3).
 CREATE FUNCTION store_token(
     p_at timestamptz, p_client text, p_agency uuid, p_request_id text,
-    p_assertion bytea, p_assertion_until timestamptz, p_proof bytea, p_proof_until timestamptz, p_detail jsonb
+    p_assertion bytea, p_assertion_until timestamptz, p_proof bytea, p_proof_until timestamptz, p_detail jsonb, p_from inet
 ) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
     IF p_assertion IS NOT NULL AND NOT use_assertion(p_assertion, p_assertion_until) THEN
@@ -248,24 +248,25 @@ BEGIN
         RETURN 'proof_used';
     END IF;
     PERFORM append_log(p_at, p_agency, p_client, NULL, p_request_id, 'token:issue', 'done', 'client', NULL, NULL, p_detail);
-    -- to find clients nobody uses any more, an hour's precision is enough
-    UPDATE client SET last_used_at = p_at
-    WHERE client_id = p_client AND (last_used_at IS NULL OR last_used_at < p_at - interval '1 hour');
+    -- to find clients nobody uses any more, an hour's precision is enough; that one is used from elsewhere shows at once
+    UPDATE client SET last_used_at = p_at, last_used_from = coalesce(p_from, last_used_from)
+    WHERE client_id = p_client AND (last_used_at IS NULL OR last_used_at < p_at - interval '1 hour'
+        OR (p_from IS NOT NULL AND last_used_from IS DISTINCT FROM p_from));
     RETURN 'stored';
 END $$;
 
 REVOKE ALL ON FUNCTION use_proof(bytea, timestamptz), use_assertion(bytea, timestamptz), revoke_token(text, timestamptz, timestamptz),
     store_revocation(timestamptz, text, text, bytea, timestamptz, text, timestamptz, text),
-    store_token(timestamptz, text, uuid, text, bytea, timestamptz, bytea, timestamptz, jsonb) FROM PUBLIC;
+    store_token(timestamptz, text, uuid, text, bytea, timestamptz, bytea, timestamptz, jsonb, inet) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION use_proof(bytea, timestamptz), use_assertion(bytea, timestamptz),
     store_revocation(timestamptz, text, text, bytea, timestamptz, text, timestamptz, text) TO rujukan_app;
-GRANT EXECUTE ON FUNCTION store_token(timestamptz, text, uuid, text, bytea, timestamptz, bytea, timestamptz, jsonb) TO rujukan_app;
+GRANT EXECUTE ON FUNCTION store_token(timestamptz, text, uuid, text, bytea, timestamptz, bytea, timestamptz, jsonb, inet) TO rujukan_app;
 
 GRANT SELECT ON agency, agreement, service_point, client, client_agency, client_key, signing_key, revoked_token, epoch, proof_memory
     TO rujukan_app, rujukan_worker, rujukan_admin, rujukan_definer;
 GRANT SELECT, INSERT ON assertion_jti, proof_jti TO rujukan_app;
 GRANT INSERT ON proof_memory TO rujukan_app, rujukan_worker;
-GRANT UPDATE (last_used_at) ON client TO rujukan_app;
+GRANT UPDATE (last_used_at, last_used_from) ON client TO rujukan_app;
 
 GRANT SELECT, DELETE ON assertion_jti, proof_jti, revoked_token TO rujukan_worker;
 GRANT INSERT, UPDATE ON signing_key TO rujukan_worker, rujukan_admin;

@@ -17,6 +17,8 @@ SAFE: dict[str, Any] = {
     "database_url": "postgresql://rujukan_app:x@db/rujukan",
     "database_worker_url": "postgresql://rujukan_worker:x@db/rujukan",
     "database_admin_url": "postgresql://rujukan_admin:x@db/rujukan",
+    "two_people": "on",
+    "address_proxies": "10.0.0.7",
 }
 
 
@@ -89,6 +91,7 @@ class TestProduction:
 
     def test_gives_an_api_process_no_more_than_its_own_role(self, safe: dict[str, Any]) -> None:
         alone = {**safe, "worker_in_process": False, "database_worker_url": None, "database_admin_url": None}
+        alone["administration"] = "off"
         Settings(**alone).refuse_unsafe()
 
     def test_development_accepts_anything(self) -> None:
@@ -97,7 +100,7 @@ class TestProduction:
     def test_refuses_everything_at_once(self) -> None:
         with pytest.raises(UnsafeSettings) as refused:
             Settings(env="production", clock_offset_seconds=5, log_level="DEBUG").refuse_unsafe()
-        assert len(refused.value.reasons) == 5
+        assert len(refused.value.reasons) == 8
 
     @pytest.mark.parametrize(
         ("change", "names"),
@@ -111,6 +114,8 @@ class TestProduction:
             ({"keyring_file": None}, "KEYRING_FILE"),
             ({"clock_offset_seconds": 1}, "CLOCK_OFFSET_SECONDS"),
             ({"log_level": "DEBUG"}, "LOG_LEVEL"),
+            ({"address_proxies": ""}, "ADDRESS_PROXIES"),
+            ({"address_proxies": "10.0.0.0/8"}, "ADDRESS_PROXIES"),
             ({"trusted_proxies": "0.0.0.0/0"}, "TRUSTED_PROXIES"),
             ({"trusted_proxies": "10.0.0.1, ::/0"}, "TRUSTED_PROXIES"),
             ({"trusted_proxies": "10.0.0.1", "mtls_url": "http://mtls.example"}, "MTLS_URL"),

@@ -98,6 +98,7 @@ DEFINER_FUNCTIONS = {
     "register_client": "rujukan_definer",
     "replace_registration": "rujukan_definer",
     "retire_registration": "rujukan_definer",
+    "count_refusals": "rujukan_definer",
     "ensure_partitions": "rujukan_keeper",
     "drop_idempotency_before": "rujukan_keeper",
 }
