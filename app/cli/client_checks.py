@@ -17,6 +17,7 @@ import httpx
 from app.cli.checks import Finding
 from auth import jose
 from auth.binding import dpop
+from auth.example_keys import EXAMPLE_KEYS
 from auth.jose import JoseRefusedError, SigningKey
 
 CLOCK_WARNS: Final = timedelta(seconds=5)
@@ -84,6 +85,9 @@ def of_key(jwk: Mapping[str, Any]) -> tuple[Finding, SigningKey | None]:
     except JoseRefusedError as refused:
         do = "Keys are P-256 (ES256), Ed25519 (EdDSA) or RSA of 2048 to 4096 bits (PS256), with the private members."
         return Finding("key", "fail", f"the key cannot be used: {refused}", do), None
+    if key.public.thumbprint in EXAMPLE_KEYS:
+        do = "Make one of your own: `rujukan clients add … --generate`, or `rujukan clients rotate`."
+        return Finding("key", "fail", "the key is a published example, which everybody has", do), None
     kid = str(key.public.kid)
     named = "its thumbprint" if kid == key.public.thumbprint else f"thumbprint {key.public.thumbprint}"
     return Finding("key", "ok", f"{key.algorithm}, kid {kid} ({named})"), key
