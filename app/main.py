@@ -35,6 +35,7 @@ from app.foundation import http, migrate
 from app.foundation.clock import Clock
 from app.foundation.database import UNREACHABLE, Addresses, addresses, open_pool
 from app.foundation.keyring import Keyring
+from app.foundation.paths import PlainPaths
 from app.foundation.settings import Settings
 from app.outbox import endpoints as events
 from app.outbox.feed import Listener
@@ -145,7 +146,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
 
 def _layers(settings: Settings) -> list[Middleware]:
     layers = [Middleware(NonceHeader)] if settings.dpop_nonces == "on" else []
-    layers += [Middleware(http.RequestContext), Middleware(http.LastResort)]
+    layers += [Middleware(http.RequestContext), Middleware(http.LastResort), Middleware(PlainPaths)]
     if settings.takes_client_certificates:
         if settings.tls_client_ca is not None:
             mtls.authorities(settings.tls_client_ca)  # a file that cannot be read ends the start, not a token request
