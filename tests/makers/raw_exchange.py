@@ -290,9 +290,9 @@ sends to the service byte by byte. The OpenAPI document holds the same as `x-raw
         of["issuer"]
     }`. **The keys are printed in RFCs and known to everybody**: the
 exchange refuses to register them, and in production binds no token to one. Headers and claims are shown exactly as they are encoded
-(UTF-8, no spaces, base64url without `=`); another order of members or other spaces would be as right, but give other digests. An ECDSA signature differs each time
-it is made, unless it is made by RFC 6979 as here: so compare the digests of the signing inputs, and see whether your code verifies
-these signatures.
+(UTF-8, no spaces, base64url without `=`); another order of members or other spaces would be as right, but give other digests. An ECDSA
+signature differs each time it is made, unless it is made by RFC 6979 as here: so compare the digests of the signing inputs, and see
+whether your code verifies these signatures.
 
 **The registered key** ({registered["source"]}), which signs the assertion; its thumbprint (RFC 7638) is its `kid`:
 
