@@ -13,10 +13,11 @@ from app.foundation.settings import Settings, UnsafeSettings
 
 SAFE: dict[str, Any] = {
     "env": "production",
+    "two_people": "on",
     "public_url": "https://rujukan.example.go.id",
-    "database_url": "postgresql://rujukan_app:x@db/rujukan",
-    "database_worker_url": "postgresql://rujukan_worker:x@db/rujukan",
-    "database_admin_url": "postgresql://rujukan_admin:x@db/rujukan",
+    "database_url": "postgresql://rujukan_app:9f3c1e7a52d84b06@db/rujukan",
+    "database_worker_url": "postgresql://rujukan_worker:9f3c1e7a52d84b06@db/rujukan",
+    "database_admin_url": "postgresql://rujukan_admin:9f3c1e7a52d84b06@db/rujukan",
 }
 
 
@@ -89,6 +90,7 @@ class TestProduction:
 
     def test_gives_an_api_process_no_more_than_its_own_role(self, safe: dict[str, Any]) -> None:
         alone = {**safe, "worker_in_process": False, "database_worker_url": None, "database_admin_url": None}
+        alone["administration"] = "off"
         Settings(**alone).refuse_unsafe()
 
     def test_development_accepts_anything(self) -> None:
@@ -97,7 +99,7 @@ class TestProduction:
     def test_refuses_everything_at_once(self) -> None:
         with pytest.raises(UnsafeSettings) as refused:
             Settings(env="production", clock_offset_seconds=5, log_level="DEBUG").refuse_unsafe()
-        assert len(refused.value.reasons) == 5
+        assert len(refused.value.reasons) == 7
 
     @pytest.mark.parametrize(
         ("change", "names"),
@@ -108,6 +110,16 @@ class TestProduction:
             ({"database_url": SecretStr("postgresql://db/rujukan")}, "DATABASE_URL"),
             ({"database_worker_url": None}, "DATABASE_WORKER_URL"),
             ({"database_admin_url": SecretStr("postgresql://postgres@db/rujukan")}, "DATABASE_ADMIN_URL"),
+            ({"database_url": SecretStr("postgresql://rujukan_app:rujukan_app@db/rujukan")}, "DATABASE_URL"),
+            ({"database_url": SecretStr("postgresql://rujukan_app:@db/rujukan")}, "DATABASE_URL"),
+            (
+                {"database_admin_url": SecretStr("postgresql://rujukan_admin:change-me@db/rujukan")},
+                "DATABASE_ADMIN_URL",
+            ),
+            ({"database_owner_url": SecretStr("postgresql://owner:xxxxxxxxxxxxxxxxxxxx@db/x")}, "DATABASE_OWNER_URL"),
+            ({"database_admin_url": None}, "DATABASE_ADMIN_URL"),
+            ({"two_people": "off"}, "TWO_PEOPLE"),
+            ({"admin_url": "http://admin.rujukan.example.go.id"}, "ADMIN_URL"),
             ({"keyring_file": None}, "KEYRING_FILE"),
             ({"clock_offset_seconds": 1}, "CLOCK_OFFSET_SECONDS"),
             ({"log_level": "DEBUG"}, "LOG_LEVEL"),
@@ -120,6 +132,10 @@ class TestProduction:
     )
     def test_names_what_is_unsafe(self, safe: dict[str, Any], change: dict[str, Any], names: str) -> None:
         assert any(f"RUJUKAN_{names} " in reason for reason in Settings(**{**safe, **change}).unsafe())
+
+    def test_accepts_a_database_that_asks_for_no_password(self, safe: dict[str, Any]) -> None:
+        """One that knows its roles by certificate, or by the user of a socket."""
+        Settings(**{**safe, "database_url": "postgresql://rujukan_app@/rujukan?host=/run/postgresql"}).refuse_unsafe()
 
     def test_refuses_a_keyring_others_can_read(self, safe: dict[str, Any]) -> None:
         safe["keyring_file"].chmod(0o640)
