@@ -73,7 +73,17 @@ def test_the_statements_are_numbered_without_a_gap():
     assert numbers == [*(str(number) for number in range(1, 19)), "19–21", "–"]
 
 
-REPORTS = ["authlib#654", "CVE-2024-37568", "CVE-2025-59420", "CVE-2025-61920", "authlib#830", "CVE-2026-27962", "authlib#730", "CVE-2020-5300", "hydra#3255", "hydra#1618", "hydra#3136", "hydra#3441", "hydra#3030", "hydra#2682", "keycloak#38576", "keycloak#38751", "keycloak#43984", "CVE-2025-27370", "CVE-2025-27371", "keycloak#43505", "keycloak#38333", "keycloak#39332", "keycloak#27013", "keycloak#14263", "keycloak#30599", "keycloak#6212", "keycloak#7457", "CVE-2026-1180", "keycloak#53079", "f167233", "dbf6bfc", "3f1baef", "f1bb868", "b72d668", "node-oidc-provider#144", "django-oauth-toolkit#64", "django-oauth-toolkit#60", "django-oauth-toolkit#1664", "django-oauth-toolkit#698", "polar#11422", "polar#12355", "quarkus#48110", "go-dpop#9", "inji-certify#1000", "better-auth#10987", "SUNET/vc#486"]
+REPORTS = re.findall(
+    r"\S+",
+    """
+authlib#654 CVE-2024-37568 CVE-2025-59420 CVE-2025-61920 authlib#830 CVE-2026-27962 authlib#730 CVE-2020-5300 hydra#3255
+hydra#1618 hydra#3136 hydra#3441 hydra#3030 hydra#2682 keycloak#38576 keycloak#38751 keycloak#43984 CVE-2025-27370 CVE-2025-27371
+keycloak#43505 keycloak#38333 keycloak#39332 keycloak#27013 keycloak#14263 keycloak#30599 keycloak#6212 keycloak#7457
+CVE-2026-1180 keycloak#53079 f167233 dbf6bfc 3f1baef f1bb868 b72d668 node-oidc-provider#144 django-oauth-toolkit#64
+django-oauth-toolkit#60 django-oauth-toolkit#1664 django-oauth-toolkit#698 polar#11422 polar#12355 quarkus#48110 go-dpop#9
+inji-certify#1000 better-auth#10987 SUNET/vc#486
+""",
+)
 
 
 @pytest.mark.parametrize("report", REPORTS)
