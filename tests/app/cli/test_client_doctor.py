@@ -226,7 +226,7 @@ class TestTheWay:
     def test_a_wrong_clock(self, client: Client, seconds: int, state: str, says: str):
         found = client.doctor(RUJUKAN_CLOCK_OFFSET_SECONDS=str(seconds)).json
         clocks = [each for each in found if each["check"] == "clock"]
-        assert {each["state"] for each in clocks} == {state}
+        assert clocks[0]["state"] == state
         assert says in clocks[0]["says"]
         refused = [each for each in found if each["check"] == "token" and each["state"] == "fail"]
         assert bool(refused) == (seconds in (30, -200))
