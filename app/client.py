@@ -173,6 +173,11 @@ class ExchangeClient:
         if self._own:
             await self._http.aclose()
 
+    @property
+    def proof_thumbprint(self) -> str:
+        """What a token must be bound to: the thumbprint of the key of proofs (RFC 9449 §6.1)."""
+        return self._proof_key.public.thumbprint
+
     def forget_token(self) -> None:
         """Ask for a new token at the next request."""
         self._token = None

@@ -36,6 +36,7 @@ from app.foundation import http, migrate, outbound
 from app.foundation.clock import Clock
 from app.foundation.database import UNREACHABLE, Addresses, addresses, open_pool
 from app.foundation.keyring import Keyring
+from app.foundation.paths import PlainPaths
 from app.foundation.settings import Settings
 from app.outbox import endpoints as events
 from app.outbox.feed import Listener
@@ -159,7 +160,12 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
 
 def _layers(settings: Settings) -> list[Middleware]:
     layers = [Middleware(NonceHeader)] if settings.dpop_nonces == "on" else []
-    layers += [Middleware(http.RequestContext), Middleware(http.LastResort), Middleware(Admission, settings=settings)]
+    layers += [
+        Middleware(http.RequestContext),
+        Middleware(http.LastResort),
+        Middleware(PlainPaths),
+        Middleware(Admission, settings=settings),
+    ]
     if settings.takes_client_certificates:
         if settings.tls_client_ca is not None:
             mtls.authorities(settings.tls_client_ca)  # a file that cannot be read ends the start, not a token request

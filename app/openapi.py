@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -35,8 +37,8 @@ _INTRODUCTION = """
 The exchange through which agencies refer victims of trafficking in persons to each other and hand over their cases.
 
 * **Access**: OAuth 2 `client_credentials` with `private_key_jwt`; access tokens are bound to the client's key by DPoP (RFC 9449).
-  Or, where it is switched on, mutual TLS for both (RFC 8705). `docs/oauth.md` of the source explains both, and has one complete raw
-  exchange with fixed keys (under "One exchange, byte by byte") to check an implementation by.
+  Or, where it is switched on, mutual TLS for both (RFC 8705). `docs/oauth.md` of the source explains both. `x-raw-exchange` of
+  this document is one complete raw exchange with fixed keys, to check an implementation by, byte by byte.
 * **Who acts**: every request that reads or changes a case carries `Rujukan-Actor`, your own opaque staff reference.
 * **Once**: every `POST` carries `Idempotency-Key`; a repeated request gets the original answer.
 * **On what was seen**: every move carries `If-Match: "<version>"`; a stale one is refused with 412 and loses nothing.
@@ -51,6 +53,7 @@ _MUTUAL_TLS = {
     " token endpoint, and the token is bound to it (RFC 8705). Send it as `Authorization: Bearer <token>` over a connection that presents"
     " the same certificate; there is nothing to sign.",
 }
+_RAW_EXCHANGE = files("app.published").joinpath("raw_exchange.json")
 _LIMIT_FIELDS = {
     "RateLimit-Policy": {
         "description": 'What your client may ask for: `"client";q=500;w=10` is 500 requests, which all come back within 10 seconds'
@@ -164,6 +167,8 @@ def document(app: FastAPI, contract: Contract = EXCHANGE) -> dict[str, Any]:
         flow = schemes["oauth2"]["flows"]["clientCredentials"]
         flow["scopes"] = {str(name): flow["scopes"][name] for name in (contract.reads, contract.writes)}
     app.openapi_schema = _renamed(made)
+    if contract.tells_events:
+        app.openapi_schema["x-raw-exchange"] = json.loads(_RAW_EXCHANGE.read_text(encoding="ascii"))
     return app.openapi_schema
 
 

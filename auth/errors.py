@@ -80,6 +80,7 @@ PROOF_TEXTS: Final = {
     "exp": "The DPoP proof has expired.",
     "nonce": "The DPoP proof must carry the nonce of the DPoP-Nonce header of this answer.",
     "used": "The DPoP proof was used before.",
+    "example": "The key of the DPoP proof is a published example.",
 }
 
 

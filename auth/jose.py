@@ -221,10 +221,23 @@ def _typed(kty: Literal["EC", "OKP", "RSA"], plain: dict[str, Any]) -> tuple[Key
     if kty == "EC" and plain["crv"] == "P-256":
         return ECKey.import_key(plain), frozenset({"ES256"})
     if kty == "OKP" and plain["crv"] == "Ed25519":
+        if _ordinate(plain["x"]) in _SMALL_ORDER:
+            raise JoseRefusedError("a point of small order")
         return OKPKey.import_key(plain), _EDWARDS
     if kty == "RSA" and MIN_RSA_BITS <= _bits(plain["n"]) <= MAX_RSA_BITS and plain["e"] == "AQAB":
         return RSAKey.import_key(plain), frozenset({"PS256"})
     raise JoseRefusedError("key type, curve or size")
+
+
+_FIELD: Final = 2**255 - 19
+_EIGHTH: Final = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+_SMALL_ORDER: Final = frozenset({0, 1, _FIELD - 1, _EIGHTH, _FIELD - _EIGHTH})
+"""Of the eight points on edwards25519 whose order divides 8: as keys they fit signatures that nobody has made (RFC 8032 §5.1.7, §8)."""
+
+
+def _ordinate(point: str) -> int:
+    """Return the y of an encoded point (RFC 8032 §5.1.3), reduced as verifying reduces it."""
+    return int.from_bytes(urlsafe_b64decode(point.encode("ascii")), "little") % 2**255 % _FIELD
 
 
 def _bits(modulus: str) -> int:

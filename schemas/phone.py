@@ -14,8 +14,10 @@ from schemas.spaces import OUTER_SPACE
 _NOUGHTS: Final = (0x30, 0x660, 0x6F0, 0x966, 0x9E6, 0xE50, 0xED0, 0x1040, 0x17E0, 0xFF10)
 _DIGITS: Final = "".join(rf"\u{nought:04x}-\u{nought + 9:04x}" for nought in _NOUGHTS)
 _FILLERS = rf"{OUTER_SPACE}()./\uff08\uff09\u2010-\u2015\u2212\uff0d\-"
-PHONE_PATTERN: Final = rf"^[{_FILLERS}]*[+\uff0b]?(?:[{_FILLERS}]*[{_DIGITS}]){{7,20}}[{_FILLERS}]*$"
-"""The characters of a number as it is typed."""
+PHONE_PATTERN: Final = (
+    rf"^[{_FILLERS}]*(?:[+\uff0b][{_FILLERS}]*)?[{_DIGITS}](?:[{_FILLERS}]*[{_DIGITS}]){{6,19}}[{_FILLERS}]*$"
+)
+"""The characters of a number as it is typed. No two repetitions of the same characters meet, so a long text takes no longer than it is."""
 
 
 def _typed(digits: str) -> str:

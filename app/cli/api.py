@@ -72,7 +72,7 @@ def api(
 ) -> None:
     """Send one request and print the answer. A POST without -d sends {}."""
     settings = load_settings()
-    files = _files(certificate, certificate_key, authority)
+    files = files_of(certificate, certificate_key, authority)
     credentials = find_credentials(settings, client) if files is None else _with_certificate(settings, client, files)
     if agency is not None:
         credentials = dataclasses.replace(credentials, agency=agency)
@@ -101,14 +101,15 @@ def _named(settings: Settings, client: str) -> Path:
     return settings.data_dir / "clients" / f"{client}.json"
 
 
-def _key_file(settings: Settings, client: str) -> Path:
+def key_file(settings: Settings, client: str) -> Path:
+    """Return the file of a client id in the data folder if there is one, else the file named."""
     named = _named(settings, client)
     return named if "/" not in client and named.exists() else Path(client)
 
 
 def find_credentials(settings: Settings, client: str) -> Credentials:
     """Return the credentials of a client id with a file in the data folder, or those in the file named."""
-    path = _key_file(settings, client)
+    path = key_file(settings, client)
     try:
         credentials = Credentials.load(path)
         credentials.signing_key()
@@ -126,7 +127,7 @@ def find_credentials(settings: Settings, client: str) -> Credentials:
     return credentials
 
 
-def _files(certificate: Path | None, key: Path | None, authority: Path | None) -> CertificateFiles | None:
+def files_of(certificate: Path | None, key: Path | None, authority: Path | None) -> CertificateFiles | None:
     """Return the client certificate to present, if there is one; it is tried here, where it can be said what is wrong."""
     if certificate is None and key is None and authority is None:
         return None
@@ -145,7 +146,7 @@ def _files(certificate: Path | None, key: Path | None, authority: Path | None) -
 
 def _with_certificate(settings: Settings, client: str, files: CertificateFiles) -> Credentials:
     """Return the credentials of a client that has no key, or has one too, at the exchange of the settings."""
-    known = _key_file(settings, client).exists()
+    known = key_file(settings, client).exists()
     credentials = find_credentials(settings, client) if known else Credentials(client, settings.public_url, None)
     return dataclasses.replace(credentials, certificate=files, address=settings.mtls_url)
 

@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -28,6 +28,15 @@ def _listed(text: str) -> list[str]:
 @lru_cache(maxsize=16)
 def _networks_of(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
     return tuple(ip_network(each) for each in _listed(text) if each != "unix")
+
+
+def _is_guessable(url: str) -> bool:
+    """Whether a database URL has a password that is a word, or from an example. None is right where the server asks for none, or a certificate."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return False
+    password = unquote(parts.password)
+    return len(password) < 16 or len(set(password)) < 6 or password == parts.username
 
 
 class UnsafeSettings(Exception):
@@ -380,6 +389,12 @@ class Settings(BaseSettings):
             url = getattr(self, name)
             if url is not None and (urlsplit(url.get_secret_value()).username or "postgres") == "postgres":
                 reasons.append(f"RUJUKAN_{name.upper()} must log in as a role of its own, not as a superuser")
+        for name in ("database_url", "database_worker_url", "database_admin_url", "database_owner_url"):
+            url = getattr(self, name)
+            if url is not None and _is_guessable(url.get_secret_value()):
+                reasons.append(
+                    f"RUJUKAN_{name.upper()} must have a password of its own, made by a machine: 16 characters or more"
+                )
         if self.keyring_file is None:
             reasons.append("RUJUKAN_KEYRING_FILE must name a keyset that is kept and backed up apart from the database")
         elif self.keyring_file.exists() and self.keyring_file.stat().st_mode & 0o077:

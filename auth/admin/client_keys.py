@@ -18,7 +18,8 @@ from auth.admin.errors import InvalidValueError, TakenError, UnknownClientError,
 from auth.binding.certificate import UnreadableCertificateError, read
 from auth.client_auth import mtls
 from auth.client_auth.private_key_jwt import PrivateKeyJwt
-from auth.jose import JoseRefusedError
+from auth.example_keys import EXAMPLE_KEYS
+from auth.jose import JoseRefusedError, VerificationKey
 
 _KEYS: Final = "keys are P-256 (ES256), Ed25519 (EdDSA) or RSA from 2048 bits (PS256), public only"
 
@@ -105,6 +106,7 @@ def registered_keys(method: str, jwks: object) -> dict[str, dict[str, Any]]:
             raise UnusableKeyError(f"each JWK needs its certificate in x5c; {_KEYS}") from None
         if certificate.misfit is not None:
             raise UnusableKeyError(mtls.FAULTS[certificate.misfit])
+        _refuse_examples(jose.import_public(again))
         if certificate.thumbprint in found:
             raise UnusableKeyError("two certificates are the same")
         found[certificate.thumbprint] = {**again, "use": "sig"}
@@ -121,6 +123,7 @@ def _public_keys(jwks: object) -> dict[str, dict[str, Any]]:
             key = jose.import_public(jwk)
         except JoseRefusedError as refused:
             raise UnusableKeyError(f"{refused}; {_KEYS}") from None
+        _refuse_examples(key)
         kid = key.kid or key.thumbprint
         if not kid.isprintable():
             raise UnusableKeyError("a kid is printable")
@@ -128,6 +131,11 @@ def _public_keys(jwks: object) -> dict[str, dict[str, Any]]:
             raise UnusableKeyError("two keys have the same kid")
         found[kid] = {**key.jwk, "kid": kid, "use": "sig", **({"alg": jwk["alg"]} if "alg" in jwk else {})}
     return found
+
+
+def _refuse_examples(key: VerificationKey) -> None:
+    if key.thumbprint in EXAMPLE_KEYS:
+        raise UnusableKeyError("that is a published example key, which everybody has: make one of your own")
 
 
 async def require_client(conn: Connection, client_id: str) -> None:

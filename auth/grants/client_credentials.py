@@ -12,6 +12,7 @@ from auth.binding.certificate import Certificate
 from auth.client_auth.mtls import FAULTS
 from auth.directory import AgencyEntry, ClientEntry
 from auth.errors import InvalidTargetError, NonceRequiredError, ProofRefusedError
+from auth.example_keys import EXAMPLE_KEYS
 from auth.scopes import Scope, UnknownScopeError, parse_scope
 
 
@@ -73,7 +74,7 @@ class ClientCredentials(ClientCredentialsGrant):  # type: ignore[misc]
 
     def _proof(self) -> dpop.Proof:
         try:
-            return dpop.check(
+            proof = dpop.check(
                 dpop.header_of(self.request.raw_headers),
                 method="POST",
                 url=self.server.token_endpoint,
@@ -82,6 +83,9 @@ class ClientCredentials(ClientCredentialsGrant):  # type: ignore[misc]
             )
         except dpop.InvalidProofError as refused:
             raise NonceRequiredError if refused.reason == "nonce" else ProofRefusedError(refused.reason) from None
+        if self.server.settings.env == "production" and proof.thumbprint in EXAMPLE_KEYS:
+            raise ProofRefusedError("example")
+        return proof
 
 
 def _scopes(client: ClientEntry, asked: str | None) -> frozenset[Scope]:

@@ -30,7 +30,7 @@ async def test_the_worked_example_works(world, party, monkeypatch):
 ROWS = [
     [cell.strip() for cell in line.strip("|").split("|")]
     for line in TEXT.partition("## What must hold")[2].partition("## Choices")[0].splitlines()
-    if line.startswith("| ") and not line.startswith(("| | ", "| public"))
+    if line.startswith("| ") and not line.startswith(("| | ", "| public", "| check"))
 ]
 STATEMENTS = [row for row in ROWS if len(row) == 4]
 
@@ -71,6 +71,45 @@ def test_every_statement_has_tests_and_code_or_is_not_held_yet(row):
 def test_the_statements_are_numbered_without_a_gap():
     numbers = [row[0] for row in STATEMENTS]
     assert numbers == [*(str(number) for number in range(1, 20)), "20–21", "–", "–"]
+
+
+REPORTS = re.findall(
+    r"\S+",
+    """
+authlib#654 CVE-2024-37568 CVE-2025-59420 CVE-2025-61920 authlib#830 CVE-2026-27962 authlib#730 CVE-2020-5300 hydra#3255
+hydra#1618 hydra#3136 hydra#3441 hydra#3030 hydra#2682 keycloak#38576 keycloak#38751 keycloak#43984 CVE-2025-27370 CVE-2025-27371
+keycloak#43505 keycloak#38333 keycloak#39332 keycloak#27013 keycloak#14263 keycloak#30599 keycloak#6212 keycloak#7457
+CVE-2026-1180 keycloak#53079 f167233 dbf6bfc 3f1baef f1bb868 b72d668 node-oidc-provider#144 django-oauth-toolkit#64
+django-oauth-toolkit#60 django-oauth-toolkit#1664 django-oauth-toolkit#698 polar#11422 polar#12355 quarkus#48110 go-dpop#9
+inji-certify#1000 better-auth#10987 SUNET/vc#486
+""",
+)
+
+
+@pytest.mark.parametrize("report", REPORTS)
+def test_every_public_report_is_tried_here(report):
+    rows = [row for row in ROWS if len(row) == 3 and re.search(rf"(?<![\w#]){re.escape(report)}(?!\d)", row[0])]
+    assert rows
+    assert all(".py" in row[2] or row[2].startswith("–") for row in rows)
+
+
+def checks(cell: str) -> set[str]:
+    """`A7–A10, G3` as what it stands for."""
+    found = set()
+    for part in cell.split(", "):
+        first, _, last = part.partition("–")
+        letter = first[0]
+        found |= {f"{letter}{number}" for number in range(int(first[1:]), int((last or first)[1:]) + 1)}
+    return found
+
+
+def test_the_checklist_of_fapi_is_whole():
+    rows = [row for row in ROWS if len(row) == 3 and re.fullmatch(r"[TAZRDKG]\d.*", row[0])]
+    assert all(".py" in row[2] for row in rows)
+    listed = [each for row in rows for each in checks(row[0])]
+    assert len(listed) == len(set(listed))
+    wanted = {"T1", "T2", "T4", "K1", "K2", "K3"} | checks("A1–A21, Z1–Z8, R1–R9, D1–D9, G1–G6")
+    assert wanted <= set(listed)
 
 
 @pytest.mark.parametrize("problem", [problem for problem in all_problems() if issubclass(problem, NotLetIn)])

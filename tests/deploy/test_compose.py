@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -46,7 +47,7 @@ class TestCompose:
         assert {secret.upper() for secret in COMPOSE["secrets"] if secret.startswith("rujukan_")} <= SETTINGS
 
     def test_runs_every_part(self) -> None:
-        assert set(OURS) == {"migrate", "service", "worker"}
+        assert set(OURS) == {"migrate", "service", "admin", "worker"}
         assert set(SERVICES) == {*OURS, "database", "proxy"}
 
     def test_is_of_this_version(self) -> None:
@@ -87,29 +88,63 @@ class TestCompose:
 
     def test_gives_the_owner_to_the_migration_alone(self) -> None:
         assert [name for name in SERVICES if "rujukan_database_owner_url" in secrets_of(name)] == ["migrate"]
-        assert [name for name in SERVICES if "keyring" in secrets_of(name)] == ["service", "worker"]
+        assert [name for name in SERVICES if "keyring" in secrets_of(name)] == ["service", "admin", "worker"]
 
     def test_waits_for_the_migration(self) -> None:
-        for name in ("service", "worker"):
+        for name in ("service", "admin", "worker"):
             assert SERVICES[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
 
     def test_lets_requests_in_flight_end(self) -> None:
         from app.cli.serving import GRACE
 
-        assert all(int(SERVICES[name]["stop_grace_period"].removesuffix("s")) > GRACE for name in ("service", "worker"))
+        assert all(
+            int(SERVICES[name]["stop_grace_period"].removesuffix("s")) > GRACE
+            for name in ("service", "admin", "worker")
+        )
 
-    def test_would_not_be_refused_in_production(self, tmp_path: Path) -> None:
-        keyring = tmp_path / "keyring.json"
+    @pytest.mark.parametrize("name", [name for name in OURS if name != "migrate"])
+    def test_would_not_be_refused_in_production(self, tmp_path: Path, name: str) -> None:
+        assert settings_of(name, tmp_path).unsafe() == []
+
+    def test_administers_in_a_process_of_its_own_alone(self, tmp_path: Path) -> None:
+        """What the public reaches does not serve /admin and cannot log in as who may administer."""
+        serving = [name for name in OURS if settings_of(name, tmp_path).administration == "on"]
+        assert serving == ["admin"]
+        holders = [name for name in SERVICES if "rujukan_database_admin_url" in secrets_of(name)]
+        assert holders == ["migrate", "admin"]
+        assert settings_of("admin", tmp_path).admin_origin != settings_of("admin", tmp_path).public_url
+
+    def test_takes_two_people_everywhere(self, tmp_path: Path) -> None:
+        assert all(settings_of(name, tmp_path).needs_two_people for name in OURS)
+
+    def test_names_in_the_example_what_it_asks_for(self) -> None:
+        asked = set(re.findall(r"\$\{(\w+)", TEXT))
+        assert asked == set(re.findall(r"^#?(\w+)=", (DEPLOY / "env.example").read_text(), re.MULTILINE))
+
+    def test_publishes_administration_on_no_address_by_itself(self) -> None:
+        (port,) = [each for each in SERVICES["proxy"]["ports"] if each.endswith(":8444")]
+        assert port == "${ADMIN_ADDRESS:-127.0.0.1}:8444:8444"
+
+
+def settings_of(name: str, folder: Path) -> Settings:
+    """What a service would run with, its secrets made as `make-secrets` does."""
+    keyring = folder / "keyring.json"
+    if not keyring.exists():
         Keyring.open(keyring, create=True)
-        given = {
-            name.removeprefix("RUJUKAN_").lower(): value for name, value in COMPOSE["x-exchange"]["environment"].items()
-        }
-        given |= {"public_url": "https://rujukan.example.go.id", "keyring_file": str(keyring)}
-        urls = {
-            f"database_{role}url": f"postgresql://rujukan_{role.strip('_') or 'app'}:x@database/rujukan"
-            for role in ("", "worker_", "admin_")
-        }
-        assert Settings(**given, **urls).unsafe() == []
+    given = {
+        variable.removeprefix("RUJUKAN_").lower(): value for variable, value in SERVICES[name]["environment"].items()
+    }
+    given |= {
+        "public_url": "https://rujukan.example.go.id",
+        "admin_url": "https://admin.rujukan.example.go.id:8444",
+        "keyring_file": str(keyring),
+    }
+    for secret in secrets_of(name):
+        if match := re.fullmatch(r"rujukan_(database_(\w+_)?url)", secret):
+            given[match[1]] = (
+                f"postgresql://rujukan_{(match[2] or 'app').strip('_')}:{secrets.token_hex(32)}@database/rujukan"
+            )
+    return Settings(**given)
 
 
 class TestProxy:
@@ -119,8 +154,21 @@ class TestProxy:
         assert set(re.findall(r"\{\$(\w+)\}", self.TEXT)) == set(SERVICES["proxy"]["environment"])
 
     def test_listens_where_its_ports_are_published(self) -> None:
-        inside = {mapping.split(":")[1] for mapping in SERVICES["proxy"]["ports"]}
-        assert inside == {re.search(rf"^\t{kind}_port (\d+)$", self.TEXT, re.M)[1] for kind in ("http", "https")}
+        inside = {mapping.rpartition(":")[2] for mapping in SERVICES["proxy"]["ports"]}
+        listened = {re.search(rf"^\t{kind}_port (\d+)$", self.TEXT, re.M)[1] for kind in ("http", "https")}
+        assert inside == {*listened, "8444"}
+        assert "{$ADMIN_HOST}:8444 {" in self.TEXT
+
+    def test_passes_nothing_but_administration_to_its_process(self) -> None:
+        block = self.TEXT.partition("{$ADMIN_HOST}:8444 {")[2].partition("\n}\n")[0]
+        assert "@administration path /admin /admin/* /static/*" in block
+        assert block.count("reverse_proxy") == 1
+        assert "respond 404" in block
+        assert "ADMIN_UPSTREAM" not in self.TEXT.replace(block, "")
+
+    def test_takes_client_certificates_from_nobody(self) -> None:
+        assert self.TEXT.count("reverse_proxy") == self.TEXT.count("header_up -Client-Cert\n") == 2
+        assert self.TEXT.count("header_up -Client-Cert-Chain\n") == 2
 
     def test_takes_what_the_exchange_takes(self) -> None:
         assert "max_size 1MiB" in self.TEXT

@@ -1,4 +1,5 @@
-"""One exchange with everything fixed: keys, time, ids. `python -m tests.makers.raw_exchange` writes it into `docs/oauth.md`.
+"""One exchange with everything fixed: keys, time, ids. `python -m tests.makers.raw_exchange` writes it into `app/published/raw_exchange.json`,
+which the OpenAPI document holds and the replaying test sends, and from there into `docs/oauth.md`.
 
 The keys are published ones, so that nobody takes them for secrets. Signatures are made by RFC 6979, so that they come out the same.
 """
@@ -23,7 +24,8 @@ from auth import jose
 from auth.jose import SigningKey
 from schemas.exchange.directory import Agency, Me
 
-PAGE = Path(__file__).parents[2] / "docs" / "oauth.md"
+ROOT = Path(__file__).parents[2]
+PAGE, FILE = ROOT / "docs" / "oauth.md", ROOT / "app" / "published" / "raw_exchange.json"
 HEADING, NEXT = "## One exchange, byte by byte\n", "## What can go wrong\n"
 ISSUER, HOST = "https://rujukan.example", "rujukan.example"
 AT = datetime(2030, 1, 1, tzinfo=UTC)
@@ -188,9 +190,9 @@ CALL_ANSWER = (
 )
 
 
-def raw(lines: tuple[str, ...]) -> bytes:
+def raw(lines: tuple[str, ...]) -> str:
     """Return a message as it goes over the wire."""
-    return "\r\n".join(lines).encode("ascii")
+    return "\r\n".join(lines)
 
 
 def thumbprint_input(of: SigningKey) -> str:
@@ -198,102 +200,162 @@ def thumbprint_input(of: SigningKey) -> str:
     return json.dumps(dict(of.public.jwk), separators=(",", ":"), sort_keys=True)
 
 
+def key_vectors(of: SigningKey, source: str) -> dict[str, Any]:
+    return {
+        "source": source,
+        "private_jwk": {**of.public.jwk, "d": of.private_jwk()["d"]},
+        "thumbprint_input": thumbprint_input(of),
+        "thumbprint": of.public.thumbprint,
+    }
+
+
+def signed_vectors(of: Signed) -> dict[str, str]:
+    return {
+        "header": of.header,
+        "claims": of.claims,
+        "signing_input_sha256": digest(of.input).hex(),
+        "signature": of.signature,
+        "signature_der": of.der.hex(),
+        "jws": of.jws,
+    }
+
+
+def made() -> dict[str, Any]:
+    """Make all of it."""
+    return {
+        "description": (
+            "One token request and one call, with everything fixed, to check an implementation by, byte by byte; docs/oauth.md of the source"
+            " explains it. The keys are test keys, printed in RFCs and known to everybody: the exchange refuses to register them, and in"
+            " production binds no token to one. Texts are ASCII; headers and claims are shown exactly as they are encoded; messages have their"
+            " CRLFs. Signatures are made by RFC 6979; one that is not will differ, and verify all the same."
+        ),
+        "at": f"{AT:%Y-%m-%dT%H:%M:%SZ}",
+        "seconds": NOW,
+        "issuer": ISSUER,
+        "keys": {
+            "registered": key_vectors(REGISTERED, "RFC 7515 appendix A.3"),
+            "proving": key_vectors(PROVING, "RFC 7517 appendix A.2"),
+            "of_the_exchange": key_vectors(OF_THE_EXCHANGE, "RFC 6979 appendix A.2.5"),
+        },
+        "assertion": signed_vectors(ASSERTION),
+        "token_proof": signed_vectors(FIRST_PROOF),
+        "token_request": raw(TOKEN_REQUEST),
+        "token_answer": raw(TOKEN_ANSWER),
+        "access_token": signed_vectors(TOKEN),
+        "access_token_sha256": digest(TOKEN.jws).hex(),
+        "ath": ATH,
+        "call_proof": signed_vectors(SECOND_PROOF),
+        "call": raw(CALL),
+        "call_answer": raw(CALL_ANSWER),
+    }
+
+
+def read() -> dict[str, Any]:
+    """Return what is committed."""
+    found: dict[str, Any] = json.loads(FILE.read_text(encoding="ascii"))
+    return found
+
+
 def block(*lines: str, kind: str = "") -> str:
     return "\n".join((f"```{kind}", *lines, "```"))
 
 
-def jwk(of: SigningKey) -> str:
-    return compact({**of.public.jwk, "d": of.private_jwk()["d"]})
+def message(text: str) -> str:
+    return block(*text.split("\r\n"), kind="http")
 
 
-def parts(of: Signed) -> str:
-    return block(of.header, of.claims)
+def parts(of: dict[str, str]) -> str:
+    return block(of["header"], of["claims"])
 
 
 def table(*rows: tuple[str, str]) -> str:
     return "\n".join(("| | |", "|---|---|", *(f"| {what} | `{value}` |" for what, value in rows)))
 
 
-def signature_rows(of: Signed) -> tuple[tuple[str, str], ...]:
+def signature_rows(of: dict[str, str]) -> tuple[tuple[str, str], ...]:
     return (
-        ("SHA-256 of the signing input, hex", digest(of.input).hex()),
-        ("signature, as JWS has it: 64 bytes, *r* and *s*", of.signature),
-        ("the same in DER, as Java and OpenSSL give it, hex", of.der.hex()),
+        ("SHA-256 of the signing input, hex", of["signing_input_sha256"]),
+        ("signature, as JWS has it: 64 bytes, *r* and *s*", of["signature"]),
+        ("the same in DER, as Java and OpenSSL give it, hex", of["signature_der"]),
     )
 
 
-def section() -> str:
+def section(of: dict[str, Any]) -> str:
     """Return the section of the page."""
+    registered, proving, exchange = (of["keys"][name] for name in ("registered", "proving", "of_the_exchange"))
     return f"""{HEADING}
 For whoever writes all of this by hand, in whatever language: one token request and one call, with everything fixed, which a test
-sends to the service byte by byte. It is {AT:%Y-%m-%dT%H:%M:%SZ} ({NOW}); the exchange is `{
-        ISSUER
-    }`. The keys are printed in RFCs and
-known to everybody: use them for nothing else. Headers and claims are shown exactly as they are encoded (UTF-8, no spaces, base64url
-without `=`); another order of members or other spaces would be as right, but give other digests. An ECDSA signature differs each time
-it is made, unless it is made by RFC 6979 as here: so compare the digests of the signing inputs, and see whether your code verifies
-these signatures.
+sends to the service byte by byte. The OpenAPI document holds the same as `x-raw-exchange`, for a program to read. It is
+{of["at"]} ({of["seconds"]}); the exchange is `{
+        of["issuer"]
+    }`. **The keys are printed in RFCs and known to everybody**: the
+exchange refuses to register them, and in production binds no token to one. Headers and claims are shown exactly as they are encoded
+(UTF-8, no spaces, base64url without `=`); another order of members or other spaces would be as right, but give other digests. An ECDSA
+signature differs each time it is made, unless it is made by RFC 6979 as here: so compare the digests of the signing inputs, and see
+whether your code verifies these signatures.
 
-**The registered key** (RFC 7515 appendix A.3), which signs the assertion; its thumbprint (RFC 7638) is its `kid`:
+**The registered key** ({registered["source"]}), which signs the assertion; its thumbprint (RFC 7638) is its `kid`:
 
-{block(jwk(REGISTERED))}
+{block(compact(registered["private_jwk"]))}
 
-**The key of the proofs** (RFC 7517 appendix A.2), to which the token gets bound:
+**The key of the proofs** ({proving["source"]}), to which the token gets bound:
 
-{block(jwk(PROVING))}
+{block(compact(proving["private_jwk"]))}
 
 {
         table(
-            ("what is hashed for the first thumbprint", thumbprint_input(REGISTERED)),
-            ("the first thumbprint", REGISTERED.public.thumbprint),
-            ("what is hashed for the second", thumbprint_input(PROVING)),
-            ("the second thumbprint: `jkt`", PROVING.public.thumbprint),
+            ("what is hashed for the first thumbprint", registered["thumbprint_input"]),
+            ("the first thumbprint", registered["thumbprint"]),
+            ("what is hashed for the second", proving["thumbprint_input"]),
+            ("the second thumbprint: `jkt`", proving["thumbprint"]),
         )
     }
 
 **The assertion**, header and claims:
 
-{parts(ASSERTION)}
+{parts(of["assertion"])}
 
-{table(*signature_rows(ASSERTION))}
+{table(*signature_rows(of["assertion"]))}
 
 **The proof** for the token request:
 
-{parts(FIRST_PROOF)}
+{parts(of["token_proof"])}
 
-{table(*signature_rows(FIRST_PROOF))}
+{table(*signature_rows(of["token_proof"]))}
 
 **The token request.** Lines of the head end in CRLF; the body has no end of line:
 
-{block(*TOKEN_REQUEST, kind="http")}
+{message(of["token_request"])}
 
 **The answer** (beside `date` and `x-request-id`). Your token will have another `jti` and another signature:
 
-{block(*TOKEN_ANSWER, kind="http")}
+{message(of["token_answer"])}
 
-The token's header and claims. To you it is opaque; they are shown to explain it. It is signed by the exchange's key (here RFC 6979 appendix A.2.5).
+The token's header and claims. To you it is opaque; they are shown to explain it. It is signed by the exchange's key (here {
+        exchange["source"]
+    }).
 
-{parts(TOKEN)}
+{parts(of["access_token"])}
 
 **The proof** for the call, with the token's hash:
 
-{parts(SECOND_PROOF)}
+{parts(of["call_proof"])}
 
 {
         table(
-            ("SHA-256 of the token, hex", digest(TOKEN.jws).hex()),
-            ("the same in base64url: `ath`", ATH),
-            *signature_rows(SECOND_PROOF),
+            ("SHA-256 of the token, hex", of["access_token_sha256"]),
+            ("the same in base64url: `ath`", of["ath"]),
+            *signature_rows(of["call_proof"]),
         )
     }
 
 **The call**, which ends with an empty line:
 
-{block(*CALL, kind="http")}
+{message(of["call"])}
 
 **Its answer:**
 
-{block(*CALL_ANSWER, kind="http")}
+{message(of["call_answer"])}
 
 Send either request again, and it is refused: the first with `invalid_client`, since the assertion was used before; the second with
 `/problems/dpop-proof-replayed`.
@@ -302,11 +364,12 @@ Send either request again, and it is refused: the first with `invalid_client`, s
 
 
 def write() -> None:
-    """Put the section into the page, in the place of the one there."""
+    """Make it, and put the section into the page, in the place of the one there."""
+    FILE.write_text(json.dumps(made(), indent=1) + "\n", encoding="ascii")
     text = PAGE.read_text()
     before = re.split(rf"^{HEADING}", text, flags=re.MULTILINE)[0]
     before = before.split(NEXT)[0]
-    PAGE.write_text(before + section() + NEXT + text.partition(NEXT)[2])
+    PAGE.write_text(before + section(read()) + NEXT + text.partition(NEXT)[2])
 
 
 if __name__ == "__main__":

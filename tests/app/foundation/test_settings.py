@@ -13,11 +13,11 @@ from app.foundation.settings import Settings, UnsafeSettings
 
 SAFE: dict[str, Any] = {
     "env": "production",
-    "public_url": "https://rujukan.example.go.id",
-    "database_url": "postgresql://rujukan_app:x@db/rujukan",
-    "database_worker_url": "postgresql://rujukan_worker:x@db/rujukan",
-    "database_admin_url": "postgresql://rujukan_admin:x@db/rujukan",
     "two_people": "on",
+    "public_url": "https://rujukan.example.go.id",
+    "database_url": "postgresql://rujukan_app:9f3c1e7a52d84b06@db/rujukan",
+    "database_worker_url": "postgresql://rujukan_worker:9f3c1e7a52d84b06@db/rujukan",
+    "database_admin_url": "postgresql://rujukan_admin:9f3c1e7a52d84b06@db/rujukan",
     "address_proxies": "10.0.0.7",
 }
 
@@ -111,6 +111,16 @@ class TestProduction:
             ({"database_url": SecretStr("postgresql://db/rujukan")}, "DATABASE_URL"),
             ({"database_worker_url": None}, "DATABASE_WORKER_URL"),
             ({"database_admin_url": SecretStr("postgresql://postgres@db/rujukan")}, "DATABASE_ADMIN_URL"),
+            ({"database_url": SecretStr("postgresql://rujukan_app:rujukan_app@db/rujukan")}, "DATABASE_URL"),
+            ({"database_url": SecretStr("postgresql://rujukan_app:@db/rujukan")}, "DATABASE_URL"),
+            (
+                {"database_admin_url": SecretStr("postgresql://rujukan_admin:change-me@db/rujukan")},
+                "DATABASE_ADMIN_URL",
+            ),
+            ({"database_owner_url": SecretStr("postgresql://owner:xxxxxxxxxxxxxxxxxxxx@db/x")}, "DATABASE_OWNER_URL"),
+            ({"database_admin_url": None}, "DATABASE_ADMIN_URL"),
+            ({"two_people": "off"}, "TWO_PEOPLE"),
+            ({"admin_url": "http://admin.rujukan.example.go.id"}, "ADMIN_URL"),
             ({"keyring_file": None}, "KEYRING_FILE"),
             ({"clock_offset_seconds": 1}, "CLOCK_OFFSET_SECONDS"),
             ({"log_level": "DEBUG"}, "LOG_LEVEL"),
@@ -125,6 +135,10 @@ class TestProduction:
     )
     def test_names_what_is_unsafe(self, safe: dict[str, Any], change: dict[str, Any], names: str) -> None:
         assert any(f"RUJUKAN_{names} " in reason for reason in Settings(**{**safe, **change}).unsafe())
+
+    def test_accepts_a_database_that_asks_for_no_password(self, safe: dict[str, Any]) -> None:
+        """One that knows its roles by certificate, or by the user of a socket."""
+        Settings(**{**safe, "database_url": "postgresql://rujukan_app@/rujukan?host=/run/postgresql"}).refuse_unsafe()
 
     def test_refuses_a_keyring_others_can_read(self, safe: dict[str, Any]) -> None:
         safe["keyring_file"].chmod(0o640)
