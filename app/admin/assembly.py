@@ -33,6 +33,7 @@ from app.admin.pages import endpoints as pages
 from app.admin.problems import MayNotApprove, NotPossible, NotRight, NotThere
 from app.foundation import http
 from app.foundation.problems import Problem
+from auth.address import address_of
 from auth.admin.errors import (
     AdministratorStateError,
     ClientMoveError,
@@ -42,6 +43,7 @@ from auth.admin.errors import (
 )
 from auth.guard import count_refusal
 from auth.keys import NextKeyTooYoungError
+from auth.people.problems import CeremonyOver, LinkOver, PasskeyRefused
 
 ROUTERS: list[APIRouter] = [
     approvals.router,
@@ -96,8 +98,10 @@ async def to_admin(request: Request) -> Response:
 
 
 async def _on_refusal(request: Request, problem: Problem) -> None:
-    """Log nothing: refusals here are of administrators, who are told why, and nothing of a case is at stake."""
+    """Log nothing: refusals here are of administrators, who are told why, and nothing of a case is at stake. Whoever guesses pays for it."""
     count_refusal(request, problem)
+    if isinstance(problem, (CeremonyOver, LinkOver, PasskeyRefused)):
+        request.app.state.limits.failed(address_of(request.scope))
 
 
 async def _not_there(request: Request, error: Exception) -> Response:

@@ -13,7 +13,6 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -23,6 +22,7 @@ from starlette.responses import Response
 from app.admin.dependencies import PATIENCE
 from app.foundation.database import Connection
 from app.foundation.i18n import Language, language_of
+from auth.address import address_of
 from auth.people import oidc_sign_in, sessions
 from auth.people.oidc import Identity, ProviderUnavailableError, RelyingParty, SignInRefusedError
 from auth.people.oidc_sign_in import (
@@ -266,10 +266,8 @@ async def _transaction(request: Request) -> AsyncIterator[Connection]:
 
 
 def _address(request: Request) -> str | None:
-    try:
-        return str(ip_address(request.client.host)) if request.client is not None else None
-    except ValueError:
-        return None
+    address = address_of(request.scope)
+    return None if address is None else str(address.ip)
 
 
 def _is_from_own_page(request: Request) -> bool:

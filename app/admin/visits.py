@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import ip_address
 from typing import Annotated, Final
 
 import asyncpg
@@ -17,10 +16,12 @@ from app.admin.dependencies import PATIENCE
 from app.foundation.database import Connection
 from app.foundation.http import refuse_bad_request
 from app.foundation.settings import Settings
+from auth.address import address_of
 from auth.people import ceremonies, passkeys, sessions
 from auth.people.ceremonies import Ceremony
 from auth.people.passkeys import Begun, CopiedError, Kind, RefusedError, Site
 from auth.people.problems import CeremonyOver, CrossSite, PasskeyCopied, PasskeyRefused
+from auth.problems import TooManyRequests
 from auth.queries import log_act
 
 COOKIE: Final = "__Host-rujukan-ceremony"
@@ -115,27 +116,20 @@ def over(response: Response) -> None:
     response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="strict")
 
 
-def address_of(request: Request) -> str | None:
-    """Return the address a request comes from (behind a proxy: the proxy's), or None if it has none."""
-    if request.client is None:
-        return None
-    try:
-        return str(ip_address(request.client.host))
-    except ValueError:
-        return None
-
-
 async def _visiting(request: Request) -> Visiting:
     state = request.app.state
     if request.method not in ("GET", "HEAD") and request.headers.get("origin") != state.settings.admin_origin:
         raise CrossSite
     refuse_bad_request(request)
+    limits, address = state.limits, address_of(request.scope)
+    if (wait := limits.wait_of_address(address) or await limits.attempt(address)) is not None:
+        raise TooManyRequests(wait)
     return Visiting(
         state.clock.now(),
         state.settings,
         state.database.admin,
         request.scope.get("request_id"),
-        address_of(request),
+        None if address is None else str(address.ip),
         request.headers.get("user-agent"),
         request.cookies.get(COOKIE),
         request.cookies.get(sessions.COOKIE),

@@ -17,7 +17,9 @@ from app.foundation.database import UNREACHABLE
 from app.foundation.http import parse_json
 from app.foundation.problems import MalformedBody
 from auth import jwks_uri
+from auth.address import address_of
 from auth.endpoints import UnavailableError
+from auth.errors import TooManyError
 from auth.registration import queries, tokens
 from auth.registration.claims import Allowed
 from auth.registration.server import Configuration, Managed, Registration, RegistrationRequest
@@ -60,12 +62,20 @@ async def retire_registration(request: Request) -> Response:
 
 
 async def _answer(request: Request, work: Callable[[Any, Request], Awaitable[Response]]) -> Response:
+    """Do the work of an endpoint, unless too many attempts from its address have failed, and answer in OAuth's form whatever happens."""
+    state, address = request.app.state, address_of(request.scope)
     try:
-        return await work(request.app.state, request)
+        if (wait := state.limits.wait_of_address(address) or await state.limits.attempt(address)) is not None:
+            raise TooManyError(wait)
+        response = await work(state, request)
+        state.limits.succeeded(address)
+        return response
     except UNREACHABLE as error:
         log.warning("%s not answered: %s", REGISTRATION_PATH, type(error).__name__)
         return render(*UnavailableError()())
     except OAuth2Error as error:
+        if isinstance(error, RegistrationTokenError):
+            state.limits.failed(address)
         return render(*error())
 
 

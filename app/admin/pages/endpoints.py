@@ -61,7 +61,7 @@ def _page(request: Request, name: str, *, sends_form: bool = False, **context: A
 
 def _provider(request: Request) -> bool:
     """Whether people can sign in at an OpenID provider."""
-    return getattr(request.app.state.settings, "oidc_issuer", None) is not None
+    return request.app.state.settings.oidc_issuer is not None
 
 
 @router.get("/")
