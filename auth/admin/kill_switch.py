@@ -73,9 +73,10 @@ async def stop(
 ) -> Stopped:
     """Shut a client out within a second, everywhere; and undo what may not have been its own since `compromised_since`.
 
-    That is: keys added since then end; an address for keys which it has named since then is asked no more; registrations made for its agencies since then are shut out, and initial access tokens given since
-    then end; what was asked for through it or about it since then is withdrawn. All in one transaction. A client that is shut out already
-    stays so, and the rest is done. Whom it leaves waiting is `stranded`, asked for after this is committed: nothing may hold up a stop.
+    That is: keys added since then end; an address for keys which it has named since then is asked no more; registrations made for its
+    agencies since then are shut out, and initial access tokens given since then end; what was asked for through it or about it since then
+    is withdrawn. All in one transaction. A client that is shut out already stays so, and the rest is done; nobody's earlier yes to let it
+    in again counts. Whom it leaves waiting is `stranded`, asked for after this is committed: nothing may hold up a stop.
 
     Raises `UnknownClientError`, `InvalidValueError`, `ClientMoveError` (it is retired).
     """

@@ -222,6 +222,21 @@ class TestAClientsOwnKey:
                 await self.add(service, world, party)
         assert refused.value.sqlstate == "RJ404"
 
+    async def test_is_never_the_last_whichever_request_comes_first(self, world, service, party) -> None:
+        """Two requests end one key each; the one with the earlier time is carried out second."""
+        async with service.transaction():
+            await self.add(service, world, party)
+        world.clock.shift(2 * HOUR)
+        first, second = (await read_client(world.admin, party.client_id)).keys
+        agency = world.directory._snapshot.by_code[party.agencies[0]].id
+        end = "SELECT apply_own_key_end($1, $2, $3)"
+        async with service.transaction():
+            await service.execute("SELECT set_config('rujukan.agency', $1, true)", str(agency))
+            await service.fetchval(end, party.client_id, first.id, world.clock.now())
+            with pytest.raises(asyncpg.PostgresError) as refused:
+                await service.fetchval(end, party.client_id, second.id, world.clock.now() - timedelta(seconds=1))
+        assert refused.value.sqlstate == "RJ082"
+
     async def test_being_ended_does_not_hold_up_a_stop(self, world, service, party) -> None:
         """Whoever changes a client's keys takes the client first: else one of the two would be a deadlock's victim."""
         async with service.transaction():
@@ -328,3 +343,35 @@ class TestARegistrationAccessToken:
         )  # fmt: skip
         await approve(world, made.approval, people[1])
         assert (await active.manage()).status_code == 401
+
+    async def test_is_not_replaced_by_its_hash_which_the_service_can_read(self, world, service, invited) -> None:
+        active = await invited.register()
+        await active.activate()
+        known = await service.fetchval("SELECT registration_hash FROM client WHERE client_id = $1", active.client_id)
+        changed = json.dumps({"name": "x", "keys": [{"kid": "k", "jwk": jose.generate().public_jwk()}]})
+        outcome = await service.fetchval(
+            "SELECT replace_registration($1, $2, $2, $3, '0', '1 day', 'r', 'active', $4::jsonb)",
+            active.client_id, known, world.clock.now(), changed,
+        )  # fmt: skip
+        assert outcome == "gone"
+        retired = "SELECT retire_registration($1, $2, $3, 'r')"
+        assert not await service.fetchval(retired, active.client_id, known, world.clock.now())
+        with pytest.raises(asyncpg.InvalidParameterValueError):
+            await service.fetchval(
+                "SELECT replace_registration($1, $2, $2, $3, '0', '1 day', 'r', 'active', $4::jsonb)",
+                active.client_id, active.token.encode(), world.clock.now(), changed,
+            )  # fmt: skip
+
+
+class TestWhomAStopLeavesWaiting:
+    async def test_counts_no_client_that_may_hear_of_nothing(self, world, owner, party) -> None:
+        """Another system that only reads the directory sees to nobody."""
+        other = await world.party(scopes=["directory.read"])
+        await owner.execute(
+            "UPDATE client_agency SET agency_id = (SELECT id FROM agency WHERE code = $2) WHERE client_id = $1",
+            other.client_id, party.agencies[0],
+        )  # fmt: skip
+        silent = "SELECT count(*) FROM silent_without($1, $2)"
+        assert await owner.fetchval(silent, party.client_id, world.clock.now()) == 1
+        await owner.execute("UPDATE client SET scopes = '{events.read}' WHERE client_id = $1", other.client_id)
+        assert await owner.fetchval(silent, party.client_id, world.clock.now()) == 0

@@ -81,7 +81,9 @@ BEGIN
     IF NOT EXISTS (SELECT FROM client_key WHERE client_id = p_client AND id = p_id AND (ends_at IS NULL OR ends_at > p_at)) THEN
         RAISE EXCEPTION 'nothing here' USING ERRCODE = 'RJ404';
     END IF;
-    IF NOT EXISTS (SELECT FROM client_key WHERE client_id = p_client AND id <> p_id AND starts_at <= p_at AND (ends_at IS NULL OR ends_at > p_at)) THEN
+    -- a minute on: another may have been ended a moment ago by a request whose time is later than this one's
+    IF NOT EXISTS (SELECT FROM client_key WHERE client_id = p_client AND id <> p_id AND starts_at <= p_at
+                   AND (ends_at IS NULL OR ends_at > p_at + interval '1 minute')) THEN
         RAISE EXCEPTION 'the last key' USING ERRCODE = 'RJ082';
     END IF;
     UPDATE client_key SET ends_at = p_at WHERE client_id = p_client AND id = p_id RETURNING kid INTO v_kid;
@@ -121,14 +123,14 @@ BEGIN
     RETURN v_count;
 END $$;
 
--- Which of a client's agencies have no other client that works and may answer: while it is shut out, nobody there sees to anything.
+-- Which of a client's agencies have no other client that works and may hear: while it is shut out, nobody there hears of anything.
 CREATE FUNCTION silent_without(p_client text, p_at timestamptz) RETURNS SETOF uuid
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     RETURN QUERY SELECT ca.agency_id FROM client_agency ca WHERE ca.client_id = p_client AND NOT EXISTS (
         SELECT FROM client_agency o JOIN client c USING (client_id)
         WHERE o.agency_id = ca.agency_id AND c.client_id <> p_client AND c.status = 'active'
-          AND 'referrals.write' = ANY (c.scopes)
+          AND c.scopes && ARRAY['events.read', 'referrals.read', 'transfers.read']
           AND (c.emergency_until IS NULL OR c.emergency_until > p_at)
           AND (c.auth_method = 'tls_client_auth' OR EXISTS (SELECT FROM client_key k WHERE k.client_id = c.client_id
                AND k.starts_at <= p_at AND (k.ends_at IS NULL OR k.ends_at > p_at))));

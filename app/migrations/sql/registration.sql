@@ -183,6 +183,7 @@ BEGIN
     RETURN true;
 END $$;
 
+-- Here and below `p_token` is the token itself: the service can read its hash, which must open nothing.
 -- RFC 7592 §2.2. Before its approval a client replaces all it registered, and people are asked afresh; after it, its name and its keys,
 -- and those begin later. Returns 'stored', 'gone' (the token counts no more), 'kid_taken', 'changed' (approved a moment ago).
 CREATE FUNCTION replace_registration(
@@ -193,7 +194,7 @@ DECLARE
 BEGIN
     -- the order in which whoever approves locks, too
     PERFORM FROM approval WHERE act = 'client:approve' AND subject = p_client AND state = 'waiting' FOR UPDATE;
-    SELECT * INTO c FROM client WHERE client_id = p_client AND registration_hash = p_token
+    SELECT * INTO c FROM client WHERE client_id = p_client AND registration_hash = sha256(p_token)
         AND status IN ('sandbox', 'requested', 'approved', 'active') AND emergency_until IS NULL
         AND EXISTS (SELECT FROM client_agency ca JOIN agency a ON a.id = ca.agency_id
                     WHERE ca.client_id = p_client AND a.status = 'active') FOR UPDATE;
@@ -202,6 +203,9 @@ BEGIN
     END IF;
     IF c.status <> p_status THEN
         RETURN 'changed';
+    END IF;
+    IF p_delay < interval '1 hour' THEN
+        RAISE EXCEPTION 'a key that a client adds waits' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     SELECT * INTO r FROM jsonb_to_record(p) AS r(name text, scopes text[], auth_method text, certificate_bound boolean,
         tls_name_kind text, tls_name text, jwks_uri text, software_id text, software_version text, keys jsonb);
@@ -271,7 +275,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE c client;
 BEGIN
     PERFORM FROM approval WHERE subject = p_client AND act LIKE 'client:%' AND state = 'waiting' FOR UPDATE;
-    SELECT * INTO c FROM client WHERE client_id = p_client AND registration_hash = p_token
+    SELECT * INTO c FROM client WHERE client_id = p_client AND registration_hash = sha256(p_token)
         AND status IN ('sandbox', 'requested', 'approved', 'active') AND emergency_until IS NULL
         AND EXISTS (SELECT FROM client_agency ca JOIN agency a ON a.id = ca.agency_id
                     WHERE ca.client_id = p_client AND a.status = 'active') FOR UPDATE;
