@@ -30,7 +30,7 @@ from auth.address import Address
 from auth.admin.client_lifecycle import PRACTISING
 from auth.binding import dpop
 from auth.jose import VerificationKey
-from auth.scopes import EMERGENCY_SCOPES, Scope
+from auth.scopes import ADMIN_SCOPES, EMERGENCY_SCOPES, Scope
 
 log = logging.getLogger("rujukan.auth")
 POLL_EVERY: Final = 0.3
@@ -131,6 +131,8 @@ class ClientEntry:
     """The only networks it may call from; none: any."""
     emergency_until: datetime | None = None
     """After an emergency rotation: until then with narrow scopes, from then on shut out."""
+    tokens_not_before: datetime | None = None
+    """No token issued before counts: the client was shut out since."""
 
     def may_sign_in(self, now: datetime) -> bool:
         """Whether it may authenticate at all."""
@@ -151,8 +153,9 @@ class ClientEntry:
 
     @property
     def scopes_now(self) -> frozenset[Scope]:
-        """What it may do now: what it is registered for, or what of it an emergency leaves."""
-        return self.scopes if self.emergency_until is None else self.scopes & EMERGENCY_SCOPES
+        """What it may do now: what it is registered for, or what of it an emergency leaves; nothing administrative before it is active."""
+        scopes = self.scopes if self.emergency_until is None else self.scopes & EMERGENCY_SCOPES
+        return scopes if self.status == "active" else scopes - ADMIN_SCOPES
 
     def keys_at(self, now: datetime) -> list[VerificationKey]:
         """Return the keys that count at `now`."""
@@ -333,6 +336,7 @@ def build(rows: queries.Rows, keyring: Keyring) -> Snapshot:
                     jwks_uri=row["jwks_uri"],
                     networks=tuple(row["networks"]),
                     emergency_until=row["emergency_until"],
+                    tokens_not_before=row["tokens_not_before"],
                 )
                 for row in rows.clients
             }

@@ -43,6 +43,8 @@ _TYPES = frozenset({"at+jwt"})
 REMEMBERED: Final = 4096
 CLIENT: Final = "rujukan.client"
 """Where the scope of a request holds the client whose token it carries, once the signature has verified."""
+_WHOLE_SECOND: Final = timedelta(seconds=1)
+"""What `iat` leaves out."""
 _HONEST: Final = frozenset({"expired", "not_yet", "signing_key"})
 """Reasons for which a token of ours is refused too."""
 
@@ -350,10 +352,12 @@ def _standing(token: AccessToken, snapshot: Snapshot, now: datetime) -> AgencyEn
     client = snapshot.clients.get(token.client_id)
     if client is None or not client.may_sign_in(now):
         raise InvalidToken("client")
+    if client.tokens_not_before is not None and token.issued_at + _WHOLE_SECOND <= client.tokens_not_before:
+        raise InvalidToken("client")
     if token.client_kid is not None:
         key = client.keys.get(token.client_kid)
         # a key that was replaced under its kid has begun since; iat is in whole seconds
-        if key is None or not key.counts(now) or token.issued_at + timedelta(seconds=1) <= key.starts_at:
+        if key is None or not key.counts(now) or token.issued_at + _WHOLE_SECOND <= key.starts_at:
             raise InvalidToken("client_key")
     elif client.auth_method != TLS_CLIENT_AUTH:  # only there it is not a registered key that asked
         raise InvalidToken("client_key")

@@ -28,6 +28,7 @@ _EDWARDS = frozenset({"EdDSA", "Ed25519"})
 _MODELS = {name: JWSRegistry.algorithms["Ed25519" if name in _EDWARDS else name] for name in ALGORITHMS}
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _PUBLIC_MEMBERS = {"EC": ("crv", "x", "y"), "OKP": ("crv", "x"), "RSA": ("n", "e")}
+_NUMBERS = {"EC": ("x", "y"), "OKP": ("x",), "RSA": ("n", "e")}
 _ESCAPES = (JoseError, ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError, OverflowError)
 """What parsers and key imports were seen to raise on bytes an attacker chose."""
 
@@ -198,6 +199,8 @@ def _import_public(jwk: object) -> VerificationKey:
     plain: dict[str, Any] = {"kty": kty, **{name: jwk[name] for name in _PUBLIC_MEMBERS[kty]}}
     if any(not isinstance(value, str) for value in plain.values()):
         raise JoseRefusedError("JWK members must be strings")
+    if not all(_is_canonical(plain[name], None if kty == "RSA" else 32) for name in _NUMBERS[kty]):
+        raise JoseRefusedError("JWK members must be base64url of full length, without padding and spare bits")
     key, algorithms = _typed(kty, plain)
     kid, alg = jwk.get("kid"), jwk.get("alg")
     if kid is not None and (not isinstance(kid, str) or not 0 < len(kid) <= 128):
@@ -227,6 +230,16 @@ def _typed(kty: Literal["EC", "OKP", "RSA"], plain: dict[str, Any]) -> tuple[Key
     if kty == "RSA" and MIN_RSA_BITS <= _bits(plain["n"]) <= MAX_RSA_BITS and plain["e"] == "AQAB":
         return RSAKey.import_key(plain), frozenset({"PS256"})
     raise JoseRefusedError("key type, curve or size")
+
+
+def _is_canonical(number: str, octets: int | None) -> bool:
+    """Whether it is the one way to write this number (RFC 7518 §2, §6.2.1.2, RFC 8037 §2): else a key could come back in other letters.
+
+    `octets`: its length; None: as few as it needs.
+    """
+    raw = urlsafe_b64decode(number.encode("ascii"))
+    right = len(raw) == octets if octets is not None else raw[:1] not in (b"", b"\0")
+    return right and urlsafe_b64encode(raw).decode("ascii") == number
 
 
 _FIELD: Final = 2**255 - 19

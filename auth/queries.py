@@ -14,6 +14,8 @@ import asyncpg
 
 from app.foundation.database import Connection
 
+_CLOCKS_APART = timedelta(days=1)
+"""How far behind another process's clock may be, generously."""
 _NO_EPOCH = "the migrations have put the epoch's row in"
 
 
@@ -72,13 +74,15 @@ async def everything(pool: asyncpg.Pool, *, now: datetime) -> Rows:
             ),
             clients=await conn.fetch(
                 "SELECT client_id, name, status, scopes, auth_method, certificate_bound, tls_name_kind, tls_name, jwks_uri, networks,"
-                " emergency_until FROM client WHERE status <> 'retired'"
+                " emergency_until, tokens_not_before FROM client WHERE status <> 'retired'"
             ),
             client_agencies=await conn.fetch("SELECT client_id, agency_id FROM client_agency"),
             client_keys=await conn.fetch(
-                # what was published counts no longer than what was fetched last may be kept
+                # what was published counts no longer than what was fetched last may be kept; what ended long ago only takes room
                 "SELECT k.client_id, k.kid, k.jwk::text AS jwk, k.starts_at, least(k.ends_at, j.good_until) AS ends_at"
                 " FROM client_key k LEFT JOIN client_jwks j ON j.client_id = k.client_id AND k.added_by = 'jwks_uri'"
+                " WHERE k.ends_at IS NULL OR k.ends_at > $1",
+                now - _CLOCKS_APART,
             ),
             signing_keys=await conn.fetch(
                 "SELECT id, kid, state, jwk::text AS jwk, private_sealed, published_until FROM signing_key WHERE state <> 'retired'"

@@ -45,7 +45,9 @@ DESCRIPTIONS: Final[dict[Scope, str]] = {
     Scope.admin_write: "Ask for what opens access, and stop what must be stopped; what opens access needs two people's yes.",
 }
 
-AGENCY_SCOPES: Final = frozenset(Scope) - {Scope.admin_read, Scope.admin_write}
+ADMIN_SCOPES: Final = frozenset({Scope.admin_read, Scope.admin_write})
+"""What reaches beyond a client's own agencies: nothing to practise with, so nobody has it before two people have said yes."""
+AGENCY_SCOPES: Final = frozenset(Scope) - ADMIN_SCOPES
 """What an agency's system is given where nobody says what it needs."""
 EMERGENCY_SCOPES: Final = AGENCY_SCOPES - {
     Scope.cases_write,

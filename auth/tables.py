@@ -140,6 +140,7 @@ class Client(SQLModel, table=True):
     jwks_uri: str | None = _text(nullable=True)
     networks: list[str] = Field(sa_column=Column(ARRAY(CIDR), nullable=False, server_default=text("'{}'")))
     emergency_until: datetime | None = _time(nullable=True)
+    tokens_not_before: datetime | None = _time(nullable=True)
     registration_hash: bytes | None = Field(sa_column=Column(LargeBinary, nullable=True))
     registered_by: UUID | None = Field(
         sa_column=Column(Uuid, ForeignKey("initial_access_token.id", name="client_registered_by_fkey"), nullable=True)
@@ -149,6 +150,7 @@ class Client(SQLModel, table=True):
     last_used_from: str | None = Field(sa_column=Column(INET, nullable=True))
     software_id: str | None = _text(nullable=True)
     software_version: str | None = _text(nullable=True)
+    jwks_uri_named_at: datetime | None = _time(nullable=True)
 
 
 class ClientAgency(SQLModel, table=True):
@@ -293,7 +295,7 @@ class ClientJwks(SQLModel, table=True):
     fetched_at: datetime | None = _time(nullable=True)
     fault: str | None = _text(nullable=True)
     good_until: datetime | None = _time(nullable=True)
-    first_keys_wait: timedelta = Field(sa_column=Column(Interval, nullable=False, server_default=text("'00:00:00'")))
+    new_keys_wait: timedelta = Field(sa_column=Column(Interval, nullable=False, server_default=text("'00:00:00'")))
 
 
 class RateBucket(SQLModel, table=True):

@@ -179,7 +179,7 @@ async def add_client_key(
             conn, client_id=client_id, kid=kid, jwk=public, at=now, starts_at=start, ends_at=ends_at
         )
         if added is None:
-            raise TakenError("the client has a key of that kid already")
+            raise TakenError("the client has or had this key, or one of that kid")
         ended: list[str] = []
         if overlap is not None:
             ended = await end_client_keys(conn, client_id=client_id, kid=None, but=kid, ends_at=start + overlap)

@@ -39,7 +39,7 @@ async def rotate_client_key(
             raise UnusableKeyError("this client publishes its keys at its jwks_uri: it adds and ends them there itself")
         ((kid, public),) = registered_keys(method, [jwk]).items()
         if not await queries.insert_client_key(conn, client_id=client_id, kid=kid, jwk=public, at=now):
-            raise TakenError("the client has a key of that kid already")
+            raise TakenError("the client has or had this key, or one of that kid")
         ended = await queries.end_client_keys(conn, client_id=client_id, kid=None, but=kid, ends_at=old_ends_at)
         await log_client(
             conn,

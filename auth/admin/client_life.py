@@ -80,6 +80,8 @@ async def ask_to_resume(conn: Connection, client_id: str, *, by: Person, now: da
 async def retire(conn: Connection, client_id: str, *, now: datetime, actor: str) -> None:
     """End a client for good: its id is never given again. Raises `UnknownClientError`, `ClientMoveError`."""
     async with conn.transaction():
+        # before the client's row, as whoever says yes; and again, for what was asked meanwhile
+        await client_queries.withdraw_about(conn, client_id, now, "the client is retired")
         await change_client(conn, client_id, "retire", now=now, actor=actor)
         await queries.end_client_keys(conn, client_id=client_id, kid=None, but=None, ends_at=now)
         await client_queries.forget_registration(conn, [client_id])
@@ -193,7 +195,8 @@ async def give_emergency_key(
 
     `called_back`: the role, or the place in the list, of the registered duty contact (of `agency`, if the client has several) who was
     called at the registered number and asked for it. A second person's yes gives the client its whole scopes; without it, it is out
-    after `EMERGENCY_FOR` by itself.
+    after `EMERGENCY_FOR` by itself. Another key in the same emergency does not prolong it, and after one that was refused, stopped or
+    has lapsed it takes two people again: nobody goes on alone, day after day.
 
     Raises `UnknownClientError`, `ClientMoveError`, `InvalidValueError`, `UnusableKeyError`, `TakenError`, `MayNotApproveError`.
     """
@@ -202,18 +205,26 @@ async def give_emergency_key(
             "an emergency key is given by an operator who has signed in within the last ten minutes"
         )
     async with conn.transaction():
+        # before the client's row: whoever says yes locks the approval first, and neither shall wait for the other
+        await client_queries.withdraw_about(conn, client_id, now, "a newer emergency key", act="client:emergency")
         row = await find_client(conn, client_id)
         if row["status"] == "retired":
             raise ClientMoveError(f"{client_id} is retired: register another")
+        until = row["emergency_until"] or now + EMERGENCY_FOR
+        if until <= now or (row["emergency_until"] is not None and row["status"] == "suspended"):
+            raise ClientMoveError(
+                f"the last emergency of {client_id} was refused, stopped or has lapsed: two people let it in first"
+            )
         kid, public = _read_key(row["auth_method"], jwk)
         contact = await _contact(conn, client_id, called_back, agency)
         ended = await queries.end_client_keys(conn, client_id=client_id, kid=None, but=None, ends_at=now)
         if not await queries.insert_client_key(conn, client_id=client_id, kid=kid, jwk=public, at=now):
-            raise TakenError("the client has or had a key of that kid: an emergency takes a new one")
+            raise TakenError("the client has or had this key, or one of that kid: an emergency takes a new one")
         await client_queries.forget_jwks_uri(conn, client_id)
-        await client_queries.set_emergency(conn, client_id, now + EMERGENCY_FOR)
+        await client_queries.forget_registration(conn, [client_id])
+        await client_queries.set_emergency(conn, client_id, until)
         if row["status"] == "suspended":
-            await queries.set_client_status(conn, client_id, row["status_before"], before=None)
+            await queries.set_client_status(conn, client_id, row["status_before"], before=None, at=now)
         await log_client(
             conn,
             client_id,
@@ -237,7 +248,6 @@ async def give_emergency_key(
                 state=row["status_before"],
                 at=now,
             )
-        await client_queries.withdraw_about(conn, client_id, now, "a newer emergency key", act="client:emergency")
         asked = await approvals.ask(
             conn,
             "client:emergency",
@@ -246,9 +256,9 @@ async def give_emergency_key(
             by=by,
             now=now,
             two_people=two_people,
-            waits_for=EMERGENCY_FOR,
+            waits_for=until - now,
         )
-    return Emergency(kid, tuple(ended), contact, None if asked.done else now + EMERGENCY_FOR, asked)
+    return Emergency(kid, tuple(ended), contact, None if asked.done else until, asked)
 
 
 def _read_key(method: str, jwk: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -29,12 +29,21 @@ async def forget_jwks_uri(conn: Connection, client_id: str) -> None:
     await conn.execute("UPDATE client SET jwks_uri = NULL WHERE client_id = $1", client_id)
 
 
+async def forget_jwks_uri_named_since(conn: Connection, client_id: str, since: datetime) -> None:
+    """The same, if the client has named the address by itself since then."""
+    await conn.execute(
+        "UPDATE client SET jwks_uri = NULL WHERE client_id = $1 AND jwks_uri_named_at >= $2 AND jwks_uri IS NOT NULL",
+        client_id,
+        since,
+    )
+
+
 async def end_keys_added_since(conn: Connection, client_id: str, since: datetime, at: datetime) -> list[asyncpg.Record]:
-    """End every key added at or after `since`; returns `id` and `kid` of those that had not ended."""
+    """End every key added at or after `since`, for good; returns `id` and `kid` of those that had not ended, or could have come back."""
     return list(
         await conn.fetch(
-            "UPDATE client_key SET ends_at = $3 WHERE client_id = $1 AND added_at >= $2 AND (ends_at IS NULL OR ends_at > $3)"
-            " RETURNING id, kid",
+            "UPDATE client_key SET ends_at = least(ends_at, $3), unpublished_at = NULL WHERE client_id = $1 AND added_at >= $2"
+            " AND (ends_at IS NULL OR ends_at > $3 OR unpublished_at IS NOT NULL) RETURNING id, kid",
             client_id,
             since,
             at,

@@ -191,7 +191,7 @@ async def change_client(conn: Connection, client_id: str, move: str, *, now: dat
             raise ClientMoveError(f"{client_id} is {found['status']}: {row.refusal}")
         status: str = found["status_before"] if row.to_state is None else row.to_state
         before = found["status"] if status == "suspended" else None
-        await queries.set_client_status(conn, client_id, status, before=before)
+        await queries.set_client_status(conn, client_id, status, before=before, at=now)
         await log_client(conn, client_id, f"client:{move}", now, actor, status=status)
         if row.tells is not None:
             await queries.tell_agencies_of(

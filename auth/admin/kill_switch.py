@@ -73,9 +73,10 @@ async def stop(
 ) -> Stopped:
     """Shut a client out within a second, everywhere; and undo what may not have been its own since `compromised_since`.
 
-    That is: keys added since then end; registrations made for its agencies since then are shut out, and initial access tokens given since
-    then end; what was asked for through it or about it since then is withdrawn. All in one transaction. A client that is shut out already
-    stays so, and the rest is done. Whom it leaves waiting is `stranded`, asked for after this is committed: nothing may hold up a stop.
+    That is: keys added since then end; an address for keys which it has named since then is asked no more; registrations made for its
+    agencies since then are shut out, and initial access tokens given since then end; what was asked for through it or about it since then
+    is withdrawn. All in one transaction. A client that is shut out already stays so, and the rest is done; nobody's earlier yes to let it
+    in again counts. Whom it leaves waiting is `stranded`, asked for after this is committed: nothing may hold up a stop.
 
     Raises `UnknownClientError`, `InvalidValueError`, `ClientMoveError` (it is retired).
     """
@@ -113,6 +114,7 @@ async def stop(
                     await change_client(conn, other, "suspend", now=now, actor=actor)
                     registrations.append(other)
             await client_queries.forget_registration(conn, [client_id, *registrations])
+            await client_queries.forget_jwks_uri_named_since(conn, client_id, compromised_since)
         await log_client(
             conn,
             client_id,
@@ -131,7 +133,9 @@ async def stop(
 
 
 async def _withdraw(conn: Connection, client_id: str, since: datetime | None, now: datetime) -> list[UUID]:
-    await client_queries.withdraw_about(conn, client_id, now, "the client was stopped", act="client:emergency")
+    # a yes to letting it in was given before whoever stops it now knew more
+    for act in ("client:emergency", "client:resume"):
+        await client_queries.withdraw_about(conn, client_id, now, "the client was stopped", act=act)
     if since is None:
         return []
     return await client_queries.withdraw_asked_since(conn, client_id, since, now, "its client was stolen")

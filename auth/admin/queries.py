@@ -211,12 +211,18 @@ async def insert_client_key(
     starts_at: datetime | None = None,
     ends_at: datetime | None = None,
 ) -> UUID | None:
-    """Register a client's public key, which counts from `starts_at` (unset: `at`), and return its id; None if it has one of that `kid`.
+    """Register a client's public key, which counts from `starts_at` (unset: `at`), and return its id.
+
+    None if it has or had one of that `kid`, or this very key: what has ended stays ended, under whatever name. Only a certificate may be
+    renewed for a key that has no end.
 
     `by`: `admin`, `client` (itself) or `jwks_uri`.
     """
     id: UUID | None = await conn.fetchval(
-        "INSERT INTO client_key (client_id, kid, jwk, starts_at, ends_at, added_at, added_by) VALUES ($1, $2, $3, $4, $5, $6, $7)"
+        "INSERT INTO client_key (client_id, kid, jwk, starts_at, ends_at, added_at, added_by)"
+        " SELECT $1, $2, $3::jsonb, $4, $5, $6, $7 WHERE NOT EXISTS ("
+        "  SELECT FROM client_key WHERE client_id = $1 AND key_itself(jwk) = key_itself($3::jsonb)"
+        "   AND (ends_at IS NOT NULL OR NOT jwk ? 'x5c'))"
         " ON CONFLICT DO NOTHING RETURNING id",
         client_id,
         kid,
@@ -232,10 +238,14 @@ async def insert_client_key(
 async def end_client_keys(
     conn: Connection, *, client_id: str, kid: str | None, but: str | None, ends_at: datetime
 ) -> list[str]:
-    """End the key `kid`, or all but `but` if None, no later than `ends_at`; returns which."""
+    """End the key `kid`, or all but `but` if None, no later than `ends_at`; returns which.
+
+    What a client has only stopped publishing at its `jwks_uri` ends for good, too: else it would count again once it is published again.
+    """
     rows = await conn.fetch(
-        "UPDATE client_key SET ends_at = $4 WHERE client_id = $1 AND ($2::text IS NULL OR kid = $2) AND kid IS DISTINCT FROM $3"
-        " AND (ends_at IS NULL OR ends_at > $4) RETURNING kid",
+        "UPDATE client_key SET ends_at = least(ends_at, $4), unpublished_at = NULL"
+        " WHERE client_id = $1 AND ($2::text IS NULL OR kid = $2) AND kid IS DISTINCT FROM $3"
+        " AND (ends_at IS NULL OR ends_at > $4 OR unpublished_at IS NOT NULL) RETURNING kid",
         client_id,
         kid,
         but,
@@ -268,10 +278,19 @@ async def client_state(conn: Connection, client_id: str) -> asyncpg.Record | Non
     )
 
 
-async def set_client_status(conn: Connection, client_id: str, status: str, *, before: str | None) -> None:
-    """Set a client's status; `before` is what a suspended one goes back to."""
+async def set_client_status(conn: Connection, client_id: str, status: str, *, before: str | None, at: datetime) -> None:
+    """Set a client's status; `before` is what a suspended one goes back to. Tokens issued before it comes back count no more, nor do
+    those of the second in which it was suspended (`iat` is in whole seconds).
+    """
     await conn.execute(
-        "UPDATE client SET status = $2, status_before = $3 WHERE client_id = $1", client_id, status, before
+        "UPDATE client SET status = $2, status_before = $3, tokens_not_before = CASE"
+        " WHEN $2 = 'suspended' THEN greatest(tokens_not_before, date_trunc('second', $4::timestamptz) + interval '1 second')"
+        " WHEN status = 'suspended' THEN greatest(tokens_not_before, $4::timestamptz) ELSE tokens_not_before END"
+        " WHERE client_id = $1",
+        client_id,
+        status,
+        before,
+        at,
     )
 
 

@@ -109,7 +109,7 @@ async def _register(state: Any, request: Request) -> Response:
 
 async def _manage(state: Any, request: Request) -> Response:
     sent = tokens.bearer(request.scope["headers"], tokens.MANAGEMENT)
-    token, client_id = tokens.hash_of(sent), str(request.path_params["client_id"])
+    token, client_id = sent.encode("ascii"), str(request.path_params["client_id"])
     row = None
     if _CLIENT_ID.fullmatch(client_id):
         row = await queries.registration(state.database.app, client_id, token)

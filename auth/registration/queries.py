@@ -46,7 +46,7 @@ async def registration(pool: asyncpg.Pool, client_id: str, token: bytes) -> asyn
                   (SELECT coalesce(jsonb_agg(k.jwk ORDER BY k.added_at, k.kid), '[]') FROM client_key k
                    WHERE k.client_id = c.client_id AND k.ends_at IS NULL)::text AS keys
            FROM client c
-           WHERE c.client_id = $1 AND c.registration_hash = $2 AND c.status IN ('sandbox', 'requested', 'approved', 'active')
+           WHERE c.client_id = $1 AND c.registration_hash = sha256($2) AND c.status IN ('sandbox', 'requested', 'approved', 'active')
              AND c.emergency_until IS NULL
              AND EXISTS (SELECT FROM client_agency ca JOIN agency a ON a.id = ca.agency_id
                          WHERE ca.client_id = c.client_id AND a.status = 'active')""",
@@ -68,7 +68,9 @@ async def replace(
     status: str,
     client: Mapping[str, Any],
 ) -> str:
-    """Replace a registration that has this status. Returns `stored`, `gone`, `kid_taken` or `changed`."""
+    """Replace a registration that has this status. `token`: itself; `management`: the hash of the next one.
+
+    Returns `stored`, `gone`, `kid_taken` or `changed`."""
     outcome: str = await pool.fetchval(
         "SELECT replace_registration($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb)",
         client_id,

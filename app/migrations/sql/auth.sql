@@ -62,6 +62,8 @@ CREATE TABLE client (
     networks     cidr[]      NOT NULL DEFAULT '{}',
     -- after an emergency rotation: narrow scopes, and shut out from then on unless a second administrator has agreed
     emergency_until timestamptz,
+    -- no access token issued before counts any more: it was shut out since, and what it held then does not come back with it
+    tokens_not_before timestamptz,
     -- RFC 7592 §3: of its registration access token, if it registered itself; and by which initial access token
     registration_hash bytea  CONSTRAINT client_registration_hash_key UNIQUE,
     registered_by uuid,
@@ -92,6 +94,11 @@ CREATE TABLE client_key (
     reminded_at timestamptz,
     CONSTRAINT client_key_pkey PRIMARY KEY (client_id, kid)
 );
+
+-- What of a registered JWK is the key, whatever it is called and whoever has certified it.
+CREATE FUNCTION key_itself(p_jwk jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+    SELECT p_jwk - ARRAY['kid', 'use', 'alg', 'x5c']
+$$;
 
 -- What agencies have agreed. `acts_for`: `other` records what `agency`, which has no system, does. `times`: the agency has deadlines of its own.
 -- `data_sharing`: `agency` may send `other` these sections for these purposes; `both_ways`: `other` may send it the same.
@@ -181,7 +188,7 @@ END $$;
 CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON agency        FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
 CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON agreement     FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
 CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON service_point FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
-CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OF name, status, scopes, auth_method, certificate_bound, tls_name_kind, tls_name, jwks_uri, networks, emergency_until OR DELETE OR TRUNCATE ON client
+CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OF name, status, scopes, auth_method, certificate_bound, tls_name_kind, tls_name, jwks_uri, networks, emergency_until, tokens_not_before OR DELETE OR TRUNCATE ON client
                                                                                         FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
 CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON client_agency FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
 CREATE TRIGGER bump_epoch AFTER INSERT OR UPDATE OF jwk, starts_at, ends_at OR DELETE OR TRUNCATE ON client_key FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
@@ -262,6 +269,7 @@ GRANT EXECUTE ON FUNCTION use_proof(bytea, timestamptz), use_assertion(bytea, ti
     store_revocation(timestamptz, text, text, bytea, timestamptz, text, timestamptz, text) TO rujukan_app;
 GRANT EXECUTE ON FUNCTION store_token(timestamptz, text, uuid, text, bytea, timestamptz, bytea, timestamptz, jsonb, inet) TO rujukan_app;
 
+GRANT EXECUTE ON FUNCTION key_itself(jsonb) TO rujukan_admin, rujukan_definer;
 GRANT SELECT ON agency, agreement, service_point, client, client_agency, client_key, signing_key, revoked_token, epoch, proof_memory
     TO rujukan_app, rujukan_worker, rujukan_admin, rujukan_definer;
 GRANT SELECT, INSERT ON assertion_jti, proof_jti TO rujukan_app;

@@ -22,13 +22,21 @@ GRANT EXECUTE ON FUNCTION tell_agencies_of(text, text, text, uuid, text, timesta
 -- What a client does about its own keys. Each takes the client's agency from the setting, and touches that client's keys alone.
 CREATE FUNCTION apply_own_key(p_client text, p_kid text, p_jwk jsonb, p_starts timestamptz, p_ends timestamptz, p_at timestamptz)
 RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE v_id uuid; v_more text[] := ARRAY['kid', 'use', 'alg', 'x5c'];
+DECLARE v_id uuid;
 BEGIN
     IF NOT EXISTS (SELECT FROM client_agency WHERE client_id = p_client AND agency_id = current_agency()) THEN
         RAISE EXCEPTION 'only a client itself adds its key' USING ERRCODE = 'insufficient_privilege';
     END IF;
-    PERFORM pg_advisory_xact_lock(hashtextextended('client keys ' || p_client, 0));
-    IF EXISTS (SELECT FROM client_key WHERE client_id = p_client AND (kid = p_kid OR jwk - v_more = p_jwk - v_more)) THEN
+    IF p_starts < p_at + interval '1 hour' THEN
+        RAISE EXCEPTION 'a key that a client adds waits' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    -- the client first, as everybody who changes its keys: it may be stopped, or an emergency begin, at this moment
+    PERFORM FROM client WHERE client_id = p_client AND status IN ('sandbox', 'requested', 'approved', 'active')
+        AND emergency_until IS NULL AND jwks_uri IS NULL FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'nothing here' USING ERRCODE = 'RJ404';
+    END IF;
+    IF EXISTS (SELECT FROM client_key WHERE client_id = p_client AND (kid = p_kid OR key_itself(jwk) = key_itself(p_jwk))) THEN
         RAISE EXCEPTION 'the client has or had this key' USING ERRCODE = 'RJ080';
     END IF;
     IF (SELECT count(*) FROM client_key WHERE client_id = p_client AND (ends_at IS NULL OR ends_at > p_at)) >= 10 THEN
@@ -64,12 +72,16 @@ BEGIN
     IF NOT EXISTS (SELECT FROM client_agency WHERE client_id = p_client AND agency_id = current_agency()) THEN
         RAISE EXCEPTION 'only a client itself ends its key' USING ERRCODE = 'insufficient_privilege';
     END IF;
-    -- all of them: an administrator, or the client from elsewhere, may be ending another at this moment
-    PERFORM FROM client_key WHERE client_id = p_client ORDER BY kid FOR UPDATE;
+    -- the client first, as everybody who changes its keys: an administrator, or the client from elsewhere, may be ending another, or stop it
+    PERFORM FROM client WHERE client_id = p_client AND status IN ('sandbox', 'requested', 'approved', 'active')
+        AND emergency_until IS NULL FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'nothing here' USING ERRCODE = 'RJ404';
+    END IF;
     IF NOT EXISTS (SELECT FROM client_key WHERE client_id = p_client AND id = p_id AND (ends_at IS NULL OR ends_at > p_at)) THEN
         RAISE EXCEPTION 'nothing here' USING ERRCODE = 'RJ404';
     END IF;
-    -- a minute: whoever waited for the lock goes by an earlier time than who held it
+    -- a minute on: another may have been ended a moment ago by a request whose time is later than this one's
     IF NOT EXISTS (SELECT FROM client_key WHERE client_id = p_client AND id <> p_id AND starts_at <= p_at
                    AND (ends_at IS NULL OR ends_at > p_at + interval '1 minute')) THEN
         RAISE EXCEPTION 'the last key' USING ERRCODE = 'RJ082';
@@ -111,13 +123,14 @@ BEGIN
     RETURN v_count;
 END $$;
 
--- Which of a client's agencies have no other client that works: while it is shut out, nobody there hears of anything.
+-- Which of a client's agencies have no other client that works and may hear: while it is shut out, nobody there hears of anything.
 CREATE FUNCTION silent_without(p_client text, p_at timestamptz) RETURNS SETOF uuid
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     RETURN QUERY SELECT ca.agency_id FROM client_agency ca WHERE ca.client_id = p_client AND NOT EXISTS (
         SELECT FROM client_agency o JOIN client c USING (client_id)
         WHERE o.agency_id = ca.agency_id AND c.client_id <> p_client AND c.status = 'active'
+          AND c.scopes && ARRAY['events.read', 'referrals.read', 'transfers.read']
           AND (c.emergency_until IS NULL OR c.emergency_until > p_at)
           AND (c.auth_method = 'tls_client_auth' OR EXISTS (SELECT FROM client_key k WHERE k.client_id = c.client_id
                AND k.starts_at <= p_at AND (k.ends_at IS NULL OR k.ends_at > p_at))));

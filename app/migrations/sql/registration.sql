@@ -14,6 +14,8 @@ CREATE TABLE initial_access_token (
 ALTER TABLE client ADD CONSTRAINT client_registered_by_fkey FOREIGN KEY (registered_by) REFERENCES initial_access_token (id);
 -- RFC 7591 §2: what software it is, as it says itself
 ALTER TABLE client ADD COLUMN software_id text, ADD COLUMN software_version text;
+-- when it last named another `jwks_uri` by itself
+ALTER TABLE client ADD COLUMN jwks_uri_named_at timestamptz;
 
 -- When a client's `jwks_uri` was last asked, by whichever process, and how that went.
 CREATE TABLE client_jwks (
@@ -24,8 +26,8 @@ CREATE TABLE client_jwks (
     -- the keys fetched last count no longer than this if nothing can be fetched any more; put off at most once an hour, since every
     -- process reads everything again when it moves
     good_until timestamptz,
-    -- how long the first keys of an address wait which a client in use has named by itself
-    first_keys_wait interval NOT NULL DEFAULT '0'
+    -- how long each new key of an address waits which a client in use has named by itself; those of one that people approved count at once
+    new_keys_wait interval NOT NULL DEFAULT '0'
 );
 CREATE TRIGGER bump_epoch AFTER UPDATE OF good_until OR DELETE OR TRUNCATE ON client_jwks FOR EACH STATEMENT EXECUTE FUNCTION bump_epoch();
 -- set when a key ended because its client stopped publishing it: it may come back; what an administrator has ended may not
@@ -55,7 +57,7 @@ END $$;
 CREATE FUNCTION store_client_jwks(p_client text, p_uri text, p_at timestamptz, p_keys jsonb, p_fault text, p_lasts interval)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
-    v client_jwks; c client; k record; o client_key; v_from timestamptz; v_id uuid; v_fault text := p_fault;
+    v client_jwks; c client; k record; o client_key; v_from timestamptz; v_until timestamptz; v_id uuid; v_fault text := p_fault;
     v_added text[] := '{}'; v_ended text[]; v_longer boolean;
 BEGIN
     SELECT * INTO c FROM client WHERE client_id = p_client AND jwks_uri = p_uri AND status <> 'retired' FOR UPDATE;
@@ -70,11 +72,11 @@ BEGIN
         RAISE EXCEPTION 'too many keys' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     SELECT * INTO v FROM client_jwks WHERE client_id = p_client;
-    v_from := p_at + coalesce(v.first_keys_wait, '0');
+    v_from := p_at + coalesce(v.new_keys_wait, '0');
     FOR k IN SELECT x ->> 'kid' AS kid, x -> 'jwk' AS jwk FROM jsonb_array_elements(p_keys) x LOOP
         -- a key that an administrator has ended stays ended, under whatever name it is published
         IF EXISTS (SELECT FROM client_key e WHERE e.client_id = p_client AND e.ends_at <= p_at AND e.unpublished_at IS NULL
-                   AND e.jwk - ARRAY['kid', 'alg', 'use'] = k.jwk - ARRAY['kid', 'alg', 'use']) THEN
+                   AND key_itself(e.jwk) = key_itself(k.jwk)) THEN
             v_fault := 'ended_key';
             CONTINUE;
         END IF;
@@ -92,13 +94,17 @@ BEGIN
         v_added := v_added || k.kid;
         PERFORM tell_agencies_of(p_client, 'client.key_added', 'client_key', v_id, CASE WHEN v_from > p_at THEN 'waiting' ELSE 'active' END, p_at);
     END LOOP;
+    -- what only goes, goes now; what is replaced, when its successor begins
+    v_until := greatest(CASE WHEN v.fetched_at IS NULL THEN v_from ELSE p_at END,
+        (SELECT max(starts_at) FROM client_key
+         WHERE client_id = p_client AND ends_at IS NULL AND kid IN (SELECT x ->> 'kid' FROM jsonb_array_elements(p_keys) x)));
     WITH gone AS (
-        UPDATE client_key SET ends_at = v_from, unpublished_at = p_at
-        WHERE client_id = p_client AND added_by = 'jwks_uri' AND (ends_at IS NULL OR ends_at > v_from)
+        UPDATE client_key SET ends_at = v_until, unpublished_at = p_at
+        WHERE client_id = p_client AND added_by = 'jwks_uri' AND (ends_at IS NULL OR ends_at > v_until)
           AND kid NOT IN (SELECT x ->> 'kid' FROM jsonb_array_elements(p_keys) x)
         RETURNING kid)
     SELECT coalesce(array_agg(kid ORDER BY kid), '{}') INTO v_ended FROM gone;
-    UPDATE client_jwks SET fetched_at = p_at, fault = v_fault, first_keys_wait = '0' WHERE client_id = p_client;
+    UPDATE client_jwks SET fetched_at = p_at, fault = v_fault WHERE client_id = p_client;
     UPDATE client_jwks SET good_until = p_at + p_lasts
     WHERE client_id = p_client AND (good_until IS NULL OR good_until < p_at + p_lasts - interval '1 hour');
     v_longer := FOUND;
@@ -177,6 +183,7 @@ BEGIN
     RETURN true;
 END $$;
 
+-- Here and below `p_token` is the token itself: the service can read its hash, which must open nothing.
 -- RFC 7592 §2.2. Before its approval a client replaces all it registered, and people are asked afresh; after it, its name and its keys,
 -- and those begin later. Returns 'stored', 'gone' (the token counts no more), 'kid_taken', 'changed' (approved a moment ago).
 CREATE FUNCTION replace_registration(
@@ -187,7 +194,7 @@ DECLARE
 BEGIN
     -- the order in which whoever approves locks, too
     PERFORM FROM approval WHERE act = 'client:approve' AND subject = p_client AND state = 'waiting' FOR UPDATE;
-    SELECT * INTO c FROM client WHERE client_id = p_client AND registration_hash = p_token
+    SELECT * INTO c FROM client WHERE client_id = p_client AND registration_hash = sha256(p_token)
         AND status IN ('sandbox', 'requested', 'approved', 'active') AND emergency_until IS NULL
         AND EXISTS (SELECT FROM client_agency ca JOIN agency a ON a.id = ca.agency_id
                     WHERE ca.client_id = p_client AND a.status = 'active') FOR UPDATE;
@@ -197,6 +204,9 @@ BEGIN
     IF c.status <> p_status THEN
         RETURN 'changed';
     END IF;
+    IF p_delay < interval '1 hour' THEN
+        RAISE EXCEPTION 'a key that a client adds waits' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
     SELECT * INTO r FROM jsonb_to_record(p) AS r(name text, scopes text[], auth_method text, certificate_bound boolean,
         tls_name_kind text, tls_name text, jwks_uri text, software_id text, software_version text, keys jsonb);
     IF c.status IN ('sandbox', 'requested') THEN
@@ -205,7 +215,8 @@ BEGIN
         END IF;
         UPDATE client SET name = r.name, scopes = r.scopes, auth_method = r.auth_method, certificate_bound = r.certificate_bound,
             tls_name_kind = r.tls_name_kind, tls_name = r.tls_name, jwks_uri = r.jwks_uri, software_id = r.software_id,
-            software_version = r.software_version, registration_hash = p_hash WHERE client_id = p_client;
+            software_version = r.software_version, registration_hash = p_hash,
+            jwks_uri_named_at = CASE WHEN r.jwks_uri IS DISTINCT FROM c.jwks_uri THEN p_at ELSE jwks_uri_named_at END WHERE client_id = p_client;
         DELETE FROM client_jwks WHERE client_id = p_client;
         DELETE FROM client_key WHERE client_id = p_client;
         INSERT INTO client_key (client_id, kid, jwk, starts_at, added_at, added_by)
@@ -224,7 +235,7 @@ BEGIN
         RETURN 'kid_taken';
     END IF;
     IF EXISTS (SELECT FROM jsonb_array_elements(r.keys) x JOIN client_key k ON k.client_id = p_client AND k.ends_at IS NOT NULL
-               WHERE k.jwk - ARRAY['kid', 'alg', 'use'] = (x -> 'jwk') - ARRAY['kid', 'alg', 'use']) THEN
+               WHERE key_itself(k.jwk) = key_itself(x -> 'jwk')) THEN
         RETURN 'kid_taken';
     END IF;
     v_new := ARRAY(SELECT x ->> 'kid' FROM jsonb_array_elements(r.keys) x
@@ -245,11 +256,11 @@ BEGIN
     IF v_moved THEN
         DELETE FROM client_jwks WHERE client_id = p_client;
         IF r.jwks_uri IS NOT NULL THEN
-            INSERT INTO client_jwks (client_id, tried_at, good_until, first_keys_wait) VALUES (p_client, '-infinity', p_at + interval '1 day', p_delay);
+            INSERT INTO client_jwks (client_id, tried_at, good_until, new_keys_wait) VALUES (p_client, '-infinity', p_at + interval '1 day', p_delay);
         END IF;
     END IF;
     UPDATE client SET name = r.name, jwks_uri = r.jwks_uri, software_id = r.software_id, software_version = r.software_version,
-        registration_hash = p_hash WHERE client_id = p_client;
+        registration_hash = p_hash, jwks_uri_named_at = CASE WHEN v_moved THEN p_at ELSE jwks_uri_named_at END WHERE client_id = p_client;
     FOR v_id IN SELECT id FROM client_key WHERE client_id = p_client AND kid = ANY (v_new) ORDER BY kid LOOP
         PERFORM tell_agencies_of(p_client, 'client.key_added', 'client_key', v_id, 'waiting', p_at);
     END LOOP;
@@ -264,7 +275,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE c client;
 BEGIN
     PERFORM FROM approval WHERE subject = p_client AND act LIKE 'client:%' AND state = 'waiting' FOR UPDATE;
-    SELECT * INTO c FROM client WHERE client_id = p_client AND registration_hash = p_token
+    SELECT * INTO c FROM client WHERE client_id = p_client AND registration_hash = sha256(p_token)
         AND status IN ('sandbox', 'requested', 'approved', 'active') AND emergency_until IS NULL
         AND EXISTS (SELECT FROM client_agency ca JOIN agency a ON a.id = ca.agency_id
                     WHERE ca.client_id = p_client AND a.status = 'active') FOR UPDATE;

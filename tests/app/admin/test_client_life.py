@@ -51,7 +51,8 @@ async def restored(world: World) -> AsyncIterator[None]:
     """The world's clients as they were, afterwards."""
     yield
     await world.owner.execute(
-        "UPDATE client SET status = 'active', status_before = NULL, emergency_until = NULL WHERE client_id LIKE '%-system'"
+        "UPDATE client SET status = 'active', status_before = NULL, emergency_until = NULL, tokens_not_before = NULL"
+        " WHERE client_id LIKE '%-system'"
     )
     await world.owner.execute(
         "UPDATE client_key SET ends_at = NULL WHERE added_by = 'admin' AND client_id LIKE '%-system'"
