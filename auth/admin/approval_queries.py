@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -69,13 +70,13 @@ async def insert_yes(conn: Connection, id: UUID, *, actor: str, admin_id: UUID |
     return bool(done == "INSERT 0 1")
 
 
-async def yes_that_count(conn: Connection, id: UUID, *, proven: bool) -> int:
-    """Return how many different people have said yes; with `proven`, only those who have proved who they are and still administer."""
+async def yes_that_count(conn: Connection, id: UUID, *, roles: Sequence[str] | None) -> int:
+    """Return how many different people have said yes; with `roles`, only those who have proved who they are and still have one of them."""
     count: int = await conn.fetchval(
         "SELECT count(*) FROM approval_yes y LEFT JOIN administrator p ON p.id = y.admin_id"
-        " WHERE y.approval_id = $1 AND (NOT $2 OR p.status = 'active')",
+        " WHERE y.approval_id = $1 AND ($2::text[] IS NULL OR (p.status = 'active' AND p.roles && $2))",
         id,
-        proven,
+        roles,
     )
     return count
 
