@@ -19,11 +19,11 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app.admin.dependencies import PATIENCE
 from app.foundation.database import Connection
 from app.foundation.i18n import Language, language_of
 from auth.address import address_of
 from auth.people import oidc_sign_in, sessions
+from auth.people.guard import PATIENCE
 from auth.people.oidc import Identity, ProviderUnavailableError, RelyingParty, SignInRefusedError
 from auth.people.oidc_sign_in import (
     AnotherPersonError,

@@ -272,7 +272,9 @@ def _show_opened(settings: Settings, opened: Opened, done: str, *, as_json: bool
         say(f"{done}.")
     else:
         missing = waiting.needed - len(waiting.yes)
-        say(f"It waits for {missing} signed-in operators' yes: `rujukan approvals approve {waiting.id}`.")
+        say(
+            f"It waits for the yes of {missing} signed-in operator{'' if missing == 1 else 's'}: `rujukan approvals approve {waiting.id}`."
+        )
     if link is not None:
         approved = "" if waiting is None else " of its approval, with the code shown to whoever approves it"
         say(f"Hand this link over in person. It works once, within a day{approved}:\n")

@@ -133,7 +133,7 @@ class TestAdmins:
     ) -> None:
         sign_in(staffed, web, people[0], monkeypatch)
         asked = staffed.run("admins", "add", "staff-3", "--name", "Tiga", "--role", "auditor", **TWO)
-        assert "It waits for 1 signed-in operators' yes" in asked.out
+        assert "It waits for the yes of 1 signed-in operator:" in asked.out
         (waiting,) = staffed.run("approvals", "list", "--json", **TWO).json
         staffed.run("sign-out")
         alone = staffed.run("approvals", "approve", waiting["id"], **TWO)
