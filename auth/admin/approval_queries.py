@@ -53,9 +53,15 @@ async def approval(conn: Connection, id: UUID) -> asyncpg.Record | None:
     return await conn.fetchrow(f"{_APPROVAL} WHERE a.id = $1", id)
 
 
-async def approvals(conn: Connection) -> list[asyncpg.Record]:
-    """Return all, newest first."""
-    return list(await conn.fetch(f"{_APPROVAL} ORDER BY a.asked_at DESC, a.id DESC LIMIT 500"))
+async def approvals(conn: Connection, *, waiting_at: datetime | None) -> list[asyncpg.Record]:
+    """Return all that wait at a time, or the last 500 there were, newest first."""
+    return list(
+        await conn.fetch(
+            f"{_APPROVAL} WHERE $1::timestamptz IS NULL OR (a.state = 'waiting' AND a.expires_at > $1)"
+            " ORDER BY a.asked_at DESC, a.id DESC LIMIT CASE WHEN $1 IS NULL THEN 500 END",
+            waiting_at,
+        )
+    )
 
 
 async def insert_yes(conn: Connection, id: UUID, *, actor: str, admin_id: UUID | None, at: datetime) -> bool:

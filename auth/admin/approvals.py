@@ -150,8 +150,8 @@ async def list_approvals(
     conn: Connection, *, now: datetime, two_people: bool, waiting_only: bool = True
 ) -> Sequence[Approval]:
     """Return what waits (or all there was), newest first."""
-    found = [_approval(row, now, two_people=two_people) for row in await queries.approvals(conn)]
-    return [each for each in found if each.state == "waiting" or not waiting_only]
+    rows = await queries.approvals(conn, waiting_at=now if waiting_only else None)
+    return [_approval(row, now, two_people=two_people) for row in rows]
 
 
 async def _waiting(conn: Connection, id: UUID, now: datetime) -> Mapping[str, Any]:

@@ -108,6 +108,17 @@ class TestAYes:
         assert (await second.get("/administrators/op-dua")).json()["roles"] == ["protection_officer"]
 
 
+async def test_what_waits_is_not_hidden_behind_what_was_decided(exchange, operator, second):
+    """Whoever may ask could else bury what another person should have refused."""
+    asked = (await operator.post("/clients", admins.new_client("police"))).json()["approval"]
+    await exchange.owner.execute(
+        "INSERT INTO approval (id, act, subject, detail, asked_by, asked_at, expires_at, state, decided_at)"
+        " SELECT gen_random_uuid(), act, n::text, detail, asked_by, asked_at + interval '1 s', expires_at, 'refused', asked_at"
+        " FROM approval, generate_series(1, 500) n"
+    )
+    assert [each["id"] for each in (await second.get("/approvals")).json()["items"]] == [asked["id"]]
+
+
 class TestSessions:
     async def test_are_not_ended_by_an_auditor(self, operator, auditor):
         (session,) = (await operator.get("/sessions")).json()["items"]
