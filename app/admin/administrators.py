@@ -76,7 +76,7 @@ class Asked(Wire):
     """Whether it has been done; else it waits for another person's yes."""
     approval: approvals.Approval | None
     link: str | None
-    """The one-time link to hand over, shown once. It counts for a day from when it is approved."""
+    """The one-time link to hand over, shown once. It counts for a day from when it is approved, with the code shown to whoever approves it."""
 
 
 def wire(found: ListedAdministrator) -> Administrator:
@@ -142,7 +142,7 @@ async def add_administrator(body: NewAdministrator, who: CanOpen, admin: Admin) 
 
 @router.post("/{reference}/invite", status_code=202, response_model=Asked, responses=answers(*_OPENING, NotThere))
 async def invite_administrator(reference: Reference, who: CanOpen, admin: Admin) -> Asked:
-    """Ask for a one-time link for somebody: at once if they never had a way in, else done when another operator has said yes."""
+    """Ask for a one-time link for somebody. Done when another operator has said yes."""
     async with admin.transaction() as conn:
         opened = await opening.invite(conn, reference, by=who, now=admin.now, rules=_rules(admin))
     return _asked(opened, admin)
@@ -176,6 +176,18 @@ async def suspend_administrator(reference: Reference, who: CanStop, admin: Admin
     """Shut somebody out at once: their sessions and links end."""
     async with admin.transaction() as conn:
         return Ended(ended=await administrators.suspend(conn, reference, now=admin.now, actor=who.reference))
+
+
+@router.post(
+    "/{reference}/unlink",
+    status_code=204,
+    responses=answers(CrossSite, NotSignedIn, RoleRequired, NotThere, NotPossible),
+)
+async def unlink_administrator(reference: Reference, who: CanStop, admin: Admin) -> Response:
+    """Part somebody from their account at the OpenID provider, and end all their sessions."""
+    async with admin.transaction() as conn:
+        await administrators.unlink_oidc(conn, reference, now=admin.now, actor=who.reference)
+    return Response(status_code=204)
 
 
 @router.post(

@@ -50,6 +50,13 @@ class Approval(Wire):
     reason: str | None
 
 
+class Approved(Approval):
+    """What came of saying yes."""
+
+    code: str | None
+    """After the last yes to a link: what the newcomer needs beside it. Tell it to them and nobody else; it is never shown again."""
+
+
 class ApprovalPage(Wire):
     """Approvals, newest first."""
 
@@ -104,17 +111,16 @@ async def read_approval(approval_id: ApprovalId, who: CanRead, admin: Admin) -> 
 
 @router.post(
     "/{approval_id}/approve",
-    response_model=Approval,
+    response_model=Approved,
     responses=answers(NotThere, MayNotApprove, NotSignedIn, RoleRequired, PersonRequired, ConfirmationRequired),
 )
-async def approve(approval_id: ApprovalId, who: CanDecide, admin: Admin) -> Approval:
+async def approve(approval_id: ApprovalId, who: CanDecide, admin: Admin) -> Approved:
     """Say yes to what was asked for. The last yes that is needed does it, in the same transaction."""
     async with admin.transaction() as conn:
-        return wire(
-            await approvals.approve(
-                conn, approval_id, by=who, now=admin.now, two_people=admin.settings.needs_two_people
-            )
+        found = await approvals.approve(
+            conn, approval_id, by=who, now=admin.now, two_people=admin.settings.needs_two_people
         )
+    return Approved(**wire(found).model_dump(), code=found.code)
 
 
 @router.post(

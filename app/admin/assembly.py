@@ -43,7 +43,7 @@ from auth.admin.errors import (
 )
 from auth.guard import count_refusal
 from auth.keys import NextKeyTooYoungError
-from auth.people.problems import CeremonyOver, LinkOver, PasskeyRefused
+from auth.people.problems import CeremonyOver, CodeRequired, LinkOver, PasskeyRefused
 
 ROUTERS: list[APIRouter] = [
     approvals.router,
@@ -100,7 +100,7 @@ async def to_admin(request: Request) -> Response:
 async def _on_refusal(request: Request, problem: Problem) -> None:
     """Log nothing: refusals here are of administrators, who are told why, and nothing of a case is at stake. Whoever guesses pays for it."""
     count_refusal(request, problem)
-    if isinstance(problem, (CeremonyOver, LinkOver, PasskeyRefused)):
+    if isinstance(problem, (CeremonyOver, CodeRequired, LinkOver, PasskeyRefused)):
         request.app.state.limits.failed(address_of(request.scope))
 
 

@@ -14,11 +14,8 @@ from fastapi import Depends, Request
 from app.foundation.database import Connection
 from app.foundation.keyring import Keyring
 from app.foundation.settings import Settings
-from auth.people.guard import CurrentPerson
+from auth.people.guard import PATIENCE, CurrentPerson
 from auth.people.person import Person
-
-PATIENCE = 5
-"""Seconds a request waits for a free connection before it is told to try again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,11 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app.admin.dependencies import PATIENCE
 from app.foundation.database import Connection
 from app.foundation.i18n import Language, language_of
 from auth.address import address_of
 from auth.people import oidc_sign_in, sessions
+from auth.people.guard import PATIENCE
 from auth.people.oidc import Identity, ProviderUnavailableError, RelyingParty, SignInRefusedError
 from auth.people.oidc_sign_in import (
     AnotherPersonError,
@@ -82,8 +82,8 @@ _SAYS: Final[dict[str, tuple[int, str, str]]] = {
     ),
     "invitation": (
         403,
-        "The invitation was used or has expired. Ask an operator for another.",
-        "Undangan sudah dipakai atau kedaluwarsa. Mintalah yang baru kepada operator.",
+        "The invitation was used, has expired, or takes another code. Open the link again, or ask an operator for another.",
+        "Undangan sudah dipakai, kedaluwarsa, atau kodenya salah. Buka lagi tautannya, atau mintalah yang baru kepada operator.",
     ),
     "linked": (
         409,
@@ -95,6 +95,7 @@ _SAYS: Final[dict[str, tuple[int, str, str]]] = {
         "The request does not come from the exchange's own pages.",
         "Permintaan tidak berasal dari halaman sistem ini.",
     ),
+    "slowly": (429, "Too many attempts. Try again in a minute.", "Terlalu banyak percobaan. Coba lagi sebentar."),
     "session": (401, "Sign in first.", "Masuklah terlebih dahulu."),
     "unavailable": (
         503,
@@ -150,19 +151,26 @@ async def start(request: Request) -> Response:
 
 @router.post("/start")
 async def start_invited(request: Request) -> Response:
-    """Send the browser to the provider, to link an account to the administrator of `invitation`, a field of the form."""
+    """Send the browser to the provider, to link an account to the administrator of `invitation`, which may take a `code`: fields of the form."""
     if not _is_from_own_page(request):
         return page(request, "elsewhere")
     form = await _form(request)
-    if set(form) != {"invitation"}:
+    if not {"invitation"} <= set(form) <= {"invitation", "code"}:
         return page(request, "invitation")
-    return await _begin(request, invitation=form["invitation"])
+    return await _begin(request, invitation=form["invitation"], code=form.get("code"))
 
 
-async def _begin(request: Request, *, invitation: str | None = None, confirming: Person | None = None) -> Response:
+async def _begin(
+    request: Request, *, invitation: str | None = None, code: str | None = None, confirming: Person | None = None
+) -> Response:
     party = _party(request)
     if party is None:
         return page(request, "none")
+    limits, address = request.app.state.limits, address_of(request.scope)
+    if (wait := limits.wait_of_address(address) or await limits.attempt(address)) is not None:
+        answer = page(request, "slowly")
+        answer.headers["Retry-After"] = wait.retry_after
+        return answer
     state = secrets.token_urlsafe(32)
     try:
         url = await party.authorization_url(
@@ -176,6 +184,7 @@ async def _begin(request: Request, *, invitation: str | None = None, confirming:
                 state,
                 now=_now(request),
                 invitation=invitation,
+                code=code,
                 confirming=confirming,
                 earlier=request.cookies.get(sessions.COOKIE),
             )
@@ -183,6 +192,7 @@ async def _begin(request: Request, *, invitation: str | None = None, confirming:
         log.warning("no sign-in: %s", error)
         return page(request, "unavailable")
     except NotInvitedError:
+        limits.failed(address)
         return page(request, "invitation")
     answer = page(request, "going", to=url)
     answer.set_cookie(

@@ -25,7 +25,9 @@ SignedIn = Annotated[Person, requires_role(person=True)]
 Confirmed = Annotated[Person, requires_role(person=True, confirmed=True)]
 Anybody = Annotated[Person, requires_role()]
 SEES_ALL = frozenset({Role.operator, Role.auditor})
-"""Who sees and may end other people's sessions."""
+"""Who sees other people's sessions."""
+ENDS_ALL = frozenset({Role.operator})
+"""Who may end them."""
 
 
 class Passkey(Wire):
@@ -143,7 +145,11 @@ async def end_own_passkey(passkey_id: UUID, who: Confirmed, admin: Admin) -> Res
     return Response(status_code=204)
 
 
-@router.get("/sessions", response_model=SessionPage, responses=answers(NotSignedIn, RoleRequired, InvalidRequest))
+@router.get(
+    "/sessions",
+    response_model=SessionPage,
+    responses=answers(NotSignedIn, PersonRequired, RoleRequired, InvalidRequest),
+)
 async def list_sessions(
     who: Anybody,
     admin: Admin,
@@ -152,6 +158,8 @@ async def list_sessions(
     ] = False,
 ) -> SessionPage:
     """List sessions that have not ended."""
+    if everybodys and who.admin_id is None:
+        raise PersonRequired  # from where people work is no system's business
     if everybodys and not SEES_ALL & who.roles:
         raise RoleRequired(roles=sorted(SEES_ALL))
     if not everybodys and who.admin_id is None:
@@ -163,9 +171,9 @@ async def list_sessions(
 
 @router.post("/sessions/{session_id}/end", status_code=204, responses=answers(CrossSite, NotSignedIn, NotThere))
 async def end_session(session_id: UUID, who: Anybody, admin: Admin) -> Response:
-    """End a session of yours; operators and auditors may end anybody's. Others' are not there for you."""
+    """End a session of yours; operators may end anybody's. Others' are not there for you."""
     async with admin.transaction() as conn:
-        await sessions.end(conn, session_id, by=who, now=admin.now, own=not SEES_ALL & who.roles)
+        await sessions.end(conn, session_id, by=who, now=admin.now, own=not ENDS_ALL & who.roles)
     response = Response(status_code=204)
     if session_id == who.session_id:
         sessions.take_back(response)

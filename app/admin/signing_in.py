@@ -21,6 +21,7 @@ from auth.people.passkeys import Proven
 from auth.people.person import Person
 from auth.people.problems import (
     CeremonyOver,
+    CodeRequired,
     ConfirmationRequired,
     CrossSite,
     LinkOver,
@@ -61,6 +62,8 @@ class Link(RequestBody):
     """What the one-time link holds."""
 
     token: Annotated[str, Field(max_length=200)]
+    code: Annotated[str | None, Field(max_length=80)] = None
+    """What whoever said the last yes to the link was shown; none where one person opened it."""
 
 
 class Who(Wire):
@@ -92,7 +95,9 @@ async def finish_sign_in(visit: Visit, body: Answer, response: Response) -> Who:
     return Who(reference=proven.reference)
 
 
-@router.post("/enrolment/begin", response_model=Options, responses=answers(CrossSite, LinkOver, InvalidRequest))
+@router.post(
+    "/enrolment/begin", response_model=Options, responses=answers(CrossSite, LinkOver, CodeRequired, InvalidRequest)
+)
 async def begin_enrolment(visit: Visit, body: Link, response: Response) -> Options:
     """Begin to make a passkey, by a one-time link; it counts on until the passkey is made."""
     async with visit.transaction() as conn:
@@ -100,6 +105,8 @@ async def begin_enrolment(visit: Visit, body: Link, response: Response) -> Optio
         invited = await invitations.look(conn, hash, now=visit.now)
         if invited is None:
             raise LinkOver
+        if not invited.takes(body.code):
+            raise CodeRequired
         begun = await passkeys.begin_registration(
             conn,
             "enrol",

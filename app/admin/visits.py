@@ -12,13 +12,13 @@ import asyncpg
 from fastapi import Depends, Request
 from starlette.responses import Response
 
-from app.admin.dependencies import PATIENCE
 from app.foundation.database import Connection
 from app.foundation.http import refuse_bad_request
 from app.foundation.settings import Settings
 from auth.address import address_of
 from auth.people import ceremonies, passkeys, sessions
 from auth.people.ceremonies import Ceremony
+from auth.people.guard import PATIENCE
 from auth.people.passkeys import Begun, CopiedError, Kind, RefusedError, Site
 from auth.people.problems import CeremonyOver, CrossSite, PasskeyCopied, PasskeyRefused
 from auth.problems import TooManyRequests

@@ -39,7 +39,7 @@ def add(
 ) -> None:
     """Add an administrator and print the one-time link by which they make their passkey.
 
-    While fewer than two operators can sign in, done at once; then it waits for another operator's yes.
+    While fewer than two operators can sign in, done at once; then a signed-in operator asks, and it waits for another's yes.
     """
     settings = load_settings()
     opened = asyncio.run(_add(settings, reference, name, role, actor))
@@ -56,7 +56,7 @@ async def _add(settings: Settings, reference: str, name: str, roles: list[Role],
 
 @app.command()
 def invite(reference: Reference, actor: Actor = None, as_json: Json = False) -> None:
-    """Print a one-time link by which somebody makes a passkey. Who has had one already takes another operator's yes."""
+    """Print a one-time link by which somebody makes a passkey. A signed-in operator asks, and it waits for another's yes."""
     settings = load_settings()
     opened = asyncio.run(_invite(settings, reference, actor))
     _show_opened(settings, opened, f"{reference} is invited", as_json=as_json)
@@ -168,6 +168,21 @@ async def _resume(settings: Settings, reference: str, actor: str | None) -> Open
         return await opening.resume(the.conn, reference, by=the.person, now=the.now, rules=_rules(settings))
 
 
+@app.command()
+def unlink(reference: Reference, actor: Actor = None) -> None:
+    """Part somebody from their account at the OpenID provider, and end all their sessions."""
+    asyncio.run(_unlink(load_settings(), reference, actor))
+    say(
+        f"{reference} has no account at the provider any more. `rujukan admins invite {reference}` gives them another way in."
+    )
+
+
+async def _unlink(settings: Settings, reference: str, actor: str | None) -> None:
+    async with administer(settings, actor) as the:
+        stops(the)
+        await administrators.unlink_oidc(the.conn, reference, now=the.now, actor=the.person.reference)
+
+
 @app.command("end-passkey")
 def end_passkey(
     reference: Reference,
@@ -256,9 +271,11 @@ def _show_opened(settings: Settings, opened: Opened, done: str, *, as_json: bool
     if waiting is None:
         say(f"{done}.")
     else:
-        say(f"It waits for {waiting.needed} signed-in operators' yes: `rujukan approvals approve {waiting.id}`.")
-    if link is not None:
+        missing = waiting.needed - len(waiting.yes)
         say(
-            f"Hand this link over in person. It works once, within a day{'' if waiting is None else ' of its approval'}:\n"
+            f"It waits for the yes of {missing} signed-in operator{'' if missing == 1 else 's'}: `rujukan approvals approve {waiting.id}`."
         )
+    if link is not None:
+        approved = "" if waiting is None else " of its approval, with the code shown to whoever approves it"
+        say(f"Hand this link over in person. It works once, within a day{approved}:\n")
         say(f"  {link}\n")

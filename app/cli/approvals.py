@@ -61,7 +61,11 @@ async def _read(settings: Settings, id: UUID) -> Approval:
 @app.command()
 def approve(id: Id, actor: Actor = None, as_json: Json = False) -> None:
     """Say yes. The last yes that is needed does it."""
-    _show(asyncio.run(_approve(load_settings(), id, actor)), as_json=as_json)
+    found = asyncio.run(_approve(load_settings(), id, actor))
+    _show(found, as_json=as_json)
+    if found.code is not None and not as_json:
+        say("Tell the newcomer this code, and nobody else: their link takes it as well. It is not shown again.\n")
+        say(f"  {found.code}\n")
 
 
 async def _approve(settings: Settings, id: UUID, actor: str | None) -> Approval:

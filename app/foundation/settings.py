@@ -356,8 +356,8 @@ class Settings(BaseSettings):
 
     @property
     def needs_two_people(self) -> bool:
-        """Whether what opens access takes two people's yes."""
-        return self.two_people == "on"
+        """Whether what opens access takes two people's yes: in production always, whatever a command is told."""
+        return self.two_people == "on" or self.env == "production"
 
     @property
     def admin_origin(self) -> str:
@@ -399,7 +399,7 @@ class Settings(BaseSettings):
             reasons.append("RUJUKAN_KEYRING_FILE must name a keyset that is kept and backed up apart from the database")
         elif self.keyring_file.exists() and self.keyring_file.stat().st_mode & 0o077:
             reasons.append("RUJUKAN_KEYRING_FILE must be readable by its owner alone (mode 0600)")
-        if not self.needs_two_people:
+        if self.two_people != "on":
             reasons.append("RUJUKAN_TWO_PEOPLE must be on: nobody opens access alone")
         if self.administration == "on" and self.database_admin_url is None and not self.embedded:
             reasons.append("RUJUKAN_DATABASE_ADMIN_URL must be set, or RUJUKAN_ADMINISTRATION be off in this process")

@@ -22,7 +22,13 @@ from auth.people import administrators, invitations
 from auth.people.person import Role
 
 Apply = Callable[[Connection, str, Mapping[str, Any], datetime, str], Awaitable[object]]
-"""Do it: connection, subject, detail, time, actor. Runs in the transaction of the last yes."""
+"""Do it: connection, subject, detail, time, actor. Runs in the transaction of the last yes. A `Code` it returns is shown to whoever says that."""
+
+
+class Code(str):
+    """Something secret that whoever says the last yes is shown, once."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,25 +78,34 @@ async def _add_agreement(conn: Connection, subject: str, detail: Mapping[str, An
 
 async def _add_administrator(
     conn: Connection, subject: str, detail: Mapping[str, Any], now: datetime, actor: str
-) -> None:
+) -> Code | None:
     id = await administrators.add_administrator(
         conn, reference=subject, name=detail["name"], roles=detail["roles"], now=now, actor=actor
     )
-    hash = bytes.fromhex(detail["invitation"])
-    await invitations.invite(conn, id, subject, token_hash=hash, now=now, actor=actor)
+    return await _let_enrol(conn, id, subject, detail, now, actor)
 
 
 async def _invite_administrator(
     conn: Connection, subject: str, detail: Mapping[str, Any], now: datetime, actor: str
-) -> None:
+) -> Code | None:
     found = await administrators.find_administrator(conn, subject)
     if found.status != "active":
         raise AdministratorStateError("they have been suspended meanwhile")
+    return await _let_enrol(conn, found.id, subject, detail, now, actor)
+
+
+async def _let_enrol(
+    conn: Connection, id: UUID, reference: str, detail: Mapping[str, Any], now: datetime, actor: str
+) -> Code | None:
     hash = bytes.fromhex(detail["invitation"])
-    await invitations.invite(conn, found.id, subject, token_hash=hash, now=now, actor=actor)
+    code = await invitations.invite(conn, id, reference, token_hash=hash, coded=detail["coded"], now=now, actor=actor)
+    return None if code is None else Code(code)
 
 
 async def _set_roles(conn: Connection, subject: str, detail: Mapping[str, Any], now: datetime, actor: str) -> None:
+    found = await administrators.find_administrator(conn, subject)
+    if sorted(found.roles) != detail["before"]:
+        raise AdministratorStateError("they have been given other roles meanwhile: refuse this, and ask anew")
     await administrators.set_roles(conn, subject, detail["roles"], now=now, actor=actor)
 
 
@@ -135,12 +150,12 @@ ACTS: Final[dict[str, Act]] = {
     "agency:desk": Act("Make an agency the ministry's desk.", _OPERATORS, _set_desk),
     "agreement:add": Act("Let two agencies do what they have agreed.", _OPERATORS, _add_agreement),
     "admin:add": Act(
-        "Let somebody administer; the link their asker holds counts from then on.",
+        "Let somebody administer. They need the link their asker holds, and the code whoever says the last yes is shown.",
         frozenset({Role.operator}),
         _add_administrator,
     ),
     "admin:invite": Act(
-        "Give an administrator another way to sign in; the link their asker holds counts from then on.",
+        "Give an administrator another way to sign in. They need the link their asker holds, and the code whoever says the last yes is shown.",
         frozenset({Role.operator}),
         _invite_administrator,
     ),

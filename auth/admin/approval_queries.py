@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -52,9 +53,15 @@ async def approval(conn: Connection, id: UUID) -> asyncpg.Record | None:
     return await conn.fetchrow(f"{_APPROVAL} WHERE a.id = $1", id)
 
 
-async def approvals(conn: Connection) -> list[asyncpg.Record]:
-    """Return all, newest first."""
-    return list(await conn.fetch(f"{_APPROVAL} ORDER BY a.asked_at DESC, a.id DESC LIMIT 500"))
+async def approvals(conn: Connection, *, waiting_at: datetime | None) -> list[asyncpg.Record]:
+    """Return all that wait at a time, or the last 500 there were, newest first."""
+    return list(
+        await conn.fetch(
+            f"{_APPROVAL} WHERE $1::timestamptz IS NULL OR (a.state = 'waiting' AND a.expires_at > $1)"
+            " ORDER BY a.asked_at DESC, a.id DESC LIMIT CASE WHEN $1 IS NULL THEN 500 END",
+            waiting_at,
+        )
+    )
 
 
 async def insert_yes(conn: Connection, id: UUID, *, actor: str, admin_id: UUID | None, at: datetime) -> bool:
@@ -69,13 +76,13 @@ async def insert_yes(conn: Connection, id: UUID, *, actor: str, admin_id: UUID |
     return bool(done == "INSERT 0 1")
 
 
-async def yes_that_count(conn: Connection, id: UUID, *, proven: bool) -> int:
-    """Return how many different people have said yes; with `proven`, only those who have proved who they are and still administer."""
+async def yes_that_count(conn: Connection, id: UUID, *, roles: Sequence[str] | None) -> int:
+    """Return how many different people have said yes; with `roles`, only those who have proved who they are and still have one of them."""
     count: int = await conn.fetchval(
         "SELECT count(*) FROM approval_yes y LEFT JOIN administrator p ON p.id = y.admin_id"
-        " WHERE y.approval_id = $1 AND (NOT $2 OR p.status = 'active')",
+        " WHERE y.approval_id = $1 AND ($2::text[] IS NULL OR (p.status = 'active' AND p.roles && $2))",
         id,
-        proven,
+        roles,
     )
     return count
 

@@ -1,14 +1,15 @@
 """Approvals: what opens access is done when two different people, who have proved who they are, have said yes.
 
-Whoever asks has said yes by asking, if their yes counts: a client, or somebody at the machine, only asks, so that it cannot take the
-place of the person whose reference it gives. Where one person is enough (development), asking does it at once.
+Whoever asks has said yes by asking, if their yes counts and they have proved who they are a short while ago: a client, somebody at the
+machine, or an old session only asks, so that it cannot take the place of the person whose reference it gives. Where one person is enough
+(development), asking does it at once.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -16,7 +17,7 @@ from uuid import UUID
 from app.foundation.database import Connection
 from app.foundation.ids import uuid7
 from auth.admin import approval_queries as queries
-from auth.admin.acts import ACTS
+from auth.admin.acts import ACTS, Code
 from auth.admin.errors import InvalidValueError, MayNotApproveError, TakenError, UnknownApprovalError
 from auth.people.person import Person
 from auth.queries import log_act
@@ -45,6 +46,8 @@ class Approval:
     """How many yes it takes."""
     decided_at: datetime | None
     reason: str | None
+    code: str | None = None
+    """What whoever has just said the last yes tells the newcomer; never shown again."""
 
     @property
     def done(self) -> bool:
@@ -86,7 +89,7 @@ async def ask(
         if not added:
             raise TakenError(f"{act} of {subject} waits for approval already")
         await _log(conn, "approval:ask", id, act, subject, by, now)
-        if ACTS[act].roles & by.roles and (by.admin_id is not None or not two_people):
+        if ACTS[act].roles & by.roles and (not two_people or (by.admin_id is not None and by.confirmed(now))):
             await _say_yes(conn, id, by, now)
             await _carry_out(conn, id, by=by, now=now, two_people=two_people)
         return await read(conn, id, now=now, two_people=two_people)
@@ -106,8 +109,8 @@ async def approve(conn: Connection, id: UUID, *, by: Person, now: datetime, two_
         if not await _say_yes(conn, id, by, now):
             raise MayNotApproveError("you have said yes already; it takes another person")
         await _log(conn, "approval:approve", id, waiting["act"], waiting["subject"], by, now)
-        await _carry_out(conn, id, by=by, now=now, two_people=two_people)
-        return await read(conn, id, now=now, two_people=two_people)
+        code = await _carry_out(conn, id, by=by, now=now, two_people=two_people)
+        return replace(await read(conn, id, now=now, two_people=two_people), code=code)
 
 
 async def refuse(conn: Connection, id: UUID, *, by: Person, reason: str, now: datetime, two_people: bool) -> Approval:
@@ -147,8 +150,8 @@ async def list_approvals(
     conn: Connection, *, now: datetime, two_people: bool, waiting_only: bool = True
 ) -> Sequence[Approval]:
     """Return what waits (or all there was), newest first."""
-    found = [_approval(row, now, two_people=two_people) for row in await queries.approvals(conn)]
-    return [each for each in found if each.state == "waiting" or not waiting_only]
+    rows = await queries.approvals(conn, waiting_at=now if waiting_only else None)
+    return [_approval(row, now, two_people=two_people) for row in rows]
 
 
 async def _waiting(conn: Connection, id: UUID, now: datetime) -> Mapping[str, Any]:
@@ -162,13 +165,16 @@ async def _say_yes(conn: Connection, id: UUID, by: Person, now: datetime) -> boo
     return await queries.insert_yes(conn, id, actor=by.reference, admin_id=by.admin_id, at=now)
 
 
-async def _carry_out(conn: Connection, id: UUID, *, by: Person, now: datetime, two_people: bool) -> None:
-    if await queries.yes_that_count(conn, id, proven=two_people) < needed(two_people=two_people):
-        return
+async def _carry_out(conn: Connection, id: UUID, *, by: Person, now: datetime, two_people: bool) -> Code | None:
     row = await queries.approval(conn, id)
     assert row is not None, "it is locked"
+    act = ACTS[row["act"]]
+    count = await queries.yes_that_count(conn, id, roles=sorted(act.roles) if two_people else None)
+    if count < needed(two_people=two_people):
+        return None
     await queries.decide(conn, id, state="approved", at=now, reason=None)
-    await ACTS[row["act"]].apply(conn, row["subject"], json.loads(row["detail"]), now, by.reference)
+    done = await act.apply(conn, row["subject"], json.loads(row["detail"]), now, by.reference)
+    return done if isinstance(done, Code) else None
 
 
 def _approval(row: Mapping[str, Any], now: datetime, *, two_people: bool) -> Approval:

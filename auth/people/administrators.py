@@ -21,7 +21,7 @@ from auth.admin.errors import (
     UnknownPasskeyError,
 )
 from auth.people import queries
-from auth.people.person import Role
+from auth.people.person import MACHINE, Role
 from auth.queries import log_act
 
 _REFERENCE: Final = re.compile(r"[\x21-\x7e]{1,64}")
@@ -60,6 +60,10 @@ def check_reference(reference: str) -> str:
     """Return a staff reference. Raises `InvalidValueError`."""
     if not _REFERENCE.fullmatch(reference):
         raise InvalidValueError("a staff reference is 1 to 64 visible ASCII characters, without a space; never a name")
+    if reference.startswith((MACHINE, "client:")):
+        raise InvalidValueError(
+            f"what begins with {MACHINE} or client: names nobody in the log; a staff reference begins otherwise"
+        )
     return reference
 
 
@@ -93,6 +97,11 @@ async def add_administrator(
 async def list_administrators(conn: Connection) -> list[ListedAdministrator]:
     """Return everybody, by reference."""
     return [_listed(row) for row in await queries.administrators(conn)]
+
+
+async def is_reference(conn: Connection, reference: str) -> bool:
+    """Whether it is an administrator's."""
+    return await queries.is_reference(conn, reference)
 
 
 async def find_administrator(conn: Connection, reference: str) -> ListedAdministrator:

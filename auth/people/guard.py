@@ -19,6 +19,8 @@ from auth.people.problems import ConfirmationRequired, CrossSite, NotSignedIn, P
 from auth.problems import InsufficientScope, ProofReplayed
 from auth.scopes import Scope
 
+PATIENCE: Final = 5
+"""Seconds a request waits for a free connection before it is told to try again."""
 _SAFE: Final = frozenset({"GET", "HEAD"})
 
 
@@ -42,7 +44,7 @@ async def identify(
         raise NotSignedIn
     if request.method not in _SAFE and request.headers.get("origin") != state.settings.admin_origin:
         raise CrossSite
-    async with state.database.admin.acquire() as conn:
+    async with state.database.admin.acquire(timeout=PATIENCE) as conn:
         person = await sessions.find(conn, token, now=state.clock.now(), request_id=request.scope.get("request_id"))
     if person is None:
         raise NotSignedIn

@@ -17,17 +17,6 @@ async def administrator_of(conn: Connection, *, issuer: str, subject: str) -> as
     )
 
 
-async def invited(conn: Connection, token_hash: bytes, *, now: datetime) -> bool:
-    """Whether the invitation can be used now, by an administrator who may sign in."""
-    found = await conn.fetchval(
-        "SELECT true FROM invitation i JOIN administrator p ON p.id = i.admin_id"
-        " WHERE i.token_hash = $1 AND i.used_at IS NULL AND i.expires_at > $2 AND p.status = 'active'",
-        token_hash,
-        now,
-    )
-    return bool(found)
-
-
 async def use_invitation(conn: Connection, token_hash: bytes, *, now: datetime) -> UUID | None:
     """Use an invitation up and return whom it is for; None if it cannot be used any more."""
     found: UUID | None = await conn.fetchval(

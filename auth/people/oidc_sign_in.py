@@ -12,7 +12,7 @@ import asyncpg
 
 from app.foundation.database import Connection
 from app.foundation.keyring import Keyring
-from auth.people import ceremonies, oidc_queries, sessions
+from auth.people import ceremonies, invitations, oidc_queries, sessions
 from auth.people.ceremonies import Ceremony
 from auth.people.oidc import Identity
 from auth.people.person import Person
@@ -26,7 +26,7 @@ class NotAnAdministratorError(Exception):
 
 
 class NotInvitedError(Exception):
-    """The invitation was used, has expired, or never was."""
+    """The invitation was used, has expired, never was, or takes a code that was not given."""
 
 
 class AnotherPersonError(Exception):
@@ -57,6 +57,7 @@ async def begin(
     *,
     now: datetime,
     invitation: str | None = None,
+    code: str | None = None,
     confirming: Person | None = None,
     earlier: str | None = None,
 ) -> None:
@@ -64,7 +65,8 @@ async def begin(
     data: dict[str, str] = {"at": now.isoformat()}
     if invitation is not None:
         hashed = sessions.token_hash(invitation)
-        if not await oidc_queries.invited(conn, hashed, now=now):
+        invited = await invitations.look(conn, hashed, now=now)
+        if invited is None or not invited.takes(code):
             raise NotInvitedError
         data["invitation"] = hashed.hex()
     if confirming is not None:

@@ -1,5 +1,8 @@
 """What opens access to administration itself: asked for here, done when two people have said yes.
 
+Who asks for a link holds it, and who says the last yes is shown the code it takes as well, so that neither alone can enrol as the newcomer.
+This holds only if they are known to be two: somebody at the machine, who may be anybody, cannot ask.
+
 While fewer than two operators can sign in nobody could say the second yes. As long, whoever works at the machine itself may add and
 invite administrators alone; the log says `admin:bootstrap`.
 """
@@ -16,7 +19,7 @@ from auth.admin import approvals
 from auth.admin.acts import ACTS
 from auth.admin.agencies import check_name
 from auth.admin.approvals import Approval
-from auth.admin.errors import AdministratorStateError, TakenError
+from auth.admin.errors import AdministratorStateError, MayNotApproveError, TakenError
 from auth.people import administrators, invitations, queries
 from auth.people.administrators import ListedAdministrator
 from auth.people.person import Person
@@ -44,13 +47,13 @@ class Opened:
     approval: Approval | None
     """What waits for approval, or was approved at once; None where none is needed."""
     token: str | None = None
-    """The token of the invitation. It counts once the approval, if any, is given."""
+    """The token of the invitation. It counts once the approval, if any, is given; after one, only with the code shown by it."""
 
 
 async def add(
     conn: Connection, *, reference: str, name: str, roles: Iterable[str], by: Person, now: datetime, rules: Rules
 ) -> Opened:
-    """Ask for a new administrator, with an invitation. Raises `InvalidValueError`, `TakenError`."""
+    """Ask for a new administrator, with an invitation. Raises `InvalidValueError`, `TakenError`, `MayNotApproveError`."""
     administrators.check_reference(reference)
     check_name(name)
     wanted = administrators.check_roles(roles)
@@ -63,19 +66,14 @@ async def add(
 
 
 async def invite(conn: Connection, reference: str, *, by: Person, now: datetime, rules: Rules) -> Opened:
-    """Ask for another way in for somebody; at once for who never had one, if a signed-in person asks.
-
-    Ended passkeys count too: else one person could end another's and become them. Raises `UnknownAdministratorError`,
-    `AdministratorStateError`.
-    """
+    """Ask for a way in, or another one, for somebody. Raises `UnknownAdministratorError`, `AdministratorStateError`, `MayNotApproveError`."""
     async with conn.transaction():
         found = await administrators.find_administrator(conn, reference)
         if found.status != "active":
             raise AdministratorStateError("they are suspended; whoever is resumed signs in as before")
         token = invitations.new_token()
         detail = {"invitation": token_hash(token).hex()}
-        first = not found.enrolled and by.admin_id is not None
-        return await _open(conn, "admin:invite", reference, detail, by, now, rules, token=token, at_once=first)
+        return await _open(conn, "admin:invite", reference, detail, by, now, rules, token=token)
 
 
 async def change_roles(
@@ -88,7 +86,8 @@ async def change_roles(
         if administrators.is_narrower(wanted, found.roles):
             await administrators.set_roles(conn, reference, wanted, now=now, actor=by.reference)
             return Opened(True, None)
-        return await _open(conn, "admin:roles", reference, {"roles": wanted}, by, now, rules)
+        detail = {"roles": wanted, "before": sorted(found.roles)}
+        return await _open(conn, "admin:roles", reference, detail, by, now, rules)
 
 
 async def resume(conn: Connection, reference: str, *, by: Person, now: datetime, rules: Rules) -> Opened:
@@ -115,10 +114,10 @@ async def _open(
     rules: Rules,
     *,
     token: str | None = None,
-    at_once: bool = False,
 ) -> Opened:
-    bootstrap = act in ("admin:add", "admin:invite") and await bootstraps(conn, rules)
-    if at_once or bootstrap:
+    if token is not None:
+        bootstrap = await bootstraps(conn, rules)
+        detail = {**detail, "coded": rules.two_people and not bootstrap}
         if bootstrap:
             await log_act(
                 conn,
@@ -128,7 +127,11 @@ async def _open(
                 subject="administrator",
                 detail={"act": act, "reference": reference, "proven": by.admin_id is not None},
             )
-        await ACTS[act].apply(conn, reference, detail, now, by.reference)
-        return Opened(True, None, token)
+            await ACTS[act].apply(conn, reference, detail, now, by.reference)
+            return Opened(True, None, token)
+        if rules.two_people and (by.admin_id is None or not by.confirmed(now)):
+            raise MayNotApproveError(
+                "only an operator who has just signed in asks for a link: else whoever approves it could be the one who holds it"
+            )
     asked = await approvals.ask(conn, act, reference, detail, by=by, now=now, two_people=rules.two_people)
     return Opened(asked.done, asked, token)

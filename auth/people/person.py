@@ -46,6 +46,10 @@ class Person:
         return self.confirmed_at is not None and now - self.confirmed_at <= CONFIRMED_FOR
 
 
+MACHINE: Final = "machine:"
+"""What stands in the log before the reference of an administrator that somebody gave who was not signed in."""
+
+
 def at_the_machine(reference: str) -> Person:
     """Return whoever runs a command on the machine itself: may ask and stop, but has proved nothing."""
     return Person(reference, frozenset({Role.operator, Role.protection_officer}))

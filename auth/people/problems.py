@@ -102,6 +102,21 @@ class PasskeyCopied(Problem):
     )
 
 
+class CodeRequired(Problem):
+    """The link takes a code as well, and this is not it. Nothing was changed, and the link counts on.
+
+    Whoever said the last yes to your being invited was shown it once, and tells it to you and nobody else; whoever gave you the link has
+    not got it. If it is lost, ask for another link.
+    """
+
+    type, status, title, title_id = (
+        "code-required",
+        403,
+        "The link takes the code of whoever approved it",
+        "Tautan ini memerlukan kode dari pemberi persetujuan",
+    )
+
+
 class LinkOver(Problem):
     """The link does not count: it is older than a day, was used already, was replaced by a newer one, or still waits for approval.
 

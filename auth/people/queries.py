@@ -185,6 +185,11 @@ async def administrator(conn: Connection, reference: str) -> asyncpg.Record | No
     return await conn.fetchrow(f"{_ADMINISTRATOR} WHERE p.reference = $1 FOR UPDATE OF p", reference)
 
 
+async def is_reference(conn: Connection, reference: str) -> bool:
+    """Whether it is an administrator's; locks nothing."""
+    return bool(await conn.fetchval("SELECT EXISTS (SELECT FROM administrator WHERE reference = $1)", reference))
+
+
 async def administrator_of(conn: Connection, id: UUID) -> asyncpg.Record | None:
     """Return an administrator by id, and keep others from changing them until commit."""
     return await conn.fetchrow(f"{_ADMINISTRATOR} WHERE p.id = $1 FOR UPDATE OF p", id)
@@ -281,22 +286,23 @@ async def end_invitations(conn: Connection, admin_id: UUID, *, now: datetime) ->
 
 
 async def insert_invitation(
-    conn: Connection, *, token_hash: bytes, admin_id: UUID, at: datetime, expires_at: datetime
+    conn: Connection, *, token_hash: bytes, admin_id: UUID, at: datetime, expires_at: datetime, code_hash: bytes | None
 ) -> None:
     """Add a link."""
     await conn.execute(
-        "INSERT INTO invitation (token_hash, admin_id, created_at, expires_at) VALUES ($1, $2, $3, $4)",
+        "INSERT INTO invitation (token_hash, admin_id, created_at, expires_at, code_hash) VALUES ($1, $2, $3, $4, $5)",
         token_hash,
         admin_id,
         at,
         expires_at,
+        code_hash,
     )
 
 
 async def invitation(conn: Connection, token_hash: bytes, *, now: datetime) -> asyncpg.Record | None:
     """Return whom a link that counts invites."""
     return await conn.fetchrow(
-        "SELECT p.id AS admin_id, p.reference, p.name FROM invitation i JOIN administrator p ON p.id = i.admin_id"
+        "SELECT p.id AS admin_id, p.reference, p.name, i.code_hash FROM invitation i JOIN administrator p ON p.id = i.admin_id"
         " WHERE i.token_hash = $1 AND i.used_at IS NULL AND i.expires_at > $2 AND p.status = 'active'",
         token_hash,
         now,
@@ -307,7 +313,7 @@ async def use_invitation(conn: Connection, token_hash: bytes, *, now: datetime) 
     """Use up a link and return whom it invites; None if it does not count (any more)."""
     return await conn.fetchrow(
         "UPDATE invitation i SET used_at = $2 FROM administrator p WHERE i.token_hash = $1 AND i.used_at IS NULL AND i.expires_at > $2"
-        " AND p.id = i.admin_id AND p.status = 'active' RETURNING p.id AS admin_id, p.reference, p.name",
+        " AND p.id = i.admin_id AND p.status = 'active' RETURNING p.id AS admin_id, p.reference, p.name, i.code_hash",
         token_hash,
         now,
     )

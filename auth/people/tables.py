@@ -67,6 +67,7 @@ class Invitation(SQLModel, table=True):
     created_at: datetime = Field(sa_type=Timestamp)
     expires_at: datetime = Field(sa_type=Timestamp)
     used_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    code_hash: bytes | None = Field(default=None, sa_type=Bytes)
 
 
 class AdminSession(SQLModel, table=True):

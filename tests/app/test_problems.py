@@ -640,6 +640,20 @@ async def a_link_made_up(world: World) -> httpx.Response:
     return await (await _browser(world)).post("enrolment/begin", {"token": "x"})
 
 
+@provokes("code-required")
+async def a_link_that_two_people_opened(world: World) -> httpx.Response:
+    who, other = [await _administrator(world, Role.operator) for _ in range(2)]
+    state = world.exchange.app.state
+    state.settings = world.exchange.settings.model_copy(update={"two_people": "on"})
+    try:
+        asked = await who.post("/administrators", {"reference": "staff-9", "name": "Nine", "roles": ["auditor"]})
+        await other.approve(asked.json()["approval"])
+        token = asked.json()["link"].partition("#")[2]
+        return await who.post("/enrolment/begin", {"token": token, "code": "7K3Q"})
+    finally:
+        state.settings = world.exchange.settings
+
+
 @provokes("internal-error")
 async def a_record_that_was_altered_at_rest(world: World) -> httpx.Response:
     sent = await world.accepted()

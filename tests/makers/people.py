@@ -107,9 +107,9 @@ class Browser:
         found: dict[str, Any] = reply.json()["publicKey"]
         return found
 
-    async def enrol(self, token: str, name: str = "A key") -> httpx.Response:
+    async def enrol(self, token: str, name: str = "A key", code: str | None = None) -> httpx.Response:
         """Make a passkey by a one-time link."""
-        options = await self.begin("enrolment", {"token": token})
+        options = await self.begin("enrolment", {"token": token, "code": code})
         return await self.post("enrolment/finish", {"name": name, "credential": self.device.create(options)})
 
     async def sign_in(self) -> httpx.Response:

@@ -17,6 +17,7 @@ import app.pages.endpoints as common
 from app.admin.pages.words import WORDS
 from app.foundation.i18n import language_of
 from auth.people import sessions
+from auth.people.guard import PATIENCE
 
 router = APIRouter(include_in_schema=False)
 HERE = Path(__file__).parent / "static"
@@ -71,7 +72,7 @@ async def home(request: Request) -> Response:
     token = request.cookies.get(sessions.COOKIE)
     person = None
     if token:
-        async with state.database.admin.acquire() as conn:
+        async with state.database.admin.acquire(timeout=PATIENCE) as conn:
             person = await sessions.find(conn, token, now=state.clock.now())
     return Response(status_code=303, headers={**HEADERS, "Location": "sessions" if person else "sign-in"})
 

@@ -21,6 +21,7 @@ WORDS: Final[dict[Language, dict[str, str]]] = {
         "enrol": "Make your passkey",
         "enrol_intro": "You were given this link to become an administrator. It works once. A passkey stays on your device or security key;"
         " it takes your fingerprint, your face or your PIN, and nobody can be tricked into telling it.",
+        "code": "The code that whoever approved you has told you, if there is one",
         "passkey_name": "A name for it, such as the device it is on",
         "make_passkey": "Make a passkey",
         "confirm": "Prove again who you are",
@@ -82,6 +83,7 @@ WORDS: Final[dict[Language, dict[str, str]]] = {
         "enrol": "Buat kunci sandi Anda",
         "enrol_intro": "Anda menerima tautan ini untuk menjadi administrator. Tautan hanya berlaku satu kali. Kunci sandi tersimpan di perangkat atau"
         " kunci keamanan Anda; dibuka dengan sidik jari, wajah atau PIN Anda, dan tidak dapat dipancing orang lain.",
+        "code": "Kode yang disampaikan oleh pemberi persetujuan, bila ada",
         "passkey_name": "Nama kunci, misalnya nama perangkatnya",
         "make_passkey": "Buat kunci sandi",
         "confirm": "Buktikan kembali identitas Anda",

@@ -31,13 +31,15 @@ CREATE TABLE passkey (
 );
 CREATE INDEX passkey_admin_id_idx ON passkey (admin_id);
 
--- A one-time link, by which an administrator adds a passkey or links their account at the OpenID provider.
+-- A one-time link, by which an administrator adds a passkey or links their account at the OpenID provider. Where two people opened it,
+-- it takes a code as well, which was shown to whoever said the last yes: who asked has the link, and neither alone can become that person.
 CREATE TABLE invitation (
     token_hash bytea       CONSTRAINT invitation_pkey PRIMARY KEY,
     admin_id   uuid        NOT NULL CONSTRAINT invitation_admin_id_fkey REFERENCES administrator (id),
     created_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
-    used_at    timestamptz
+    used_at    timestamptz,
+    code_hash  bytea
 );
 
 CREATE TABLE admin_session (

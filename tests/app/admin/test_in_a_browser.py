@@ -12,7 +12,7 @@ import uvicorn
 from playwright.async_api import Browser, BrowserContext, Page
 
 from app.serving import configure
-from auth.people import administrators, command_line, sessions
+from auth.people import administrators, command_line, invitations, sessions
 from tests.app.admin.conftest import changed
 from tests.app.pages.conftest import WATCH, browser
 
@@ -158,6 +158,20 @@ async def test_the_link_leaves_the_address_bar_and_works_once(enrolled, person, 
     await other.open("enrol")
     await said(other, "There is no link here")
     assert one.wrong + other.wrong == []
+
+
+async def test_a_link_that_two_people_opened_takes_the_code_too(person, link_of, exchange, conn):
+    await link_of("staff-1")
+    newcomer, now = await administrators.find_administrator(conn, "staff-1"), exchange.clock.now()
+    hash = sessions.token_hash("token")
+    code = await invitations.invite(conn, newcomer.id, "staff-1", token_hash=hash, coded=True, now=now, actor="test")
+    one = await person()
+    await one.open("enrol#token")
+    await one.page.get_by_role("button", name="Make a passkey").click()
+    await said(one, "The link takes the code of whoever approved it")
+    await one.page.get_by_label("The code").fill(f" {code.lower()} ")
+    await one.page.get_by_role("button", name="Make a passkey").click()
+    await one.page.wait_for_url("**/admin/sessions")
 
 
 async def test_what_goes_wrong_is_told_in_words(enrolled, person, exchange, conn):

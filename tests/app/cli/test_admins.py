@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import stat
 import threading
 import time
@@ -127,15 +128,21 @@ class TestAdmins:
         assert "1 passkey" in staffed.run("admins", "list").out
         assert "A key, never used" in staffed.run("admins", "show", "staff-1").out
 
-    def test_more_wait_for_two_signed_in_operators(self, people: list[Browser], staffed: Machine, web: Web) -> None:
+    def test_more_take_two_signed_in_operators(
+        self, people: list[Browser], staffed: Machine, web: Web, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sign_in(staffed, web, people[0], monkeypatch)
         asked = staffed.run("admins", "add", "staff-3", "--name", "Tiga", "--role", "auditor", **TWO)
-        assert "It waits for 2 signed-in operators' yes" in asked.out
+        assert "It waits for the yes of 1 signed-in operator:" in asked.out
         (waiting,) = staffed.run("approvals", "list", "--json", **TWO).json
+        staffed.run("sign-out")
         alone = staffed.run("approvals", "approve", waiting["id"], **TWO)
         assert (alone.code, "only somebody who has signed in" in alone.err) == (2, True)
-        for browser in people:
-            assert web.run(browser.post(f"approvals/{waiting['id']}/approve")).status_code == 200
-        web.enrolled(token_of(asked))
+        sign_in(staffed, web, people[1], monkeypatch)
+        approved = staffed.run("approvals", "approve", waiting["id"], **TWO)
+        code = approved.out.partition("It is not shown again.")[2].split()[0]
+        staffed.run("sign-out")
+        assert web.run(web.browser().enrol(token_of(asked), code=code)).status_code == 200
         assert "admin:add" in staffed.run("approvals", "list", "--all", **TWO).out
         assert "Let somebody administer" in staffed.run("approvals", "show", waiting["id"], **TWO).out
 
@@ -228,3 +235,57 @@ async def test_no_token_is_in_the_database(people: list[Browser], staffed: Machi
     await owner.close()
     assert stored
     assert not [each for each in people if each.session and each.session in stored]
+
+
+def agency(machine: Machine) -> str:
+    """The code of a new agency."""
+    code = f"pos-{secrets.token_hex(3)}"
+    assert machine.run("agencies", "add", code, "--name", "Pos", "--kind", "police").code == 0
+    return code
+
+
+async def _actors(machine: Machine, action: str) -> list[str]:
+    owner = await asyncpg.connect(embedded_addresses(machine.folder).owner)
+    rows = await owner.fetch("SELECT actor FROM log_entry WHERE action = $1 ORDER BY id", action)
+    await owner.close()
+    return [row["actor"] for row in rows]
+
+
+def actors(machine: Machine, action: str) -> list[str]:
+    """Whom the log says did it, the latest last."""
+    return asyncio.run(_actors(machine, action))
+
+
+class TestWhoeverIsNotSignedIn:
+    """A command that nobody has signed in for asks and stops, and takes nobody's place."""
+
+    @pytest.fixture(autouse=True)
+    def _nobody(self, people: list[Browser], staffed: Machine) -> None:
+        staffed.run("sign-out")
+
+    def test_does_not_go_by_an_administrators_reference_in_the_log(self, staffed: Machine) -> None:
+        code = agency(staffed)
+        for who in ("staff-1", "night-shift"):
+            assert staffed.run("agencies", "suspend", code, "--actor", who).code == 0
+            assert staffed.run("agencies", "resume", code).code == 0
+        assert actors(staffed, "agency:suspend")[-2:] == ["machine:staff-1", "night-shift"]
+
+    @pytest.mark.parametrize(("move", "act"), [("resume", "agency:resume"), ("desk", "agency:desk")])
+    def test_opens_no_agency(self, staffed: Machine, move: str, act: str) -> None:
+        code = agency(staffed)
+        if move == "resume":
+            staffed.run("agencies", "suspend", code)
+        before = next(each for each in staffed.run("agencies", "list", "--json").json if each["code"] == code)
+        asked = staffed.run("agencies", move, code, **TWO)
+        assert (asked.code, "2 different people, signed in" in asked.out, act in asked.out) == (0, True, True)
+        after = next(each for each in staffed.run("agencies", "list", "--json").json if each["code"] == code)
+        assert after == before
+
+    def test_asks_for_no_link(self, staffed: Machine) -> None:
+        """Who approves it could be who holds it."""
+        asked = staffed.run("admins", "invite", "staff-2", **TWO)
+        assert (asked.code, "just signed in" in asked.err, "enrol#" in asked.out) == (2, True, False)
+
+
+def test_production_takes_two_people_whatever_a_command_is_told() -> None:
+    assert Settings(env="production", two_people="off").needs_two_people

@@ -60,13 +60,14 @@ class TestTheFirst:
         ]
 
     async def test_are_not_added_from_elsewhere(self, conn, now):
-        assert not (await add(conn, now, "staff-1", rules=WEB)).done
+        with pytest.raises(errors.MayNotApproveError):
+            await add(conn, now, "staff-1", rules=WEB)
 
     async def test_end_with_two_operators_who_can_sign_in(self, conn, now):
-        await operator(conn, now, "staff-1")
+        one = await operator(conn, now, "staff-1")
         assert (await add(conn, now, "staff-3")).done, "one cannot say the second yes"
         await operator(conn, now, "staff-2")
-        later = await add(conn, now, "staff-4")
+        later = await add(conn, now, "staff-4", by=one)
         assert (later.done, later.approval.state) == (False, "waiting")
 
     async def test_are_not_ended_by_who_cannot_say_yes(self, conn, now):
@@ -90,19 +91,23 @@ class TestApproved:
         await approvals.approve(conn, opened.approval.id, by=two, now=now, two_people=True)
         assert (await invitations.look(conn, hash, now=now)).reference == "staff-3"
 
-    async def test_the_machine_asks_but_its_yes_is_nobodys(self, conn, now):
+    async def test_the_machine_asks_for_no_link(self, conn, now):
+        """It may be one of the two who would have to approve it: they would hold the link, and be shown its code."""
+        await operator(conn, now, "staff-1")
+        await add(conn, now, "staff-3")
+        await operator(conn, now, "staff-2")
+        with pytest.raises(errors.MayNotApproveError):
+            await add(conn, now, "staff-4")
+        with pytest.raises(errors.MayNotApproveError):
+            await opening.invite(conn, "staff-3", by=ROOT, now=now, rules=MACHINE)
+
+    async def test_the_machine_asks_for_roles_but_its_yes_is_nobodys(self, conn, now):
         one, two = await operator(conn, now, "staff-1"), await operator(conn, now, "staff-2")
-        opened = await add(conn, now, "staff-3")
+        opened = await opening.change_roles(conn, "staff-1", [Role.auditor], by=ROOT, now=now, rules=MACHINE)
         first = await approvals.approve(conn, opened.approval.id, by=one, now=now, two_people=True)
         assert first.state == "waiting"
         second = await approvals.approve(conn, opened.approval.id, by=two, now=now, two_people=True)
         assert second.done
-
-    async def test_the_machine_does_not_invite_alone_who_never_had_a_way_in(self, conn, now):
-        await operator(conn, now, "staff-1")
-        await add(conn, now, "staff-3")
-        await operator(conn, now, "staff-2")
-        assert not (await opening.invite(conn, "staff-3", by=ROOT, now=now, rules=MACHINE)).done
 
     async def test_the_link_counts_for_a_day_from_then(self, conn, now):
         one, two = await operator(conn, now, "staff-1"), await operator(conn, now, "staff-2")

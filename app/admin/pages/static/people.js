@@ -171,9 +171,12 @@ const pages = {
       at("form").hidden = true;
       return show("wrong", words.no_link);
     }
-    if (at("invitation")) at("invitation").value = token;
+    if (at("invitation")) {
+      at("invitation").value = token;
+      at("provider").addEventListener("submit", () => { at("code-too").value = at("code").value.trim(); });
+    }
     does(at("go"), async () => {
-      await make("enrolment", { token }, at("name").value);
+      await make("enrolment", { token, code: at("code").value.trim() || null }, at("name").value);
       location.assign("sessions");
     });
   },
