@@ -55,6 +55,7 @@ KEPT = (
     "client",
     "client_agency",
     "client_key",
+    "initial_access_token",
 )
 
 
