@@ -16,7 +16,7 @@ from fastapi import Depends, Request, Security
 from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlows
 from fastapi.security import OAuth2
 
-from app.foundation.http import refuse_bad_request
+from app.foundation.http import before_body, refuse_bad_request
 from app.foundation.problems import Problem
 from auth import jose
 from auth.address import Address, address_of
@@ -101,6 +101,44 @@ async def authenticate(request: Request) -> Caller:
     snapshot = await state.directory.current()
     now = state.clock.now()
     scope = request.scope
+    limits: Limits = state.limits
+    address = address_of(scope)
+    token, agency, bearer = _shown(request, snapshot, now)
+    try:
+        proof = _check_binding(token, bearer, scope, state, now)
+    except (InvalidToken, InvalidProof):
+        limits.failed(address, token.jti)
+        raise
+    # only now, so that nobody else uses up what the client may: who has its token and not its key gets no further
+    if (wait := await limits.let_in(scope, token.client_id)) is not None:
+        raise TooManyRequests(wait)
+    caller = Caller(
+        client_id=token.client_id,
+        agency=agency,
+        scopes=token.scopes & snapshot.clients[token.client_id].scopes_now,
+        proof_hash=None if proof is None else proof.hash,
+        proof_until=None if proof is None else proof.until,
+        expires_at=token.expires_at,
+        request_id=scope.get("request_id", ""),
+    )
+    scope["rujukan.caller"] = caller  # for the handler that logs a refusal by rule
+    scope["rujukan.token"] = token
+    refuse_bad_request(request)
+    return caller
+
+
+async def look_before_reading(request: Request) -> None:
+    """Raise what `authenticate` would of the token alone, before a body is read: anybody may send one, and reading it is what costs."""
+    state = request.app.state
+    _shown(request, await state.directory.current(), state.clock.now())
+
+
+before_body(authenticate, look_before_reading)
+
+
+def _shown(request: Request, snapshot: Snapshot, now: datetime) -> tuple[AccessToken, AgencyEntry, bool]:
+    """Return the token the request shows, the agency it speaks for, and whether it came as `Bearer`: all that is told from memory."""
+    state, scope = request.app.state, request.scope
     bearer, value = _credentials(scope["headers"])
     if bearer and not state.settings.takes_client_certificates:
         raise InvalidToken("wrong_scheme")
@@ -123,27 +161,7 @@ async def authenticate(request: Request) -> Caller:
     if (wait := limits.wait_of_client(token.client_id)) is not None:
         scope[HEADERS] = limits.fields_of(token.client_id)
         raise TooManyRequests(wait)
-    try:
-        proof = _check_binding(token, bearer, scope, state, now)
-    except (InvalidToken, InvalidProof):
-        limits.failed(address, token.jti)
-        raise
-    # only now, so that nobody else uses up what the client may: who has its token and not its key gets no further
-    if (wait := await limits.let_in(scope, token.client_id)) is not None:
-        raise TooManyRequests(wait)
-    caller = Caller(
-        client_id=token.client_id,
-        agency=agency,
-        scopes=token.scopes & snapshot.clients[token.client_id].scopes_now,
-        proof_hash=None if proof is None else proof.hash,
-        proof_until=None if proof is None else proof.until,
-        expires_at=token.expires_at,
-        request_id=scope.get("request_id", ""),
-    )
-    scope["rujukan.caller"] = caller  # for the handler that logs a refusal by rule
-    scope["rujukan.token"] = token
-    refuse_bad_request(request)
-    return caller
+    return token, agency, bearer
 
 
 def _check_binding(token: AccessToken, bearer: bool, scope: Any, state: Any, now: datetime) -> dpop.Proof | None:
