@@ -144,7 +144,8 @@ Actor = Annotated[
 
 
 class MayNotActFor(Problem):
-    """`Rujukan-Acts-For` names an agency for which yours may not act: no agreement of kind `acts_for` holds now, or it takes no part.
+    """`Rujukan-Acts-For` names an agency for which yours may not act: no agreement of kind `acts_for` holds now, it takes no part, or yours is
+    abroad and in another country than that one.
 
     Leave the header out to act as your own agency.
     """
@@ -173,7 +174,7 @@ async def _acting(request: Request, caller: Caller, actor: str | None, acts_for:
     directory, at = await state.directory.current(), state.clock.now()
     acting = Acting(
         caller=caller,
-        agency=_party(directory, caller, acts_for, at),
+        agency=_party(directory, caller, acts_for, at, home=state.settings.emergency_country),
         actor=actor,
         at=at,
         pool=state.database.app,
@@ -186,12 +187,15 @@ async def _acting(request: Request, caller: Caller, actor: str | None, acts_for:
     return acting
 
 
-def _party(directory: Snapshot, caller: Caller, acts_for: str | None, at: datetime) -> AgencyEntry:
+def _party(directory: Snapshot, caller: Caller, acts_for: str | None, at: datetime, *, home: str) -> AgencyEntry:
     if acts_for is None or acts_for == caller.agency.code:
         return caller.agency
     party = directory.by_code.get(acts_for)
     # nobody is the desk by proxy: its two people could not be told apart
     if party is None or party.desk or not party.active or not directory.may_act_for(caller.agency.id, party.id, at):
+        raise MayNotActFor
+    # who records reads all that the party may: that would leave the country with no agreement on data
+    if caller.agency.country not in (home, party.country):
         raise MayNotActFor
     return party
 

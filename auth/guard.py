@@ -16,7 +16,7 @@ from fastapi import Depends, Request, Security
 from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlows
 from fastapi.security import OAuth2
 
-from app.foundation.http import refuse_bad_request
+from app.foundation.http import before_body, refuse_bad_request
 from app.foundation.problems import Problem
 from auth import jose
 from auth.address import Address, address_of
@@ -103,31 +103,13 @@ async def authenticate(request: Request) -> Caller:
     snapshot = await state.directory.current()
     now = state.clock.now()
     scope = request.scope
-    bearer, value = _credentials(scope["headers"])
-    if bearer and not state.settings.takes_client_certificates:
-        raise InvalidToken("wrong_scheme")
     limits: Limits = state.limits
     address = address_of(scope)
-    try:
-        token = _verify(
-            value, verified_tokens(state), snapshot, issuer=state.settings.public_url, now=now, gate=(limits, address)
-        )
-    except InvalidToken as refused:
-        if refused.reason not in _HONEST:
-            limits.failed(address)
-        raise
-    scope[CLIENT] = token.client_id
-    agency = _standing(token, snapshot, now)
-    _check_network(token, snapshot, address)
-    if (wait := limits.wait_of_claimed(token.client_id, address)) is not None:
-        raise TooManyRequests(wait)
-    if (wait := limits.wait_of_client(token.client_id)) is not None:
-        scope[HEADERS] = limits.fields_of(token.client_id)
-        raise TooManyRequests(wait)
+    token, agency, bearer = _shown(request, snapshot, now)
     try:
         proof = _check_binding(token, bearer, scope, state, now)
     except (InvalidToken, InvalidProof):
-        limits.failed(address, token.client_id)
+        limits.failed(address, token.jti)
         raise
     # only now, so that nobody else uses up what the client may: who has its token and not its key gets no further
     if (wait := await limits.let_in(scope, token.client_id)) is not None:
@@ -145,6 +127,43 @@ async def authenticate(request: Request) -> Caller:
     scope["rujukan.token"] = token
     refuse_bad_request(request)
     return caller
+
+
+async def look_before_reading(request: Request) -> None:
+    """Raise what `authenticate` would of the token alone, before a body is read: anybody may send one, and reading it is what costs."""
+    state = request.app.state
+    _shown(request, await state.directory.current(), state.clock.now())
+
+
+before_body(authenticate, look_before_reading)
+
+
+def _shown(request: Request, snapshot: Snapshot, now: datetime) -> tuple[AccessToken, AgencyEntry, bool]:
+    """Return the token the request shows, the agency it speaks for, and whether it came as `Bearer`: all that is told from memory."""
+    state, scope = request.app.state, request.scope
+    bearer, value = _credentials(scope["headers"])
+    if bearer and not state.settings.takes_client_certificates:
+        raise InvalidToken("wrong_scheme")
+    limits: Limits = state.limits
+    address = address_of(scope)
+    try:
+        token = _verify(
+            value, verified_tokens(state), snapshot, issuer=state.settings.public_url, now=now, gate=(limits, address)
+        )
+    except InvalidToken as refused:
+        if refused.reason not in _HONEST:
+            limits.failed(address)
+        raise
+    scope[CLIENT] = token.client_id
+    agency = _standing(token, snapshot, now)
+    _check_network(token, snapshot, address)
+    # by the token, which whoever only knows the client's name does not have: a neighbour's failures at the ways in stop no token
+    if (wait := limits.wait_of_claimed(token.jti, address)) is not None:
+        raise TooManyRequests(wait)
+    if (wait := limits.wait_of_client(token.client_id)) is not None:
+        scope[HEADERS] = limits.fields_of(token.client_id)
+        raise TooManyRequests(wait)
+    return token, agency, bearer
 
 
 def _check_binding(token: AccessToken, bearer: bool, scope: Any, state: Any, now: datetime) -> dpop.Proof | None:

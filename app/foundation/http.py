@@ -9,10 +9,11 @@ import json
 import logging
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence, Set
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence, Set
+from typing import Any, Final
 
 from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
 from fastapi.params import Header, Query
@@ -55,8 +56,18 @@ def _no_constant(_: str) -> None:
 _decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant)
 
 
+MAX_VALUES: Final = 10_000
+"""Values in a document, far more than a right one has: each wrong one gets a message of its own, and nobody else is served meanwhile."""
+_STRING: Final = re.compile(
+    rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL
+)  # one without its end is taken whole: or each quote in it would be tried
+
+
 def parse_json(body: bytes) -> Any:
     """Return what `body` says as strict JSON (RFC 8259, I-JSON's unique members). Raises `MalformedBody`."""
+    # the commas of a text count only where there are so many that it matters
+    if body.count(b",") >= MAX_VALUES and _STRING.sub(b"", body).count(b",") >= MAX_VALUES:
+        raise MalformedBody("too_many_values")
     try:
         return _decoder.decode(body.decode())
     except UnicodeDecodeError:
@@ -102,6 +113,22 @@ class StrictRequest(Request):
             return _UNREADABLE
 
 
+Check = Callable[[Request], Awaitable[None]]
+_BEFORE_BODY: dict[Callable[..., Any], Check] = {}
+
+
+def before_body(dependency: Callable[..., Any], check: Check) -> None:
+    """Have every route that depends on `dependency` make this check before it reads a body, which FastAPI does before anything else."""
+    _BEFORE_BODY[dependency] = check
+
+
+def _dependencies(dependant: Dependant) -> Iterator[Callable[..., Any]]:
+    for each in dependant.dependencies:
+        if each.call is not None:
+            yield each.call
+        yield from _dependencies(each)
+
+
 class StrictRoute(APIRoute):
     """A route that reads strict JSON, and refuses query parameters it does not declare and whatever comes twice that must not."""
 
@@ -117,6 +144,8 @@ class StrictRoute(APIRoute):
             for field in parameters
             if isinstance(field.field_info, Header) and field.field_info.is_required()
         } | {b"content-type": "Content-Type"}
+        checks = {_BEFORE_BODY[call] for call in _dependencies(self.dependant) if call in _BEFORE_BODY}
+        checks = checks if self.body_field is not None else set()
 
         async def strict(request: Request) -> Response:
             scope = request.scope
@@ -131,6 +160,8 @@ class StrictRoute(APIRoute):
                 wrong += [{"header": headers[name], "code": "repeated"} for name in headers if sent.count(name) > 1]
             if wrong:
                 scope["rujukan.request_problem"] = InvalidRequest(wrong)
+            for check in checks:
+                await check(request)
             return await handler(StrictRequest(scope, request.receive))
 
         return strict

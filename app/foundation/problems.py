@@ -89,7 +89,7 @@ class MalformedBody(Problem):
     """The body is not strict JSON in UTF-8.
 
     Refused are: text that is no JSON, bytes that are not UTF-8, a member named twice in one object, `NaN` and `Infinity`,
-    nesting so deep that no document needs it, and a missing body. Nothing was stored.
+    nesting so deep, or so many values, that no document needs it, and a missing body. Nothing was stored.
     """
 
     type, status, title, title_id = (

@@ -3,7 +3,8 @@
 * `client`: requests of a client that has proved who it is. Nobody else can use them up: they are taken after the proof.
 * `address`: attempts to get in from one address that did not succeed. An attempt that succeeds gives back what it took.
 * `failures`: failures of one claimed client from one address. Whoever claims to be a client from elsewhere has a count of his own, so he
-  slows himself; and it makes no difference whether there is a client of that name.
+  slows himself; and it makes no difference whether there is a client of that name. Where a token is shown, the token (its `jti`) stands in the
+  name's place: who only knows a client's name stops no token of it, not even from the same address.
 * places: how many requests of a client a process works on at once.
 """
 
@@ -105,7 +106,7 @@ class Limits:
         return _wait(self.buckets.look(self.address, address.counted_as))
 
     def wait_of_claimed(self, claimed: str, address: Address | None) -> Wait | None:
-        """Return how long whoever claims to be this client, from there, has to wait, as far as this process knows."""
+        """Return how long whoever claims to be this client, or shows this token, from there, has to wait, as far as this process knows."""
         if address is None or not self.failures.rate or not self.buckets.knows_any(self.failures):
             return None
         return _wait(self.buckets.look(self.failures, _pair(claimed[:LONGEST_NAME], address.counted_as)))
@@ -123,7 +124,7 @@ class Limits:
             self.buckets.spend(self.buckets.find(self.address, address.counted_as), -1)
 
     def failed(self, address: Address | None, claimed: str | None = None) -> None:
-        """Make the address pay for a failure, and whoever it claimed to be, from there."""
+        """Make the address pay for a failure, and the client it claimed to be, or the token it showed, from there."""
         if address is None:
             return
         if self.address.rate:

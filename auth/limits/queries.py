@@ -73,10 +73,17 @@ async def refusals_of(conn: Connection, client_id: str, *, since: datetime) -> l
 
 
 async def purge(conn: Connection, *, now: datetime, at_most: int = 10_000) -> int:
-    """Forget buckets that are full again, and old counts; returns how many. In bites, so that no lock is held for long."""
+    """Forget buckets that are full again, and old counts; returns how many. In bites, so that no lock is held for long.
+
+    A bucket that a process is spending from is left alone: it is not full any more, and whoever spends takes them in another order.
+    """
     gone = 0
     for statement, before in (
-        ("DELETE FROM rate_bucket WHERE key IN (SELECT key FROM rate_bucket WHERE full_at < $1 LIMIT $2)", now),
+        (
+            "DELETE FROM rate_bucket WHERE key IN"
+            " (SELECT key FROM rate_bucket WHERE full_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
+            now,
+        ),
         (
             "DELETE FROM client_refusal WHERE ctid IN (SELECT ctid FROM client_refusal WHERE hour < $1 LIMIT $2)",
             now - KEPT_FOR,

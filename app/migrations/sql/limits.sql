@@ -75,6 +75,7 @@ END $$;
 
 GRANT SELECT, INSERT, UPDATE ON rate_bucket TO rujukan_app;
 GRANT SELECT, DELETE ON rate_bucket, client_refusal TO rujukan_worker;
+GRANT UPDATE (full_at) ON rate_bucket TO rujukan_worker;  -- to lock what it forgets
 GRANT SELECT ON client_refusal TO rujukan_app, rujukan_admin;
 GRANT SELECT, INSERT, UPDATE ON client_refusal TO rujukan_definer;
 
