@@ -261,7 +261,8 @@ BEGIN
         ON CONFLICT DO NOTHING RETURNING hash
     ) SELECT coalesce(array_agg(hash), '{}') INTO v_proofs FROM first;
     v_outcomes := ARRAY(
-        SELECT CASE WHEN assertion <> ALL (v_assertions) THEN 'assertion_used' WHEN proof <> ALL (v_proofs) THEN 'proof_used'
+        SELECT CASE WHEN assertion IS NOT NULL AND assertion <> ALL (v_assertions) THEN 'assertion_used'
+               WHEN proof IS NOT NULL AND proof <> ALL (v_proofs) THEN 'proof_used'
                ELSE 'stored' END
         FROM unnest(v_tokens) WITH ORDINALITY ORDER BY ordinality);
     PERFORM append_log((token).at, (token).agency, (token).client, NULL, (token).request_id, 'token:issue', 'done', 'client', NULL, NULL,
