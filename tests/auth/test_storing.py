@@ -54,8 +54,6 @@ async def token(world, party):
     return make
 
 
-
-
 async def test_what_comes_while_a_statement_runs_shares_the_next_one(store, token, statements):
     outcomes = await asyncio.gather(*(store.store(token()) for _ in range(20)))
     assert outcomes == ["stored"] * 20
