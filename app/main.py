@@ -119,10 +119,11 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         lifespan=lifespan,
         generate_unique_id_function=lambda route: route.name,
         middleware=_layers(settings),
-        telemetry={"tracing": False},
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     http.install(app, on_refusal=log_refusal, missing_headers=MISSING_HEADERS)
     app.openapi = partial(openapi.document, app)  # type: ignore[method-assign]
+    app.router.routes.extend(oauth.routes)
     for router in (
         metadata.router,
         oauth.router,

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import orjson
 
 from app.foundation.database import Connection
 
@@ -91,34 +92,48 @@ async def everything(pool: asyncpg.Pool, *, now: datetime) -> Rows:
         )
 
 
-async def store_token(
-    pool: asyncpg.Pool,
-    *,
-    at: datetime,
-    client_id: str,
-    agency_id: UUID,
-    request_id: str,
-    assertion: tuple[bytes, datetime] | None,
-    proof: tuple[bytes, datetime] | None,
-    detail: Mapping[str, Any],
-    address: IPv4Address | IPv6Address | None,
-) -> str:
-    """Use up assertion and proof, where there are any, and log the token, in one statement. Returns `stored`, `assertion_used` or `proof_used`.
+@dataclass(frozen=True, slots=True)
+class TokenToStore:
+    """What an issued token leaves behind. Assertion and proof, where there are any: their hash, and until when it is remembered."""
 
-    `address`: where it was asked for, if that is known.
+    at: datetime
+    client_id: str
+    agency_id: UUID
+    request_id: str
+    assertion: tuple[bytes, datetime] | None
+    proof: tuple[bytes, datetime] | None
+    detail: Mapping[str, Any]
+    address: IPv4Address | IPv6Address | None
+    """Where it was asked for, if that is known."""
+
+
+async def store_tokens(pool: asyncpg.Pool, tokens: Sequence[TokenToStore]) -> list[str]:
+    """Use up assertions and proofs, and log the tokens, all or none of them, in one statement; no assertion or proof may be there twice.
+
+    Returns `stored`, `assertion_used` or `proof_used` for each.
     """
-    outcome: str = await pool.fetchval(
-        "SELECT store_token($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        at,
-        client_id,
-        agency_id,
-        request_id,
-        *(assertion or (None, None)),
-        *(proof or (None, None)),
-        json.dumps(detail),
-        address,
+    outcomes: list[str] = await pool.fetchval(
+        # as JSON, since asyncpg looks at each member of an array several times
+        "SELECT store_tokens($1)",
+        orjson.dumps([_to_store(each) for each in tokens]).decode(),
     )
-    return outcome
+    return outcomes
+
+
+def _to_store(token: TokenToStore) -> dict[str, Any]:
+    made = {
+        "at": token.at,
+        "client": token.client_id,
+        "agency": str(token.agency_id),
+        "request_id": token.request_id,
+        "detail": token.detail,
+        "address": None if token.address is None else str(token.address),
+    }
+    if token.assertion is not None:
+        made["assertion"], made["assertion_until"] = "\\x" + token.assertion[0].hex(), token.assertion[1]
+    if token.proof is not None:
+        made["proof"], made["proof_until"] = "\\x" + token.proof[0].hex(), token.proof[1]
+    return made
 
 
 async def use_assertion(pool: asyncpg.Pool, *, assertion: tuple[bytes, datetime]) -> bool:

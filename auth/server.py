@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -129,7 +130,7 @@ class Server(AuthorizationServer):  # type: ignore[misc]
         self.snapshot = snapshot
         self.now = now
         self.nonces = nonces
-        self.token_endpoint = dpop.normalise(settings.public_url + TOKEN_PATH)
+        self.token_endpoint = _token_endpoint(settings.public_url)
         self.decision: Decision | None = None
         self.jti = secrets.token_urlsafe(16)
         self.issued: Issued | None = None
@@ -228,6 +229,12 @@ class Server(AuthorizationServer):  # type: ignore[misc]
     def handle_response(self, status: int, body: Mapping[str, Any], headers: Sequence[tuple[str, str]]) -> Response:
         """Render an answer."""
         return render(status, body, headers)
+
+
+@lru_cache(maxsize=8)
+def _token_endpoint(public_url: str) -> str | None:
+    """Return the address proofs must name, normalised."""
+    return dpop.normalise(public_url + TOKEN_PATH)
 
 
 def render(status: int, body: Mapping[str, Any], headers: Sequence[tuple[str, str]]) -> Response:

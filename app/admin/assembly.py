@@ -78,7 +78,7 @@ def create_admin(state: Any) -> FastAPI:
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
         middleware=[Middleware(http.LastResort)],  # under its own catch-all, which would answer in plain text
-        telemetry={"tracing": False},
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     admin.state = state
     admin.openapi = partial(openapi.document, admin, openapi.ADMINISTRATION)  # type: ignore[method-assign]

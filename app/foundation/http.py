@@ -10,14 +10,15 @@ import logging
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence, Set
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
 from fastapi.params import Header, Query
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
+from pydantic import BaseModel, RootModel
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -211,7 +212,7 @@ _UNREPEATED = "…"
 def _pointer(body: Any, location: Sequence[Any], names: Set[str], *, missing: bool) -> str:
     """Return the JSON Pointer (RFC 6901) to `location`; parts that only say which of several models was tried are left out.
 
-    A member whose name is nowhere in the document is the caller's own text, and stays unsaid.
+    A member whose name no model has is the caller's own text, and stays unsaid.
     """
     parts: list[str] = []
     for place, part in enumerate(location, start=1):
@@ -225,7 +226,7 @@ def _pointer(body: Any, location: Sequence[Any], names: Set[str], *, missing: bo
 
 
 def invalid(error: RequestValidationError, names: Set[str]) -> InvalidRequest:
-    """Turn Pydantic's errors into pointers and codes; inputs and contexts are dropped. `names` are those the document has."""
+    """Turn Pydantic's errors into pointers and codes; inputs and contexts are dropped. `names` are those of members that there are."""
     errors: list[dict[str, str]] = []
     for fault in error.errors()[:50]:
         where, *rest = fault["loc"]
@@ -244,8 +245,25 @@ def invalid(error: RequestValidationError, names: Set[str]) -> InvalidRequest:
 
 
 def member_names(app: FastAPI) -> Set[str]:
-    """Return the name of every member of every document there is."""
-    return {name for schema in app.openapi()["components"]["schemas"].values() for name in schema.get("properties", ())}
+    """Return the name of every member that a body of a request may have, at whatever depth."""
+    names: set[str] = set()
+    seen: set[Any] = set()
+    waiting = [
+        route.body_field.field_info.annotation for route in iter_route_contexts(app.routes) if _takes_body(route)
+    ]
+    while waiting:
+        kind = waiting.pop()
+        waiting += get_args(kind)
+        if isinstance(kind, type) and issubclass(kind, BaseModel) and kind not in seen:
+            seen.add(kind)
+            waiting += [field.annotation for field in kind.model_fields.values()]
+            if not issubclass(kind, RootModel):
+                names |= {field.alias or name for name, field in kind.model_fields.items()}
+    return names
+
+
+def _takes_body(route: RouteContext) -> bool:
+    return getattr(route, "body_field", None) is not None
 
 
 def install(
@@ -297,9 +315,8 @@ def install(
         assert isinstance(error, HTTPException)
         problems: dict[int, Problem] = {404: NotFound(), 400: MalformedBody("not_readable")}
         if error.status_code == 405:
-            return MethodNotAllowed(headers={"Allow": ", ".join(allowed_methods(app, request.scope["path"]))}).response(
-                request
-            )
+            path: str = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+            return MethodNotAllowed(headers={"Allow": ", ".join(allowed_methods(app, path))}).response(request)
         return problems.get(error.status_code, InternalError()).response(request)
 
     async def unavailable(request: Request, error: Exception) -> Response:
@@ -311,12 +328,12 @@ def install(
 
 
 def allowed_methods(app: FastAPI, path: str) -> list[str]:
-    """Return every method the document has for `path` (RFC 9110 §10.2.1): the router itself knows only the first route that matches."""
+    """Return every method that is documented for `path` (RFC 9110 §10.2.1): the router itself knows only the first route that matches."""
     found = {
-        method.upper()
-        for template, operations in app.openapi()["paths"].items()
-        if compile_path(template)[0].match(path)
-        for method in operations
+        method
+        for route in iter_route_contexts(app.routes)
+        if getattr(route, "include_in_schema", False) and compile_path(str(route.path))[0].match(path)
+        for method in route.methods or ()
     }
     return sorted(found) or ["GET"]
 

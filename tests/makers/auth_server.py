@@ -111,6 +111,7 @@ async def server(addresses: Addresses, exchange: Any) -> AsyncIterator[World]:
     await exchange.directory.refresh()
     app = FastAPI()
     http.install(app, on_refusal=no_log, missing_headers={})
+    app.router.routes.extend(endpoints.routes)
     for part in (endpoints.router, metadata.router, registration.router, router):
         app.include_router(part)
     app.state.settings = settings

@@ -241,33 +241,61 @@ BEGIN
     RETURN true;
 END $$;
 
--- Everything an issued token leaves behind, in one statement. Returns 'stored', or which of the two was used before.
--- NULL for what there is none of: mutual TLS needs neither, the handshake is its proof (RFC 8705 §2, §3).
-CREATE FUNCTION store_token(
-    p_at timestamptz, p_client text, p_agency uuid, p_request_id text,
-    p_assertion bytea, p_assertion_until timestamptz, p_proof bytea, p_proof_until timestamptz, p_detail jsonb, p_from inet
-) RETURNS text LANGUAGE plpgsql AS $$
+-- What an issued token leaves behind. Assertion and proof: their hashes, NULL where there is none: mutual TLS needs neither, the
+-- handshake is its proof (RFC 8705 §2, §3). `address`: where it was asked for.
+CREATE TYPE token_to_store AS (
+    at timestamptz, client text, agency uuid, request_id text, assertion bytea, assertion_until timestamptz,
+    proof bytea, proof_until timestamptz, detail jsonb, address inet
+);
+
+-- Stores an array of them, in one statement. Says of each, in its place, 'stored', or which of the two was used before; then nothing is
+-- logged. No assertion and no proof may be there twice. Rows are written in the order of their keys, so that no two processes wait for
+-- each other.
+CREATE FUNCTION store_tokens(p_tokens json) RETURNS text[] LANGUAGE plpgsql AS $$
+DECLARE
+    v_tokens token_to_store[] := ARRAY(SELECT token FROM json_populate_recordset(NULL::token_to_store, p_tokens) AS token);
+    v_assertions bytea[]; v_proofs bytea[]; v_outcomes text[]; v_client record;
 BEGIN
-    IF p_assertion IS NOT NULL AND NOT use_assertion(p_assertion, p_assertion_until) THEN
-        RETURN 'assertion_used';
-    END IF;
-    IF p_proof IS NOT NULL AND NOT use_proof(p_proof, p_proof_until) THEN
-        RETURN 'proof_used';
-    END IF;
-    PERFORM append_log(p_at, p_agency, p_client, NULL, p_request_id, 'token:issue', 'done', 'client', NULL, NULL, p_detail);
+    WITH first AS (
+        INSERT INTO assertion_jti (hash, expires_at)
+        SELECT assertion, assertion_until FROM unnest(v_tokens) WHERE assertion IS NOT NULL ORDER BY assertion
+        ON CONFLICT DO NOTHING RETURNING hash
+    ) SELECT coalesce(array_agg(hash), '{}') INTO v_assertions FROM first;
+    WITH first AS (
+        INSERT INTO proof_jti (hash, expires_at)
+        SELECT proof, proof_until FROM unnest(v_tokens), proof_memory
+        WHERE proof IS NOT NULL AND proof_until > complete_from AND (assertion IS NULL OR assertion = ANY (v_assertions)) ORDER BY proof
+        ON CONFLICT DO NOTHING RETURNING hash
+    ) SELECT coalesce(array_agg(hash), '{}') INTO v_proofs FROM first;
+    v_outcomes := ARRAY(
+        SELECT CASE WHEN assertion IS NOT NULL AND assertion <> ALL (v_assertions) THEN 'assertion_used'
+               WHEN proof IS NOT NULL AND proof <> ALL (v_proofs) THEN 'proof_used'
+               ELSE 'stored' END
+        FROM unnest(v_tokens) WITH ORDINALITY ORDER BY ordinality);
+    PERFORM append_log((token).at, (token).agency, (token).client, NULL, (token).request_id, 'token:issue', 'done', 'client', NULL, NULL,
+                       (token).detail)
+    FROM (SELECT v_tokens[place] AS token FROM unnest(v_outcomes) WITH ORDINALITY AS said(outcome, place) WHERE outcome = 'stored'
+          ORDER BY place) AS stored;
     -- to find clients nobody uses any more, an hour's precision is enough; that one is used from elsewhere shows at once
-    UPDATE client SET last_used_at = p_at, last_used_from = coalesce(p_from, last_used_from)
-    WHERE client_id = p_client AND (last_used_at IS NULL OR last_used_at < p_at - interval '1 hour'
-        OR (p_from IS NOT NULL AND last_used_from IS DISTINCT FROM p_from));
-    RETURN 'stored';
+    FOR v_client IN
+        SELECT DISTINCT ON ((token).client) (token).client AS id, (token).at, (token).address
+        FROM (SELECT v_tokens[place] AS token, place FROM unnest(v_outcomes) WITH ORDINALITY AS said(outcome, place)
+              WHERE outcome = 'stored') AS stored
+        ORDER BY (token).client, place DESC
+    LOOP
+        UPDATE client SET last_used_at = v_client.at, last_used_from = coalesce(v_client.address, last_used_from)
+        WHERE client_id = v_client.id AND (last_used_at IS NULL OR last_used_at < v_client.at - interval '1 hour'
+            OR (v_client.address IS NOT NULL AND last_used_from IS DISTINCT FROM v_client.address));
+    END LOOP;
+    RETURN v_outcomes;
 END $$;
 
 REVOKE ALL ON FUNCTION use_proof(bytea, timestamptz), use_assertion(bytea, timestamptz), revoke_token(text, timestamptz, timestamptz),
     store_revocation(timestamptz, text, text, bytea, timestamptz, text, timestamptz, text),
-    store_token(timestamptz, text, uuid, text, bytea, timestamptz, bytea, timestamptz, jsonb, inet) FROM PUBLIC;
+    store_tokens(json) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION use_proof(bytea, timestamptz), use_assertion(bytea, timestamptz),
     store_revocation(timestamptz, text, text, bytea, timestamptz, text, timestamptz, text) TO rujukan_app;
-GRANT EXECUTE ON FUNCTION store_token(timestamptz, text, uuid, text, bytea, timestamptz, bytea, timestamptz, jsonb, inet) TO rujukan_app;
+GRANT EXECUTE ON FUNCTION store_tokens(json) TO rujukan_app;
 
 GRANT EXECUTE ON FUNCTION key_itself(jsonb) TO rujukan_admin, rujukan_definer;
 GRANT SELECT ON agency, agreement, service_point, client, client_agency, client_key, signing_key, revoked_token, epoch, proof_memory
