@@ -11,18 +11,17 @@ import typer
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from app.cli.administering import administer
-from app.cli.common import Actor, Json, acting, faults_of, load_settings, read_json, say, show_json, show_table
+from app.cli.approving import Waiting, show_waiting, waiting
+from app.cli.common import Actor, Json, faults_of, load_settings, read_json, say, show_json, show_table
 from app.cli.failures import Failure
 from app.exchange.agencies import queries as directory
 from app.foundation.settings import Settings
-from auth.admin import errors
+from auth.admin import agency_life, errors
 from auth.admin.agencies import (
     ListedAgency,
     add_agency,
     close_agency,
     list_agencies,
-    resume_agency,
-    set_desk,
     suspend_agency,
 )
 from auth.admin.offboarding import Offboarding, offboarding, take_nobody
@@ -106,16 +105,16 @@ def add(
         entry = Entry.model_validate(given)
     except ValidationError as error:
         raise Failure(f"this is no agency: {faults_of(error)}") from None
-    id = asyncio.run(_add(load_settings(), entry, acting(actor)))
+    id = asyncio.run(_add(load_settings(), entry, actor))
     if as_json:
         show_json({"id": id, "code": entry.code})
     else:
         typer.echo(f"Added {entry.code}, {entry.name}.")
 
 
-async def _add(settings: Settings, entry: Entry, actor: str) -> str:
-    async with administer(settings) as the:
-        return str(await add_agency(the.conn, **entry.values(), now=the.now, actor=actor))
+async def _add(settings: Settings, entry: Entry, actor: str | None) -> str:
+    async with administer(settings, actor) as the:
+        return str(await add_agency(the.conn, **entry.values(), now=the.now, actor=the.person.reference))
 
 
 @app.command("import")
@@ -131,19 +130,19 @@ def import_(
         entries = EntryFile.model_validate(read_json(file, "agencies")).agencies
     except ValidationError as error:
         raise Failure(f"{file} does not hold agencies: {faults_of(error)}") from None
-    added, present = asyncio.run(_import(load_settings(), parents_first(entries), acting(actor)))
+    added, present = asyncio.run(_import(load_settings(), parents_first(entries), actor))
     if as_json:
         show_json({"added": added, "present": present})
     else:
         typer.echo(f"Added {len(added)}; {len(present)} of the file were there already and are unchanged.")
 
 
-async def _import(settings: Settings, entries: list[Entry], actor: str) -> tuple[list[str], list[str]]:
-    async with administer(settings) as the, the.conn.transaction():
+async def _import(settings: Settings, entries: list[Entry], actor: str | None) -> tuple[list[str], list[str]]:
+    async with administer(settings, actor) as the, the.conn.transaction():
         before = {agency.code for agency in await list_agencies(the.conn)}
         fresh = [entry for entry in entries if entry.code not in before]
         for entry in fresh:
-            await add_agency(the.conn, **entry.values(), now=the.now, actor=actor)
+            await add_agency(the.conn, **entry.values(), now=the.now, actor=the.person.reference)
     return [entry.code for entry in fresh], [entry.code for entry in entries if entry.code in before]
 
 
@@ -194,55 +193,66 @@ async def _list(settings: Settings) -> list[ListedAgency]:
 @app.command()
 def suspend(code: Annotated[str, typer.Argument(help="Its code.")], actor: Actor = None) -> None:
     """Shut an agency out, within a second: its tokens stop counting, it gets no new ones."""
-    asyncio.run(_set(load_settings(), code, acting(actor), active=False))
+    asyncio.run(_suspend(load_settings(), code, actor))
     typer.echo(f"{code} is suspended. `rujukan agencies resume {code}` lets it in again.")
 
 
+async def _suspend(settings: Settings, code: str, actor: str | None) -> None:
+    async with administer(settings, actor) as the:
+        await suspend_agency(the.conn, code, now=the.now, actor=the.person.reference)
+
+
 @app.command()
-def resume(code: Annotated[str, typer.Argument(help="Its code.")], actor: Actor = None) -> None:
-    """Let a suspended agency in again."""
-    asyncio.run(_set(load_settings(), code, acting(actor), active=True))
-    typer.echo(f"{code} is active.")
+def resume(code: Annotated[str, typer.Argument(help="Its code.")], actor: Actor = None, as_json: Json = False) -> None:
+    """Let a suspended agency in again, with another person's yes."""
+    settings = load_settings()
+    waits = asyncio.run(_ask(settings, agency_life.ask_to_resume, code, actor))
+    _answer(code, f"{code} is active.", waits, as_json=as_json)
+
+
+async def _ask(settings: Settings, ask: Any, code: str, actor: str | None) -> Waiting | None:
+    async with administer(settings, actor, opens=True) as the:
+        asked = await ask(the.conn, code, by=the.person, now=the.now, two_people=settings.needs_two_people)
+        return waiting(asked, the.person)
+
+
+def _answer(code: str, done: str, waits: Waiting | None, *, as_json: bool) -> None:
+    if as_json:
+        show_json({"code": code, "waits": None if waits is None else waits.approval.id})
+    elif waits is None:
+        typer.echo(done)
+    else:
+        show_waiting(waits)
 
 
 @app.command()
 def close(code: Annotated[str, typer.Argument(help="Its code.")], actor: Actor = None) -> None:
     """Close an agency for good; not while it leads a case or holds an accepted referral or transfer."""
-    asyncio.run(_close(load_settings(), code, acting(actor)))
+    asyncio.run(_close(load_settings(), code, actor))
     typer.echo(f"{code} is closed for good.")
 
 
-async def _close(settings: Settings, code: str, actor: str) -> None:
-    async with administer(settings) as the:
-        await close_agency(the.conn, code, now=the.now, actor=actor)
-
-
-async def _set(settings: Settings, code: str, actor: str, *, active: bool) -> None:
-    change = resume_agency if active else suspend_agency
-    async with administer(settings) as the:
-        await change(the.conn, code, now=the.now, actor=actor)
+async def _close(settings: Settings, code: str, actor: str | None) -> None:
+    async with administer(settings, actor) as the:
+        await close_agency(the.conn, code, now=the.now, actor=the.person.reference)
 
 
 @app.command()
-def desk(code: Annotated[str, typer.Argument(help="Its code.")], actor: Actor = None) -> None:
-    """Make an agency the ministry's desk: asked last when nobody answers, it may then re-route. There is one."""
-    asyncio.run(_desk(load_settings(), code, acting(actor)))
-    typer.echo(f"{code} is the desk.")
-
-
-async def _desk(settings: Settings, code: str, actor: str) -> None:
-    async with administer(settings) as the:
-        await set_desk(the.conn, code, now=the.now, actor=actor)
+def desk(code: Annotated[str, typer.Argument(help="Its code.")], actor: Actor = None, as_json: Json = False) -> None:
+    """Make an agency the ministry's desk, with another person's yes: asked last when nobody answers, it may then re-route."""
+    settings = load_settings()
+    waits = asyncio.run(_ask(settings, agency_life.ask_for_desk, code, actor))
+    _answer(code, f"{code} is the desk.", waits, as_json=as_json)
 
 
 @app.command("takes-nobody")
 def takes_nobody(code: Annotated[str, typer.Argument(help="Its code.")], actor: Actor = None) -> None:
     """Say in the directory that an agency has no place for anybody, so that nobody is sent there for nothing."""
-    asyncio.run(_takes_nobody(load_settings(), code, acting(actor)))
+    asyncio.run(_takes_nobody(load_settings(), code, actor))
     typer.echo(f"The directory says that {code} takes nobody. What it has accepted, it sees through.")
 
 
-async def _takes_nobody(settings: Settings, code: str, actor: str) -> None:
+async def _takes_nobody(settings: Settings, code: str, actor: str | None) -> None:
     async with administer(settings, actor) as the:
         await take_nobody(the.conn, code, now=the.now, actor=the.person.reference)
 
@@ -297,7 +307,7 @@ def duty_contacts(
             contacts = DutyContacts.model_validate(read_json(file, "duty contacts")).model_dump(mode="json")["items"]
         except ValidationError as error:
             raise Failure(f"{file} does not hold duty contacts: {faults_of(error)}") from None
-    found = asyncio.run(_duty_contacts(load_settings(), code, contacts, acting(actor)))
+    found = asyncio.run(_duty_contacts(load_settings(), code, contacts, actor))
     if as_json:
         show_json({"items": found})
         return
@@ -309,9 +319,9 @@ def duty_contacts(
 
 
 async def _duty_contacts(
-    settings: Settings, code: str, contacts: list[dict[str, Any]] | None, actor: str
+    settings: Settings, code: str, contacts: list[dict[str, Any]] | None, actor: str | None
 ) -> list[dict[str, Any]]:
-    async with administer(settings) as the:
+    async with administer(settings, actor) as the:
         id = await agency_id_of(the.conn, code)
         if id is None:
             raise errors.UnknownAgencyError(f"there is no agency {code}")
@@ -321,7 +331,7 @@ async def _duty_contacts(
                 await log_act(
                     the.conn,
                     at=the.now,
-                    actor=actor,
+                    actor=the.person.reference,
                     action="agency:duty_contacts",
                     subject="agency",
                     subject_id=id,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from app.cli.administering import administer
-from app.cli.common import Actor, Json, acting, load_settings, show_json, show_table
+from app.cli.common import Actor, Json, load_settings, show_json, show_table
 from app.cli.failures import Code, Failure
 from app.foundation.keyring import Keyring
 from app.foundation.settings import Settings
@@ -48,7 +48,7 @@ def rotate(
     as_json: Json = False,
 ) -> None:
     """Sign with the next key from now on; the present one stays published until the last token it signed has ended."""
-    kid = asyncio.run(_rotate(load_settings(), at_once, acting(actor)))
+    kid = asyncio.run(_rotate(load_settings(), at_once, actor))
     if as_json:
         show_json({"kid": kid, "at_once": at_once})
     elif at_once:
@@ -57,10 +57,10 @@ def rotate(
         typer.echo(f"{kid} signs now; the earlier key is published until its last token has ended.")
 
 
-async def _rotate(settings: Settings, at_once: bool, actor: str) -> str:
-    async with administer(settings) as the:
+async def _rotate(settings: Settings, at_once: bool, actor: str | None) -> str:
+    async with administer(settings, actor, opens=True) as the:
         keyring = Keyring.open(settings.keyring_path, create=False)
-        return await keys.rotate(the.conn, keyring, the.now, at_once, actor=actor)
+        return await keys.rotate(the.conn, keyring, the.now, at_once, actor=the.person.reference)
 
 
 @app.command()

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.cli import queries
 from app.cli.administering import administer
-from app.cli.common import Actor, Json, acting, faults_of, load_settings, show_json, show_table
+from app.cli.common import Actor, Json, faults_of, load_settings, show_json, show_table
 from app.cli.failures import Failure
 from app.foundation.settings import Settings
 from auth.admin import errors
@@ -46,7 +46,7 @@ def add(
     id = asyncio.run(
         _add(
             load_settings(),
-            acting(actor),
+            actor,
             agency=agency,
             name=name,
             confidential=confidential,
@@ -63,7 +63,7 @@ def add(
 
 async def _add(
     settings: Settings,
-    actor: str,
+    actor: str | None,
     *,
     agency: str,
     name: str,
@@ -72,7 +72,7 @@ async def _add(
     address: str | None,
     services: list[str],
 ) -> str:
-    async with administer(settings) as the:
+    async with administer(settings, actor) as the:
         id = await add_service_point(
             the.conn,
             agency=agency,
@@ -82,7 +82,7 @@ async def _add(
             address=address,
             services=services,
             now=the.now,
-            actor=actor,
+            actor=the.person.reference,
         )
     return str(id)
 

@@ -185,6 +185,11 @@ async def administrator(conn: Connection, reference: str) -> asyncpg.Record | No
     return await conn.fetchrow(f"{_ADMINISTRATOR} WHERE p.reference = $1 FOR UPDATE OF p", reference)
 
 
+async def administrator_is_there(conn: Connection, reference: str) -> bool:
+    """Whether the reference is an administrator's, also of one who is suspended."""
+    return bool(await conn.fetchval("SELECT true FROM administrator WHERE reference = $1", reference))
+
+
 async def administrator_of(conn: Connection, id: UUID) -> asyncpg.Record | None:
     """Return an administrator by id, and keep others from changing them until commit."""
     return await conn.fetchrow(f"{_ADMINISTRATOR} WHERE p.id = $1 FOR UPDATE OF p", id)

@@ -44,7 +44,7 @@ class TestAgencies:
         assert peopled.run("agencies", "add", "pos-x", "--name", "Post X", "--kind", "police").code == 0
         assert "closed for good" in peopled.run("agencies", "close", "pos-x").out
         again = peopled.run("agencies", "resume", "pos-x")
-        assert (again.code, "not closed" in again.err) == (2, True)
+        assert (again.code, "pos-x is closed, not suspended" in again.err) == (2, True)
 
     def test_that_answer_for_people_are_not_closed_and_told_why(self) -> None:
         refused = explain(OpenDutiesError("rptc-x", {"cases it leads": 2, "referrals it has accepted": 0}))

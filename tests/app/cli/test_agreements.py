@@ -108,15 +108,16 @@ class TestPracticeAgencies:
 
 class TestTheDesk:
     def test_is_one_agency(self, peopled: Machine) -> None:
-        for code in ("rptc-x", "kemsos", "kemsos"):
-            assert peopled.run("agencies", "desk", code).code == 0
+        for code in ("rptc-x", "kemsos"):
+            assert peopled.run("agencies", "desk", code).out == f"{code} is the desk.\n"
+        assert "kemsos is the desk already" in peopled.run("agencies", "desk", "kemsos").err
         listed = {each["code"]: each["desk"] for each in peopled.run("agencies", "list", "--json").json}
         assert [code for code, desk in listed.items() if desk] == ["kemsos"]
         assert "active, desk" in peopled.run("agencies", "list").out
 
     def test_is_an_active_one(self, peopled: Machine) -> None:
         ended = peopled.run("agencies", "desk", "nobody")
-        assert (ended.code, "there is no active agency nobody" in ended.err) == (2, True)
+        assert (ended.code, "there is no agency nobody" in ended.err) == (2, True)
 
 
 class TestDutyContacts:
