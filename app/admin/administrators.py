@@ -21,6 +21,7 @@ from auth.people.opening import Opened, Rules
 from auth.people.person import Person, Role
 from auth.people.problems import ConfirmationRequired, CrossSite, NotSignedIn, PersonRequired, RoleRequired
 from schemas.base import Wire
+from schemas.codes.base import RequestBody
 
 router = APIRouter(prefix="/v1/administrators", tags=["administrators"], route_class=StrictRoute)
 CanRead = Annotated[Person, requires_role()]
@@ -54,7 +55,7 @@ class AdministratorPage(Wire):
     items: list[Administrator]
 
 
-class NewAdministrator(Wire):
+class NewAdministrator(RequestBody):
     """Somebody who is to administer."""
 
     reference: str
@@ -62,7 +63,7 @@ class NewAdministrator(Wire):
     roles: list[Role]
 
 
-class Roles(Wire):
+class Roles(RequestBody):
     """What somebody may do, and nothing else."""
 
     roles: list[Role]

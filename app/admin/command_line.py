@@ -16,12 +16,13 @@ from auth.people.guard import requires_role
 from auth.people.person import Person
 from auth.people.problems import CeremonyOver, ConfirmationRequired, CrossSite, NotSignedIn, PersonRequired
 from schemas.base import Wire
+from schemas.codes.base import RequestBody
 
 router = APIRouter(prefix="/v1/command-line", tags=["command line"], route_class=StrictRoute)
 Confirmed = Annotated[Person, requires_role(person=True, confirmed=True)]
 
 
-class Code(Wire):
+class Code(RequestBody):
     """What the link holds that the command line has printed."""
 
     code: Annotated[str, Field(max_length=200)]

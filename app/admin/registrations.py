@@ -18,6 +18,7 @@ from auth.people.guard import requires_role
 from auth.people.person import Person, Role
 from auth.people.problems import ConfirmationRequired, NotSignedIn, PersonRequired, RoleRequired
 from schemas.base import Wire
+from schemas.codes.base import RequestBody
 
 router = APIRouter(prefix="/v1", tags=["registrations"], route_class=StrictRoute)
 CanRead = Annotated[Person, requires_role()]
@@ -25,7 +26,7 @@ CanInvite = Annotated[Person, requires_role(Role.operator, person=True, confirme
 CanEnd = Annotated[Person, requires_role(Role.operator, Role.protection_officer)]
 
 
-class NewInitialAccessToken(Wire):
+class NewInitialAccessToken(RequestBody):
     """An invitation to an agency."""
 
     agency: str

@@ -30,6 +30,7 @@ from auth.people.problems import (
     PersonRequired,
 )
 from schemas.base import Wire
+from schemas.codes.base import RequestBody
 
 router = APIRouter(prefix="/v1", tags=["signing in"], route_class=StrictRoute)
 SignedIn = Annotated[Person, requires_role(person=True)]
@@ -42,7 +43,7 @@ class Options(Wire):
     publicKey: dict[str, Any]  # noqa: N815 -- WebAuthn's own name
 
 
-class Answer(Wire):
+class Answer(RequestBody):
     """What an authenticator answered."""
 
     credential: dict[str, Any]
@@ -56,7 +57,7 @@ class NewPasskey(Answer):
     """By which its person knows it again, such as the device it is on."""
 
 
-class Link(Wire):
+class Link(RequestBody):
     """What the one-time link holds."""
 
     token: Annotated[str, Field(max_length=200)]

@@ -177,6 +177,7 @@ ME = Me(
     scopes=[SCOPE],
     token_expires_at=AT + timedelta(minutes=5),
     key_ends_at=None,
+    sandbox=False,
     server_time=AT,
 ).model_dump_json()
 CALL_ANSWER = (

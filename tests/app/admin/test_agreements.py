@@ -27,11 +27,12 @@ def times(agencies: list[str], **values: Any) -> dict[str, Any]:
 
 
 class TestAdding:
-    async def test_takes_two_protection_officers(self, officer, second_officer, operator, agencies, two_people):
+    async def test_takes_two_people(self, officer, second_officer, auditor, agencies, two_people):
         asked = await officer.post("/agreements", acts_for(agencies))
-        assert (asked.status_code, asked.json()["subject"]) == (202, f"acts_for:{agencies[0]}:{agencies[1]}")
+        assert (asked.status_code, asked.json()["detail"]["other"]) == (202, agencies[1])
         assert (await officer.get(f"/agreements?agency={agencies[0]}")).json()["items"] == []
-        assert (await operator.approve(asked.json())).json()["type"] == "/problems/may-not-approve"
+        assert (await officer.approve(asked.json())).json()["type"] == "/problems/may-not-approve"
+        assert (await auditor.approve(asked.json())).json()["type"] == "/problems/role-required"
         assert (await second_officer.approve(asked.json())).json()["state"] == "approved"
         (made,) = (await officer.get(f"/agreements?agency={agencies[1]}&holds=true")).json()["items"]
         assert (made["kind"], made["agency"], made["other"]) == ("acts_for", *agencies)
@@ -41,6 +42,18 @@ class TestAdding:
         assert (await officer.post("/agreements", times(agencies))).json()["state"] == "approved"
         (made,) = (await officer.get(f"/agreements?agency={agencies[0]}")).json()["items"]
         assert (made["times"], made["other"]) == ({"respond_within_urgent": 14_400}, None)
+
+    async def test_lets_an_agency_send_more(self, officer, agencies):
+        sharing = {
+            "purposes": ["return"],
+            "sections": ["needs", "safety"],
+            "basis": "UU 27/2022, Pasal 56",
+            "both_ways": True,
+        }
+        given = {"kind": "data_sharing", "agency": agencies[0], "other": agencies[1], "reference": "MoU 7", **sharing}
+        assert (await officer.post("/agreements", given)).json()["state"] == "approved"
+        (made,) = (await officer.get(f"/agreements?agency={agencies[1]}&kind=data_sharing")).json()["items"]
+        assert {name: made[name] for name in sharing} == sharing
 
     async def test_the_same_twice_is_refused(self, officer, agencies, two_people):
         assert (await officer.post("/agreements", times(agencies))).status_code == 202
@@ -84,12 +97,12 @@ class TestAdding:
 
 
 class TestEnding:
-    async def test_is_done_at_once_and_once(self, officer, operator, agencies, two_people, second_officer):
+    async def test_is_done_at_once_and_once(self, officer, auditor, agencies, two_people, second_officer):
         asked = await officer.post("/agreements", acts_for(agencies))
         await second_officer.approve(asked.json())
         (made,) = (await officer.get(f"/agreements?agency={agencies[0]}")).json()["items"]
         path = f"/agreements/{made['id']}/end"
-        assert (await operator.post(path)).json()["type"] == "/problems/role-required"
+        assert (await auditor.post(path)).json()["type"] == "/problems/role-required"
         assert (await officer.post(path)).json()["until_at"] is not None
         assert (await officer.post(path)).status_code == 404
         assert (await officer.get(f"/agreements?agency={agencies[0]}&holds=true")).json()["items"] == []

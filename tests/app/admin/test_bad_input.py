@@ -11,7 +11,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.datastructures import State
 
 from app.admin.assembly import create_admin
-from tests.app.admin.test_routes import PUBLIC
+from tests.app.admin.test_routes import PUBLIC, THEIR_OWN
 from tests.makers.admins import Administrator, new_agency, new_client, public_jwk
 
 CANARY = "Kanari4711"
@@ -196,5 +196,7 @@ async def test_whoever_is_not_signed_in_gets_no_further_anywhere(exchange, opera
         for origin in ("https://evil.example", "null", ""):
             reply = await operator.request(method, filled(path), {}, headers={"Origin": origin})
             assert (reply.status_code, reply.json()["type"]) == (403, "/problems/cross-site"), path
+        if f"/v1{path}".startswith(THEIR_OWN):
+            continue
         reply = await auditor.request(method, filled(path), {})
         assert (reply.status_code, reply.json()["type"]) == (403, "/problems/role-required"), path

@@ -250,10 +250,11 @@ class TestAnAgencyThatLeaves:
     async def test_is_told_what_is_left_in_order(
         self, world: World, operator: Administrator, auditor: Administrator
     ) -> None:
-        await cases.opened(world)
-        await world.accepted(sender="iom", receiver="police")
-        await world.send(sender="iom", receiver="police")
-        steps = await self.steps(auditor, "police")
+        leaving = await world.newcomer("leaving-police", "police_regional")
+        await cases.opened(world, leaving.code)
+        await world.accepted(sender="iom", receiver=leaving.code)
+        await world.send(sender="iom", receiver=leaving.code)
+        steps = await self.steps(auditor, leaving.code)
         left = {what.split(":")[0]: each["remaining"] for what, each in steps.items() if each["remaining"]}
         assert left == {
             "say in the directory that it takes nobody new": 1,
@@ -264,7 +265,7 @@ class TestAnAgencyThatLeaves:
             "close it for good": 1,
         }
         assert list(steps)[-1] == "close it for good"
-        assert steps["retire its clients: last, it needs them until here"]["which"] == ["police-system"]
+        assert steps["retire its clients: last, it needs them until here"]["which"] == ["leaving-police-system"]
 
     async def test_changes_nothing_by_being_asked(self, world: World, operator: Administrator) -> None:
         before = await world.owner.fetchval("SELECT value FROM epoch")

@@ -20,6 +20,9 @@ PUBLIC = {
     "/v1/enrolment/begin",
     "/v1/enrolment/finish",
     "/v1/command-line/look",
+    "/oidc/start",
+    "/oidc/callback",
+    "/openapi.json",
     "/",
     *(f"/{page}" for page in PAGES),
 }
