@@ -185,6 +185,19 @@ async def _end_passkey(settings: Settings, reference: str, passkey: UUID, actor:
         await administrators.end_passkey(the.conn, reference, passkey, now=the.now, actor=the.person.reference)
 
 
+@app.command()
+def unlink(reference: Reference, actor: Actor = None) -> None:
+    """Part somebody from their account at the OpenID provider, and end their sessions; an invitation links another."""
+    asyncio.run(_unlink(load_settings(), reference, actor))
+    say(f"{reference} is linked to no account any more, and their sessions have ended.")
+
+
+async def _unlink(settings: Settings, reference: str, actor: str | None) -> None:
+    async with administer(settings, actor) as the:
+        stops(the)
+        await administrators.unlink_oidc(the.conn, reference, now=the.now, actor=the.person.reference)
+
+
 @app.command("sessions")
 def sessions_(
     reference: Annotated[str | None, typer.Argument(help="Whose. Unset: everybody's.", show_default=False)] = None,
