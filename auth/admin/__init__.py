@@ -7,7 +7,8 @@ Each is one transaction that moves the epoch, so that every process follows with
 | to find | look in |
 |---|---|
 | what opens access, and whose yes it takes; asking, approving, refusing | `acts.py` (the table), `approvals.py` |
-| agencies: add, suspend, resume, close, the desk, service points | `agencies.py`; asked for: `agency_life.py`; read and changed one by one: `directory_changes.py`; when one leaves: `offboarding.py` |
+| agencies: add, suspend, resume, close, the desk, service points | `agencies.py`; asked for: `agency_life.py` |
+| agencies and service points, read and changed one by one; when an agency leaves | `directory_changes.py`; `offboarding.py` |
 | a client's states | `client_lifecycle.py` (the table) |
 | a client: add, list, move from state to state | `clients.py`; found and locked, logged: `found_client.py` |
 | a client's life as people lead it: register, ask, bound, retire, keys, an emergency | `client_life.py`; the end of an emergency: `emergency.py` |
@@ -17,6 +18,6 @@ Each is one transaction that moves the epoch, so that every process follows with
 | invitations for systems that register themselves, and what of them waits | `registrations.py` |
 | agreements | `agreements.py`; asked for: `agreeing.py`; read page by page: `agreement_pages.py` |
 | what the log says of administration | `log.py` |
-| SQL | `queries.py`, `client_queries.py`, `change_queries.py` (looked up and changed one by one), `approval_queries.py`, `registration_queries.py` |
+| SQL | `queries.py`, `client_queries.py`, `approval_queries.py`, `registration_queries.py`; of what is read and changed one by one: `change_queries.py` |
 | what can go wrong | `errors.py` |
 """
