@@ -18,6 +18,6 @@ Each is one transaction that moves the epoch, so that every process follows with
 | invitations for systems that register themselves, and what of them waits | `registrations.py` |
 | agreements | `agreements.py`; asked for: `agreeing.py`; read page by page: `agreement_pages.py` |
 | what the log says of administration | `log.py` |
-| SQL | `queries.py`, `client_queries.py`, `approval_queries.py`, `registration_queries.py`; of what is read and changed one by one: `change_queries.py` |
+| SQL | `queries.py`, `client_queries.py`, `approval_queries.py`, `registration_queries.py`; of what is read one by one: `change_queries.py` |
 | what can go wrong | `errors.py` |
 """
