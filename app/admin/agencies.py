@@ -14,7 +14,7 @@ from app.admin.wire import LEFT_OUT, AgencyInPath, Cursor, Limit, after, next_pa
 from app.foundation.http import StrictRoute
 from app.foundation.paging import InvalidCursor
 from app.foundation.problems import InvalidRequest, answers
-from auth.admin import agencies, asking, directory_changes
+from auth.admin import agencies, agency_life, directory_changes
 from auth.admin.directory_changes import AgencyInFull
 from auth.people.guard import requires_role
 from auth.people.person import Person, Role
@@ -153,7 +153,7 @@ async def resume_agency(code: AgencyInPath, who: CanRun, admin: Admin) -> Approv
     """Ask that a suspended agency be let in again."""
     async with admin.transaction() as conn:
         return wire(
-            await asking.ask_to_resume_agency(
+            await agency_life.ask_to_resume(
                 conn, code, by=who, now=admin.now, two_people=admin.settings.needs_two_people
             )
         )
@@ -174,5 +174,7 @@ async def make_desk(code: AgencyInPath, who: CanRun, admin: Admin) -> Approval:
     """Ask that an agency become the ministry's desk; the one before it is so no more."""
     async with admin.transaction() as conn:
         return wire(
-            await asking.ask_for_desk(conn, code, by=who, now=admin.now, two_people=admin.settings.needs_two_people)
+            await agency_life.ask_for_desk(
+                conn, code, by=who, now=admin.now, two_people=admin.settings.needs_two_people
+            )
         )

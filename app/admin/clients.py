@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
+from datetime import timedelta
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -28,7 +28,7 @@ from app.foundation.database import Connection
 from app.foundation.http import StrictRoute
 from app.foundation.paging import InvalidCursor
 from app.foundation.problems import InvalidRequest, answers
-from auth.admin import asking, client_changes, client_life, clients
+from auth.admin import client_changes, client_life, clients
 from auth.admin.client_changes import Wish
 from auth.admin.clients import ListedClient
 from auth.people.guard import requires_role
@@ -49,7 +49,7 @@ Method = Literal["private_key_jwt", "tls_client_auth", "self_signed_tls_client_a
 NameKind = Literal["subject_dn", "san_dns", "san_uri", "san_ip", "san_email"]
 Scopes = Annotated[list[ScopeName], Field(min_length=1, max_length=40)]
 Agencies = Annotated[list[AgencyCode], Field(min_length=1, max_length=1000)]
-Networks = Annotated[list[Network], Field(max_length=100)]
+Networks = Annotated[list[Network], Field(max_length=client_life.NETWORKS_AT_MOST)]
 Seconds = Annotated[int, Field(strict=True, ge=0, le=int(client_changes.OVERLAP_AT_MOST.total_seconds())), WHOLE]
 
 
@@ -228,27 +228,16 @@ async def register_client(body: NewClient, who: CanRun, admin: Admin) -> Asked:
     """Register a client and ask that it be approved. Until then it may practise at practice agencies, and nothing else."""
     values = body.model_dump(exclude={"tls_name", "networks"})
     async with admin.transaction() as conn:
-        await clients.add_client(
+        approval = await client_life.register(
             conn,
             **values,
             tls_name=None if body.tls_name is None else (body.tls_name.kind, body.tls_name.value),
-            networks=[ip_network(each) for each in body.networks],
-            status="requested",
-            now=admin.now,
-            actor=who.reference,
-        )
-        found = await _read(conn, body.client_id)
-        shown = found.model_dump(mode="json", include={"name", "agencies", "scopes", "auth_method", "networks"})
-        approval = await asking.ask(
-            conn,
-            "client:approve",
-            body.client_id,
-            {**shown, "kids": [key.kid for key in found.keys]},
+            networks=client_life.read_networks(body.networks),
             by=who,
             now=admin.now,
-            two_people=admin.settings.needs_two_people,
+            settings=admin.settings,
         )
-        return Asked(client=await _read(conn, body.client_id), approval=wire(approval))
+        return Asked(client=await _read(conn, body.client_id), approval=None if approval is None else wire(approval))
 
 
 @router.get("/{client_id}", response_model=ClientInFull, responses=answers(NotThere))
@@ -263,25 +252,12 @@ async def read_client(client_id: ClientInPath, who: CanRead, admin: Admin) -> Cl
 @router.patch("/{client_id}", response_model=Asked, responses=answers(NotThere, NotPossible, NotRight))
 async def change_client(client_id: ClientInPath, body: ClientChange, who: CanRun, admin: Admin) -> Asked:
     """Change a client's name, scopes, agencies or networks. What takes something away is done at once; what gives more is asked for."""
-    wish = Wish(
-        name=body.name,
-        scopes=body.scopes,
-        agencies=body.agencies,
-        networks=None if body.networks is None else [ip_network(each) for each in body.networks],
-    )
+    networks = None if body.networks is None else client_life.read_networks(body.networks)
+    wish = Wish(name=body.name, scopes=body.scopes, agencies=body.agencies, networks=networks)
     async with admin.transaction() as conn:
-        more = await client_changes.narrow_client(conn, client_id, wish, now=admin.now, actor=who.reference)
-        approval = None
-        if more:
-            approval = await asking.ask(
-                conn,
-                "client:widen",
-                client_id,
-                more,
-                by=who,
-                now=admin.now,
-                two_people=admin.settings.needs_two_people,
-            )
+        approval = await client_life.change(
+            conn, client_id, wish, by=who, now=admin.now, two_people=admin.settings.needs_two_people
+        )
         return Asked(client=await _read(conn, client_id), approval=None if approval is None else wire(approval))
 
 
@@ -325,19 +301,19 @@ async def list_client_keys(client_id: ClientInPath, who: CanRead, admin: Admin) 
 )
 async def add_client_key(client_id: ClientInPath, body: NewKey, who: CanChangeKeys, admin: Admin) -> Approval:
     """Ask that a client get another key, from when, and how long its present ones still count."""
-    detail = body.model_dump(mode="json")
+    overlap = None if body.overlap_seconds is None else timedelta(seconds=body.overlap_seconds)
     async with admin.transaction() as conn:
-        return wire(
-            await asking.ask(
-                conn,
-                "client:add_key",
-                client_id,
-                detail,
-                by=who,
-                now=admin.now,
-                two_people=admin.settings.needs_two_people,
-            )
+        _, asked = await client_life.ask_for_key(
+            conn,
+            client_id,
+            jwk=body.jwk,
+            starts_at=body.starts_at,
+            overlap=overlap,
+            by=who,
+            now=admin.now,
+            two_people=admin.settings.needs_two_people,
         )
+        return wire(asked)
 
 
 @router.post(

@@ -6,7 +6,6 @@ not carry the cookie, and a form that is answered by a redirect elsewhere would 
 
 from __future__ import annotations
 
-import html
 import logging
 import re
 import secrets
@@ -19,8 +18,8 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from app.admin.pages.endpoints import provider_page
 from app.foundation.database import Connection
-from app.foundation.i18n import Language, language_of
 from auth.address import address_of
 from auth.people import oidc_sign_in, sessions
 from auth.people.guard import PATIENCE
@@ -45,64 +44,6 @@ SIGN_IN: Final = "/admin/sign-in"
 CONFIRM_WITHIN: Final = timedelta(0)
 MAX_FORM: Final = 4096
 _STATE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
-_POLICY: Final = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-)
-_SAYS: Final[dict[str, tuple[int, str, str]]] = {
-    "going": (200, "One moment …", "Tunggu sebentar …"),
-    "none": (
-        404,
-        "No OpenID provider is set up here. Sign in by a passkey.",
-        "Tidak ada penyedia OpenID di sini. Masuklah dengan kunci sandi (passkey).",
-    ),
-    "again": (
-        400,
-        "This sign-in is over, or was begun in another browser. Begin again.",
-        "Upaya masuk ini sudah berakhir atau dimulai di peramban lain. Mulailah lagi.",
-    ),
-    "refused": (
-        400,
-        "What the provider sent is not a sign-in that can be accepted. Begin again; if it happens again, tell the operators.",
-        "Jawaban penyedia tidak dapat diterima. Mulailah lagi; jika terulang, beri tahu operator.",
-    ),
-    "denied": (
-        403,
-        "The provider did not sign you in. Nothing was changed.",
-        "Penyedia tidak memasukkan Anda. Tidak ada yang berubah.",
-    ),
-    "unknown": (
-        403,
-        "This account does not belong to anybody who may administer. Ask an operator for an invitation.",
-        "Akun ini bukan milik orang yang berwenang mengelola. Mintalah undangan kepada operator.",
-    ),
-    "another": (
-        403,
-        "This is another person's account. Nothing was changed.",
-        "Ini akun orang lain. Tidak ada yang berubah.",
-    ),
-    "invitation": (
-        403,
-        "The invitation was used, has expired, or takes another code. Open the link again, or ask an operator for another.",
-        "Undangan sudah dipakai, kedaluwarsa, atau kodenya salah. Buka lagi tautannya, atau mintalah yang baru kepada operator.",
-    ),
-    "linked": (
-        409,
-        "You have another account at the provider already. An operator must part you from it first.",
-        "Anda sudah punya akun lain di penyedia. Operator harus melepaskannya lebih dahulu.",
-    ),
-    "elsewhere": (
-        403,
-        "The request does not come from the exchange's own pages.",
-        "Permintaan tidak berasal dari halaman sistem ini.",
-    ),
-    "slowly": (429, "Too many attempts. Try again in a minute.", "Terlalu banyak percobaan. Coba lagi sebentar."),
-    "session": (401, "Sign in first.", "Masuklah terlebih dahulu."),
-    "unavailable": (
-        503,
-        "The OpenID provider does not answer. Try again in a minute.",
-        "Penyedia OpenID tidak menjawab. Coba lagi sebentar.",
-    ),
-}
 _REFUSED: Final[dict[type[Exception], str]] = {
     NotAnAdministratorError: "unknown",
     AnotherPersonError: "another",
@@ -111,31 +52,12 @@ _REFUSED: Final[dict[type[Exception], str]] = {
 }
 
 
-def page(request: Request, says: str, *, to: str = SIGN_IN, status: int | None = None) -> Response:
-    """Return a page of one sentence and one link; `going` follows its link by itself, without a script."""
-    language: Language = language_of(request)
-    code, english, indonesian = _SAYS[says]
-    text = english if language == "en" else indonesian
-    where = html.escape(to, quote=True)
-    onward = {"en": "Go on", "id": "Lanjutkan"}[language]
-    refresh = f'<meta http-equiv="refresh" content="0;url={where}">' if says == "going" else ""
-    return Response(
-        f"""<!doctype html>
-<html lang="{language}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-{refresh}<title>Rujukan</title>
-<link rel="icon" href="/static/rujukan.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/static/rujukan.css">
-</head>
-<body><main><h1>Rujukan</h1><p>{html.escape(text)}</p><p><a href="{where}">{onward}</a></p></main></body>
-</html>
-""",
-        status_code=status or code,
-        media_type="text/html; charset=utf-8",
-        headers={"Content-Security-Policy": _POLICY, "X-Frame-Options": "DENY", "Cache-Control": "no-store"},
-    )
+def _page(request: Request, says: str) -> Response:
+    return provider_page(request, says, to=SIGN_IN)
+
+
+def _going(request: Request, to: str) -> Response:
+    return provider_page(request, "going", to=to, going=True)
 
 
 @router.get("/start")
@@ -146,17 +68,17 @@ async def start(request: Request) -> Response:
     token = request.cookies.get(sessions.COOKIE)
     async with _transaction(request) as conn:
         person = await sessions.find(conn, token, now=_now(request)) if token else None
-    return page(request, "session") if person is None else await _begin(request, confirming=person)
+    return _page(request, "session") if person is None else await _begin(request, confirming=person)
 
 
 @router.post("/start")
 async def start_invited(request: Request) -> Response:
     """Send the browser to the provider, to link an account to the administrator of `invitation`, which may take a `code`: fields of the form."""
     if not _is_from_own_page(request):
-        return page(request, "elsewhere")
+        return _page(request, "elsewhere")
     form = await _form(request)
     if not {"invitation"} <= set(form) <= {"invitation", "code"}:
-        return page(request, "invitation")
+        return _page(request, "invitation")
     return await _begin(request, invitation=form["invitation"], code=form.get("code"))
 
 
@@ -165,10 +87,10 @@ async def _begin(
 ) -> Response:
     party = _party(request)
     if party is None:
-        return page(request, "none")
+        return _page(request, "none")
     limits, address = request.app.state.limits, address_of(request.scope)
     if (wait := limits.wait_of_address(address) or await limits.attempt(address)) is not None:
-        answer = page(request, "slowly")
+        answer = _page(request, "slowly")
         answer.headers["Retry-After"] = wait.retry_after
         return answer
     state = secrets.token_urlsafe(32)
@@ -190,11 +112,11 @@ async def _begin(
             )
     except ProviderUnavailableError as error:
         log.warning("no sign-in: %s", error)
-        return page(request, "unavailable")
+        return _page(request, "unavailable")
     except NotInvitedError:
         limits.failed(address)
-        return page(request, "invitation")
-    answer = page(request, "going", to=url)
+        return _page(request, "invitation")
+    answer = _going(request, url)
     answer.set_cookie(
         BROWSER, party.browser_token(state), max_age=300, path="/", secure=True, httponly=True, samesite="lax"
     )
@@ -206,27 +128,27 @@ async def callback(request: Request) -> Response:
     """Take what the provider answered (OpenID Connect Core §3.1.2.5), and go on as somebody who has signed in."""
     party = _party(request)
     if party is None:
-        return page(request, "none")
+        return _page(request, "none")
     given = dict(request.query_params)
     state, browser = given.get("state", ""), request.cookies.get(BROWSER, "")
     if len(given) != len(request.query_params.multi_items()):
-        return page(request, "refused")
+        return _page(request, "refused")
     if not _STATE.fullmatch(state) or not party.is_browser_of(state, browser):
-        return page(request, "again")
+        return _page(request, "again")
     async with _transaction(request) as conn:
         begun = await oidc_sign_in.take(conn, state, now=_now(request))
     if begun is None:
-        return page(request, "again")
+        return _page(request, "again")
     try:
         who = await _identify(party, given, state, begun)
     except ProviderUnavailableError as error:
         log.warning("no sign-in: %s", error)
-        return page(request, "unavailable")
+        return _page(request, "unavailable")
     except SignInRefusedError as error:
         log.warning("no sign-in: %s", error)
-        return page(request, "refused")
+        return _page(request, "refused")
     if who is None:
-        return page(request, "denied")
+        return _page(request, "denied")
     return await _finish(request, begun, who)
 
 
@@ -251,8 +173,8 @@ async def _finish(request: Request, begun: Begun, who: Identity) -> Response:
         why = _REFUSED[type(refused)]
         async with _transaction(request) as conn:
             await oidc_sign_in.log_refused(conn, request.app.state.keyring, who, why, now=now)
-        return page(request, why)
-    answer = page(request, "going", to=AFTERWARDS)
+        return _page(request, why)
+    answer = _going(request, AFTERWARDS)
     sessions.hand_over(answer, token)
     answer.delete_cookie(BROWSER, path="/", secure=True, httponly=True, samesite="lax")
     return answer

@@ -170,7 +170,7 @@ async def finish_confirmation(who: SignedIn, visit: Visit, body: Answer, respons
     async with visit.proving("confirm") as conn:
         proven = await passkeys.finish_proof(conn, ceremony, body.credential, visit.site, now=visit.now)
         assert who.session_id is not None, "the guard has asked for a person"
-        token = await sessions.renew(conn, who.session_id, now=visit.now, by=who)
+        token = await sessions.renew(conn, who.session_id, who.reference, method="passkey", now=visit.now)
         if token is None:
             raise NotSignedIn
     sessions.hand_over(response, token)

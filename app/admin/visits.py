@@ -22,7 +22,6 @@ from auth.people.guard import PATIENCE
 from auth.people.passkeys import Begun, CopiedError, Kind, RefusedError, Site
 from auth.people.problems import CeremonyOver, CrossSite, PasskeyCopied, PasskeyRefused
 from auth.problems import TooManyRequests
-from auth.queries import log_act
 
 COOKIE: Final = "__Host-rujukan-ceremony"
 """Finds the ceremony this browser has begun, and is of no use to another."""
@@ -88,24 +87,15 @@ class Visiting:
 
     async def sign_in(self, conn: Connection, response: Response, proven: passkeys.Proven, *, method: str) -> None:
         """Begin a session in this browser, in place of any it had."""
-        if self.session is not None:
-            await sessions.forget(conn, self.session, now=self.now)
-        token = await sessions.begin(
+        token = await sessions.sign_in(
             conn,
             proven.admin_id,
+            proven.reference,
             method=method,
             address=self.address,
             user_agent=self.user_agent,
             now=self.now,
-        )
-        await log_act(
-            conn,
-            at=self.now,
-            actor=proven.reference,
-            action="admin:sign-in",
-            subject="administrator",
-            subject_id=proven.admin_id,
-            detail={"method": method},
+            earlier=None if self.session is None else sessions.token_hash(self.session),
         )
         sessions.hand_over(response, token)
         over(response)

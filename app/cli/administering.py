@@ -64,11 +64,16 @@ class Administration:
 
 
 @asynccontextmanager
-async def administer(settings: Settings, actor: str | None = None) -> AsyncIterator[Administration]:
+async def administer(
+    settings: Settings, actor: str | None = None, *, opens: bool = False
+) -> AsyncIterator[Administration]:
     """Connect as `rujukan_admin` for the block. A development machine is prepared first, so that any command may be its first.
 
-    `actor`: the staff reference given, if any. Whoever is signed in goes by their own.
+    `actor`: the staff reference given, if any. Whoever is signed in goes by their own. `opens`: what is asked for opens access; by
+    asking, a signed-in person says yes, and so must have proved lately who they are.
     """
+    if actor is not None:
+        acting(actor)
     clock = clock_of(settings)
     if settings.embedded:
         settings.refuse_unsafe()
@@ -77,7 +82,12 @@ async def administer(settings: Settings, actor: str | None = None) -> AsyncItera
         found = database.addresses(settings)
     async with database.connection(found.of("admin")) as conn:
         now = clock.now()
-        yield Administration(conn, now, await _person(settings, conn, actor, now))
+        person = await _person(settings, conn, actor, now)
+        if opens and person.admin_id is not None and not person.confirmed(now):
+            raise Failure(
+                "more than ten minutes have passed since you proved who you are", "Run `rujukan sign-in` again."
+            )
+        yield Administration(conn, now, person)
 
 
 def session_file(settings: Settings) -> Path:
@@ -91,7 +101,12 @@ async def _person(settings: Settings, conn: Connection, actor: str | None, now: 
         found = await sessions.find(conn, path.read_text(encoding="utf-8").strip(), now=now)
         if found is not None:
             return found
-    claimed = acting(actor)
-    if await administrators.is_reference(conn, claimed):
-        claimed = f"{MACHINE}{claimed}"[:64]  # the log shall not say that they did it
-    return at_the_machine(claimed)
+    reference = acting(actor)
+    if await administrators.is_reference(conn, reference):
+        if actor is not None and settings.needs_two_people:
+            raise Failure(
+                f"{reference} administers, and is not signed in here: the log would name somebody who has proved nothing",
+                "Run `rujukan sign-in`, or leave --actor out.",
+            )
+        reference = f"{MACHINE}{reference}"[:64]  # the log shall not say that they did it
+    return at_the_machine(reference)

@@ -47,8 +47,8 @@ def add(
 
 
 async def _add(settings: Settings, reference: str, name: str, roles: list[Role], actor: str | None) -> Opened:
-    async with administer(settings, actor) as the:
-        opens(the)
+    async with administer(settings, actor, opens=True) as the:
+        needs_role(the, Role.operator)
         return await opening.add(
             the.conn, reference=reference, name=name, roles=roles, by=the.person, now=the.now, rules=_rules(settings)
         )
@@ -63,8 +63,8 @@ def invite(reference: Reference, actor: Actor = None, as_json: Json = False) -> 
 
 
 async def _invite(settings: Settings, reference: str, actor: str | None) -> Opened:
-    async with administer(settings, actor) as the:
-        opens(the)
+    async with administer(settings, actor, opens=True) as the:
+        needs_role(the, Role.operator)
         return await opening.invite(the.conn, reference, by=the.person, now=the.now, rules=_rules(settings))
 
 
@@ -131,8 +131,8 @@ def roles(reference: Reference, role: Roles, actor: Actor = None, as_json: Json 
 
 
 async def _roles(settings: Settings, reference: str, roles: list[Role], actor: str | None) -> Opened:
-    async with administer(settings, actor) as the:
-        opens(the)
+    async with administer(settings, actor, opens=True) as the:
+        needs_role(the, Role.operator)
         return await opening.change_roles(
             the.conn, reference, roles, by=the.person, now=the.now, rules=_rules(settings)
         )
@@ -163,8 +163,8 @@ def resume(reference: Reference, actor: Actor = None, as_json: Json = False) -> 
 
 
 async def _resume(settings: Settings, reference: str, actor: str | None) -> Opened:
-    async with administer(settings, actor) as the:
-        opens(the)
+    async with administer(settings, actor, opens=True) as the:
+        needs_role(the, Role.operator)
         return await opening.resume(the.conn, reference, by=the.person, now=the.now, rules=_rules(settings))
 
 
@@ -238,13 +238,6 @@ async def _end_session(settings: Settings, session: UUID, actor: str | None) -> 
     async with administer(settings, actor) as the:
         own = not {Role.operator, Role.auditor} & the.person.roles
         await sessions.end(the.conn, session, by=the.person, now=the.now, own=own)
-
-
-def opens(the: Administration) -> None:
-    """Raise unless whoever acts may ask for what opens administration: somebody at the machine, or an operator who has just proved it."""
-    needs_role(the, Role.operator)
-    if the.person.admin_id is not None and not the.person.confirmed(the.now):
-        raise Failure("more than ten minutes have passed since you proved who you are", "Run `rujukan sign-in` again.")
 
 
 def stops(the: Administration) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +16,7 @@ from app.cli.common import Actor, Json, faults_of, load_settings, read_json, say
 from app.cli.failures import Failure
 from app.exchange.agencies import queries as directory
 from app.foundation.settings import Settings
-from auth.admin import errors
+from auth.admin import agency_life, errors
 from auth.admin.agencies import (
     ListedAgency,
     add_agency,
@@ -25,8 +24,6 @@ from auth.admin.agencies import (
     list_agencies,
     suspend_agency,
 )
-from auth.admin.approvals import Approval
-from auth.admin.asking import ask_for_desk, ask_to_resume_agency
 from auth.admin.offboarding import Offboarding, offboarding, take_nobody
 from auth.admin.queries import agency_id_of, log_act
 from schemas.base import Count
@@ -200,13 +197,32 @@ def suspend(code: Annotated[str, typer.Argument(help="Its code.")], actor: Actor
     typer.echo(f"{code} is suspended. `rujukan agencies resume {code}` lets it in again.")
 
 
+async def _suspend(settings: Settings, code: str, actor: str | None) -> None:
+    async with administer(settings, actor) as the:
+        await suspend_agency(the.conn, code, now=the.now, actor=the.person.reference)
+
+
 @app.command()
-def resume(code: Annotated[str, typer.Argument(help="Its code.")], actor: Actor = None) -> None:
-    """Let a suspended agency in again, with two people's yes."""
-    waits = asyncio.run(_ask(load_settings(), ask_to_resume_agency, code, actor))
-    if waits is None:
-        say(f"{code} is active.")
-    show_waiting(waits)
+def resume(code: Annotated[str, typer.Argument(help="Its code.")], actor: Actor = None, as_json: Json = False) -> None:
+    """Let a suspended agency in again, with another person's yes."""
+    settings = load_settings()
+    waits = asyncio.run(_ask(settings, agency_life.ask_to_resume, code, actor))
+    _answer(code, f"{code} is active.", waits, as_json=as_json)
+
+
+async def _ask(settings: Settings, ask: Any, code: str, actor: str | None) -> Waiting | None:
+    async with administer(settings, actor, opens=True) as the:
+        asked = await ask(the.conn, code, by=the.person, now=the.now, two_people=settings.needs_two_people)
+        return waiting(asked, the.person)
+
+
+def _answer(code: str, done: str, waits: Waiting | None, *, as_json: bool) -> None:
+    if as_json:
+        show_json({"code": code, "waits": None if waits is None else waits.approval.id})
+    elif waits is None:
+        typer.echo(done)
+    else:
+        show_waiting(waits)
 
 
 @app.command()
@@ -221,26 +237,12 @@ async def _close(settings: Settings, code: str, actor: str | None) -> None:
         await close_agency(the.conn, code, now=the.now, actor=the.person.reference)
 
 
-async def _suspend(settings: Settings, code: str, actor: str | None) -> None:
-    async with administer(settings, actor) as the:
-        await suspend_agency(the.conn, code, now=the.now, actor=the.person.reference)
-
-
-async def _ask(
-    settings: Settings, ask: Callable[..., Awaitable[Approval]], code: str, actor: str | None
-) -> Waiting | None:
-    async with administer(settings, actor) as the:
-        asked = await ask(the.conn, code, by=the.person, now=the.now, two_people=settings.needs_two_people)
-        return waiting(asked, the.person)
-
-
 @app.command()
-def desk(code: Annotated[str, typer.Argument(help="Its code.")], actor: Actor = None) -> None:
-    """Make an agency the ministry's desk, with two people's yes: asked last when nobody answers, it may then re-route. There is one."""
-    waits = asyncio.run(_ask(load_settings(), ask_for_desk, code, actor))
-    if waits is None:
-        say(f"{code} is the desk.")
-    show_waiting(waits)
+def desk(code: Annotated[str, typer.Argument(help="Its code.")], actor: Actor = None, as_json: Json = False) -> None:
+    """Make an agency the ministry's desk, with another person's yes: asked last when nobody answers, it may then re-route."""
+    settings = load_settings()
+    waits = asyncio.run(_ask(settings, agency_life.ask_for_desk, code, actor))
+    _answer(code, f"{code} is the desk.", waits, as_json=as_json)
 
 
 @app.command("takes-nobody")

@@ -114,7 +114,7 @@ def _add(wanted: NewAgreement, what: str, actor: str | None, *, as_json: bool) -
 
 
 async def _ask(settings: Settings, wanted: NewAgreement, actor: str | None) -> tuple[UUID, Approval]:
-    async with administer(settings, actor) as the:
+    async with administer(settings, actor, opens=True) as the:
         return await ask_for_agreement(
             the.conn, wanted, by=the.person, now=the.now, two_people=settings.needs_two_people
         )

@@ -10,9 +10,8 @@ from uuid import UUID
 
 import typer
 
-from app.cli.administering import Administration, administer
+from app.cli.administering import administer
 from app.cli.common import Actor, Json, load_settings, say, show_json, show_table
-from app.cli.failures import Failure
 from app.foundation.settings import Settings
 from auth.admin import approvals
 from auth.admin.acts import ACTS
@@ -69,8 +68,7 @@ def approve(id: Id, actor: Actor = None, as_json: Json = False) -> None:
 
 
 async def _approve(settings: Settings, id: UUID, actor: str | None) -> Approval:
-    async with administer(settings, actor) as the:
-        _proven(the)
+    async with administer(settings, actor, opens=True) as the:
         return await approvals.approve(the.conn, id, by=the.person, now=the.now, two_people=settings.needs_two_people)
 
 
@@ -86,17 +84,10 @@ def refuse(
 
 
 async def _refuse(settings: Settings, id: UUID, reason: str, actor: str | None) -> Approval:
-    async with administer(settings, actor) as the:
-        _proven(the)
+    async with administer(settings, actor, opens=True) as the:
         return await approvals.refuse(
             the.conn, id, by=the.person, reason=reason, now=the.now, two_people=settings.needs_two_people
         )
-
-
-def _proven(the: Administration) -> None:
-    """Raise if a signed-in person proved who they are too long ago; who has proved nothing is told so by the approval itself."""
-    if the.person.admin_id is not None and not the.person.confirmed(the.now):
-        raise Failure("more than ten minutes have passed since you proved who you are", "Run `rujukan sign-in` again.")
 
 
 def _show(found: Approval, *, as_json: bool) -> None:

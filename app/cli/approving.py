@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from app.cli.common import say
-from app.cli.failures import Failure
 from auth.admin.approvals import Approval
 from auth.people.person import Person
 
@@ -25,12 +23,6 @@ def waiting(asked: Approval | None, person: Person) -> Waiting | None:
     if asked is None or asked.done:
         return None
     return Waiting(asked, int(person.admin_id is not None and person.reference in asked.yes))
-
-
-def check_proven(person: Person, now: datetime) -> None:
-    """Raise `Failure` if a signed-in person proved who they are too long ago to change keys: by asking they say yes."""
-    if person.admin_id is not None and not person.confirmed(now):
-        raise Failure("more than ten minutes have passed since you proved who you are", "Run `rujukan sign-in` again.")
 
 
 def show_waiting(waits: Waiting | None, *, then: str | None = None) -> None:

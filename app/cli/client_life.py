@@ -13,7 +13,7 @@ import typer
 from app.cli.administering import Administration, administer
 from app.cli.approving import Waiting, show_waiting, waiting
 from app.cli.clients import ClientId, app, name_of, parse_duration
-from app.cli.common import Actor, Json, acting, load_settings, say, show_json, show_table
+from app.cli.common import Actor, Json, load_settings, say, show_json, show_table
 from app.cli.failures import Failure
 from app.foundation.outbound import FAULTS as OUTBOUND_FAULTS
 from app.foundation.settings import Settings
@@ -106,14 +106,14 @@ async def _show(settings: Settings, client_id: str) -> tuple[Shown, datetime]:
 def request(client_id: ClientId, actor: Actor = None, as_json: Json = False) -> None:
     """Ask for the approval of a client in the sandbox."""
     settings = load_settings()
-    waits, status = asyncio.run(_ask(settings, client_life.request, client_id, acting(actor)))
+    waits, status = asyncio.run(_ask(settings, client_life.request, client_id, actor))
     _answer(client_id, status, waits, as_json=as_json, then=f"rujukan clients activate {client_id}")
 
 
 @app.command()
 def activate(client_id: ClientId, actor: Actor = None, as_json: Json = False) -> None:
     """Let an approved client work, on the agreed day."""
-    status = asyncio.run(_move(load_settings(), client_id, "activate", acting(actor)))
+    status = asyncio.run(_move(load_settings(), client_id, "activate", actor))
     _answer(client_id, status, None, as_json=as_json)
 
 
@@ -121,17 +121,17 @@ def activate(client_id: ClientId, actor: Actor = None, as_json: Json = False) ->
 def resume(client_id: ClientId, actor: Actor = None, as_json: Json = False) -> None:
     """Let a suspended client in again, or one whose emergency has lapsed. Keys that have ended stay ended."""
     settings = load_settings()
-    waits, status = asyncio.run(_ask(settings, client_life.ask_to_resume, client_id, acting(actor)))
+    waits, status = asyncio.run(_ask(settings, client_life.ask_to_resume, client_id, actor))
     _answer(client_id, status, waits, as_json=as_json)
 
 
-async def _ask(settings: Settings, ask: Any, client_id: str, actor: str) -> tuple[Waiting | None, str]:
-    async with administer(settings, actor) as the:
+async def _ask(settings: Settings, ask: Any, client_id: str, actor: str | None) -> tuple[Waiting | None, str]:
+    async with administer(settings, actor, opens=True) as the:
         asked = await ask(the.conn, client_id, by=the.person, now=the.now, two_people=settings.needs_two_people)
         return waiting(asked, the.person), (await read_client(the.conn, client_id)).status
 
 
-async def _move(settings: Settings, client_id: str, move: str, actor: str) -> str:
+async def _move(settings: Settings, client_id: str, move: str, actor: str | None) -> str:
     async with administer(settings, actor) as the:
         return await change_client(the.conn, client_id, move, now=the.now, actor=the.person.reference)
 
@@ -147,11 +147,11 @@ def _answer(client_id: str, status: str, waits: Waiting | None, *, as_json: bool
 @app.command()
 def retire(client_id: ClientId, actor: Actor = None, as_json: Json = False) -> None:
     """End a client for good, with all its keys. Its id is never given again."""
-    asyncio.run(_retire(load_settings(), client_id, acting(actor)))
+    asyncio.run(_retire(load_settings(), client_id, actor))
     _answer(client_id, "retired", None, as_json=as_json)
 
 
-async def _retire(settings: Settings, client_id: str, actor: str) -> None:
+async def _retire(settings: Settings, client_id: str, actor: str | None) -> None:
     async with administer(settings, actor) as the:
         await client_life.retire(the.conn, client_id, now=the.now, actor=the.person.reference)
 
@@ -176,11 +176,11 @@ def suspend(
     as_json: Json = False,
 ) -> None:
     """Shut a client out, within a second: its tokens stop counting, it gets no new ones. Then say what waits because of it."""
-    settings, who = load_settings(), acting(actor)
-    stopped = asyncio.run(_suspend(settings, client_id, compromised_since, reason, who))
+    settings = load_settings()
+    stopped = asyncio.run(_suspend(settings, client_id, compromised_since, reason, actor))
     if not as_json:
         _show_stopped(stopped)
-    waiting, _ = asyncio.run(_stranded(settings, client_id, who, escalate=False))
+    waiting, _ = asyncio.run(_stranded(settings, client_id, actor, escalate=False))
     if as_json:
         show_json({**asdict(stopped), "stranded": [asdict(each) for each in waiting]})
         return
@@ -207,7 +207,7 @@ def _show_stopped(stopped: Stopped) -> None:
         )
 
 
-async def _suspend(settings: Settings, client_id: str, since: str | None, reason: str, actor: str) -> Stopped:
+async def _suspend(settings: Settings, client_id: str, since: str | None, reason: str, actor: str | None) -> Stopped:
     async with administer(settings, actor) as the:
         return await kill_switch.stop(
             the.conn,
@@ -244,7 +244,7 @@ def stranded(
     as_json: Json = False,
 ) -> None:
     """List what waits on agencies that have no other client; of a client that works: what would if it were stopped."""
-    found, count = asyncio.run(_stranded(load_settings(), client_id, acting(actor), escalate=escalate))
+    found, count = asyncio.run(_stranded(load_settings(), client_id, actor, escalate=escalate))
     if as_json:
         show_json({"escalated": count, "items": [asdict(each) for each in found]})
         return
@@ -254,7 +254,7 @@ def stranded(
 
 
 async def _stranded(
-    settings: Settings, client_id: str, actor: str, *, escalate: bool
+    settings: Settings, client_id: str, actor: str | None, *, escalate: bool
 ) -> tuple[Sequence[Stranded], int | None]:
     async with administer(settings, actor) as the:
         count = None
@@ -293,14 +293,14 @@ def end_key(
     as_json: Json = False,
 ) -> None:
     """End one key now, with every token that was asked for with it."""
-    asyncio.run(_end_key(load_settings(), client_id, kid, acting(actor)))
+    asyncio.run(_end_key(load_settings(), client_id, kid, actor))
     if as_json:
         show_json({"client_id": client_id, "ended": kid})
     else:
         typer.echo("The key has ended, and with it every token that was asked for with it.")
 
 
-async def _end_key(settings: Settings, client_id: str, kid: str, actor: str) -> None:
+async def _end_key(settings: Settings, client_id: str, kid: str, actor: str | None) -> None:
     async with administer(settings, actor) as the:
         await client_life.end_key_of(the.conn, client_id, kid, now=the.now, actor=the.person.reference)
 
@@ -353,7 +353,7 @@ def agencies(
 def _bound(
     client_id: str, limit: str, wish: Wish | None, actor: str | None, *, as_json: bool, empty: str = "none"
 ) -> None:
-    now, waits = asyncio.run(_change(load_settings(), client_id, limit, wish, acting(actor)))
+    now, waits = asyncio.run(_change(load_settings(), client_id, limit, wish, actor))
     if as_json:
         show_json({"client_id": client_id, limit: now, "waits": None if waits is None else waits.approval.id})
         return
@@ -362,9 +362,9 @@ def _bound(
 
 
 async def _change(
-    settings: Settings, client_id: str, limit: str, wish: Wish | None, actor: str
+    settings: Settings, client_id: str, limit: str, wish: Wish | None, actor: str | None
 ) -> tuple[list[str], Waiting | None]:
-    async with administer(settings, actor) as the:
+    async with administer(settings, actor, opens=wish is not None) as the:
         waits = None if wish is None else waiting(await _wish(settings, the, client_id, wish), the.person)
         return list(getattr(await read_client(the.conn, client_id), limit)), waits
 

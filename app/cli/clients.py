@@ -15,15 +15,14 @@ from typing import Annotated, Any
 import typer
 
 from app.cli.administering import administer
-from app.cli.approving import Waiting, check_proven, show_waiting, waiting
-from app.cli.common import Actor, Json, acting, load_settings, read_json, show_json, show_table
+from app.cli.approving import Waiting, show_waiting, waiting
+from app.cli.common import Actor, Json, load_settings, read_json, show_json, show_table
 from app.cli.failures import Code, Failure
 from app.client import Credentials
-from app.foundation.outbound import OutboundError, check_url
 from app.foundation.settings import Settings
 from auth.admin import errors
 from auth.admin.client_keys import certificate_jwk
-from auth.admin.client_life import ask_to_rotate, give_emergency_key, register
+from auth.admin.client_life import ask_for_key, give_emergency_key, register
 from auth.admin.clients import ListedClient, list_clients
 from auth.client_auth import mtls
 from auth.scopes import AGENCY_SCOPES
@@ -174,11 +173,9 @@ def add(
         "auth_method": auth.value,
         "certificate_bound": None if bound_to is None else bound_to is BoundTo.certificate,
     }
-    whose = (acting(actor), sandbox)
+    whose = (actor, sandbox)
     if jwks_uri is not None:
-        made, waits = asyncio.run(
-            _add(settings, {**values, "jwks_uri": _checked_uri(jwks_uri, settings)}, None, *whose)
-        )
+        made, waits = asyncio.run(_add(settings, {**values, "jwks_uri": jwks_uri}, None, *whose))
     elif named:
         made, waits = asyncio.run(_add(settings, {**values, "tls_name": named[0]}, None, *whose))
     elif certificate is not None:
@@ -203,12 +200,10 @@ def add(
 
 
 async def _add(
-    settings: Settings, values: dict[str, Any], path: Path | None, actor: str, sandbox: bool
+    settings: Settings, values: dict[str, Any], path: Path | None, actor: str | None, sandbox: bool
 ) -> tuple[Made, Waiting | None]:
-    async with administer(settings, actor) as the:
-        asked = await register(
-            the.conn, **values, sandbox=sandbox, by=the.person, now=the.now, two_people=settings.needs_two_people
-        )
+    async with administer(settings, actor, opens=not sandbox) as the:
+        asked = await register(the.conn, **values, sandbox=sandbox, by=the.person, now=the.now, settings=settings)
         waits = waiting(asked, the.person)
         return await _made(settings, the.conn, values["client_id"], path, waits=waits), waits
 
@@ -343,7 +338,7 @@ def rotate(
         None if lasts is None else parse_duration(lasts),
         called_back,
         agency,
-        acting(actor),
+        actor,
     )
     if certificate is not None:
         made, waits = asyncio.run(_rotate(settings, asked, _jwk(certificate), None))
@@ -390,15 +385,14 @@ class _Rotation:
     lasts: timedelta | None
     called_back: str | None
     agency: str | None
-    actor: str
+    actor: str | None
 
 
 async def _rotate(
     settings: Settings, asked: _Rotation, jwk: dict[str, Any], path: Path | None
 ) -> tuple[Made, Waiting | None]:
     two_people = settings.needs_two_people
-    async with administer(settings, asked.actor) as the:
-        check_proven(the.person, the.now)
+    async with administer(settings, asked.actor, opens=True) as the:
         if asked.called_back is not None:
             given = await give_emergency_key(
                 the.conn,
@@ -412,7 +406,7 @@ async def _rotate(
             )
             kid, approval = given.kid, given.approval
         else:
-            kid, approval = await ask_to_rotate(
+            kid, approval = await ask_for_key(
                 the.conn,
                 asked.client_id,
                 jwk=jwk,
@@ -474,14 +468,6 @@ def _fitting(auth: Auth, *, generate: bool, jwks: Path | None, certificate: Path
         )
     if given != 1:
         raise Failure("give exactly one of --generate, --jwks FILE and --certificate FILE")
-
-
-def _checked_uri(url: str, settings: Settings) -> str:
-    try:
-        check_url(url, settings)
-    except OutboundError as error:
-        raise Failure(f"that jwks_uri cannot be asked: {error}") from None
-    return url
 
 
 def _jwk(path: Path) -> dict[str, Any]:

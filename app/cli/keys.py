@@ -58,7 +58,7 @@ def rotate(
 
 
 async def _rotate(settings: Settings, at_once: bool, actor: str | None) -> str:
-    async with administer(settings, actor) as the:
+    async with administer(settings, actor, opens=True) as the:
         keyring = Keyring.open(settings.keyring_path, create=False)
         return await keys.rotate(the.conn, keyring, the.now, at_once, actor=the.person.reference)
 

@@ -55,7 +55,7 @@ def invite(
 async def _invite(
     settings: Settings, agency: str, scopes: list[str], uses: int, days: int, actor: str | None
 ) -> registrations.NewInvitation:
-    async with administer(settings, actor) as the:
+    async with administer(settings, actor, opens=True) as the:
         return await registrations.invite(
             the.conn, agency, scopes=scopes, uses=uses, days=days, now=the.now, actor=the.person.reference
         )
@@ -142,7 +142,7 @@ def ask_again(
 
 
 async def _ask_again(settings: Settings, client_id: str, actor: str | None) -> Approval:
-    async with administer(settings, actor) as the:
+    async with administer(settings, actor, opens=True) as the:
         return await registrations.ask_again(
             the.conn, client_id, by=the.person, now=the.now, two_people=settings.needs_two_people
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from app.demo.systems import DemoError
 from app.foundation.database import Addresses, Connection, connection
 from auth.admin import agreements
 from auth.admin.agencies import add_agency, add_service_point, list_agencies, set_desk
-from auth.admin.client_keys import rotate_client_key
+from auth.admin.client_changes import add_client_key
 from auth.admin.clients import ListedClient, add_client, list_clients
 from auth.scopes import AGENCY_SCOPES
 
@@ -132,8 +132,7 @@ async def _client(
     elif kid not in keys:
         # the file that held its key is gone, or another: what remains of the old key is of no use to anybody
         (jwk,) = credentials.public_jwks()["keys"]
-        later = at + timedelta(days=3650)
-        await rotate_client_key(conn, client_id, jwk=jwk, old_ends_at=later, now=at, actor=ACTOR)
+        await add_client_key(conn, client_id, jwk=jwk, now=at, actor=ACTOR)
     if found is not None and found.issuer != issuer:
         credentials = dataclasses.replace(found, issuer=issuer)
         path.unlink()

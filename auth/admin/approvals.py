@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -25,6 +26,10 @@ from auth.queries import log_act
 WAITS_FOR: Final = timedelta(days=7)
 """How long something waits for approval before it has to be asked for again."""
 REASON_AT_MOST: Final = 500
+
+
+class _UndoneError(Exception):
+    """It could be done, and was undone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +76,15 @@ async def ask(
     two_people: bool,
     waits_for: timedelta = WAITS_FOR,
 ) -> Approval:
-    """Ask for an act of `ACTS`; it is done at once if no other person's yes is needed. Raises `TakenError` if it waits already."""
+    """Ask for an act of `ACTS`; it is done at once if no other person's yes is needed.
+
+    Nobody is asked to say yes to what must fail: raises what doing it now would raise, and `TakenError` if it waits already.
+    """
+    written: dict[str, Any] = json.loads(
+        json.dumps(dict(detail or {}), default=str)
+    )  # as it will be read when it is done
     async with conn.transaction():
+        await _try(conn, act, subject, written, by=by, now=now)
         await queries.withdraw_expired(conn, act, subject, now)
         id = uuid7(now)
         added = await queries.insert_approval(
@@ -80,7 +92,7 @@ async def ask(
             id=id,
             act=act,
             subject=subject,
-            detail=json.dumps(dict(detail or {}), default=str),
+            detail=json.dumps(written),
             asked_by=by.reference,
             asked_through=by.client_id,
             asked_at=now,
@@ -93,6 +105,16 @@ async def ask(
             await _say_yes(conn, id, by, now)
             await _carry_out(conn, id, by=by, now=now, two_people=two_people)
         return await read(conn, id, now=now, two_people=two_people)
+
+
+async def _try(
+    conn: Connection, act: str, subject: str, detail: Mapping[str, Any], *, by: Person, now: datetime
+) -> None:
+    """Do it and undo it. Raises what doing it raises."""
+    with suppress(_UndoneError):
+        async with conn.transaction():
+            await ACTS[act].apply(conn, subject, detail, now, by.reference)
+            raise _UndoneError
 
 
 async def approve(conn: Connection, id: UUID, *, by: Person, now: datetime, two_people: bool) -> Approval:

@@ -12,18 +12,11 @@ from uuid import UUID
 from app.foundation.database import Connection
 from auth.admin import change_queries as queries
 from auth.admin.agencies import agency_id_of, check_name
-from auth.admin.client_keys import end_client_key, log_client, registered_keys, require_client
+from auth.admin.client_keys import end_client_key, one_key
 from auth.admin.clients import ListedClient, known_scopes, listed
-from auth.admin.errors import (
-    ClientMoveError,
-    InvalidValueError,
-    TakenError,
-    UnknownClientError,
-    UnknownKeyError,
-    UnusableKeyError,
-)
-from auth.admin.queries import auth_method_of, client_state, end_client_keys, insert_client_key, tell_agencies_of
-from auth.client_auth import mtls
+from auth.admin.errors import InvalidValueError, TakenError, UnknownClientError, UnknownKeyError, UnusableKeyError
+from auth.admin.found_client import find_unretired_client, log_client
+from auth.admin.queries import end_client_keys, insert_client_key, tell_agencies_of
 
 Network = IPv4Network | IPv6Network
 REFUSED_WITHIN: Final = timedelta(hours=24)
@@ -78,10 +71,8 @@ async def narrow_client(
     Raises `UnknownClientError`, `ClientMoveError` (it is retired), `InvalidValueError`, `UnknownScopeError`, `UnknownAgencyError`.
     """
     async with conn.transaction():
-        await require_client(conn, client_id)
+        await find_unretired_client(conn, client_id)
         before = await read_client(conn, client_id)
-        if before.status == "retired":
-            raise ClientMoveError(f"{client_id} is retired: nothing about it changes any more")
         if wish == Wish():
             raise InvalidValueError("say what to change")
         changed: dict[str, Any] = {}
@@ -127,10 +118,8 @@ async def widen_client(
     Raises `UnknownClientError`, `ClientMoveError`, `UnknownScopeError`, `UnknownAgencyError`.
     """
     async with conn.transaction():
-        await require_client(conn, client_id)
+        await find_unretired_client(conn, client_id)
         before = await read_client(conn, client_id)
-        if before.status == "retired":
-            raise ClientMoveError(f"{client_id} is retired: nothing about it changes any more")
         if scopes := detail.get("scopes"):
             await queries.set_client_scopes(conn, client_id, sorted({*before.scopes, *known_scopes(scopes)}))
         if agencies := detail.get("agencies"):
@@ -145,11 +134,11 @@ async def add_client_key(
     client_id: str,
     *,
     jwk: Mapping[str, Any],
-    starts_at: datetime | None,
-    overlap: timedelta | None,
+    starts_at: datetime | None = None,
+    overlap: timedelta | None = None,
+    ends_at: datetime | None = None,
     now: datetime,
     actor: str,
-    ends_at: datetime | None = None,
 ) -> str:
     """Add a key that counts from `starts_at` (unset or past: now) to `ends_at` (unset: as long as nobody ends it), and return its `kid`.
 
@@ -163,17 +152,10 @@ async def add_client_key(
     if ends_at is not None and ends_at <= max(starts_at or now, now):
         raise InvalidValueError("a key ends after it starts, and not in the past")
     async with conn.transaction():
-        found = await client_state(conn, client_id)
-        if found is None:
-            raise UnknownClientError(f"there is no client {client_id}")
-        if found["status"] == "retired":
-            raise ClientMoveError(f"{client_id} is retired: nothing about it changes any more")
-        method = await auth_method_of(conn, client_id)
-        if method == mtls.TLS_CLIENT_AUTH:
-            raise UnusableKeyError(
-                "an authority vouches for this client: a renewed certificate with the same name works by itself"
-            )
-        ((kid, public),) = registered_keys(method, [jwk]).items()
+        found = await find_unretired_client(conn, client_id)
+        if found["jwks_uri"] is not None:
+            raise UnusableKeyError("this client publishes its keys at its jwks_uri: it adds and ends them there itself")
+        kid, public = one_key(found["auth_method"], jwk)
         start = max(starts_at or now, now)
         added = await insert_client_key(
             conn, client_id=client_id, kid=kid, jwk=public, at=now, starts_at=start, ends_at=ends_at

@@ -1,4 +1,4 @@
-"""Clients' public keys and certificates: what may be registered, rotation, and their end."""
+"""Clients' public keys and certificates: what may be registered, and the end of one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from app.foundation.database import Connection
 from auth import jose
 from auth.admin import queries
-from auth.admin.errors import InvalidValueError, TakenError, UnknownClientError, UnknownKeyError, UnusableKeyError
+from auth.admin.errors import InvalidValueError, UnknownKeyError, UnusableKeyError
+from auth.admin.found_client import find_client, log_client
 from auth.binding.certificate import UnreadableCertificateError, read
 from auth.client_auth import mtls
 from auth.client_auth.private_key_jwt import PrivateKeyJwt
@@ -24,40 +25,10 @@ from auth.jose import JoseRefusedError, VerificationKey
 _KEYS: Final = "keys are P-256 (ES256), Ed25519 (EdDSA) or RSA from 2048 bits (PS256), public only"
 
 
-async def rotate_client_key(
-    conn: Connection, client_id: str, *, jwk: Mapping[str, Any], old_ends_at: datetime, now: datetime, actor: str
-) -> str:
-    """Register another key, let the present ones count until `old_ends_at`, and return the new key's `kid`."""
-    async with conn.transaction():
-        await require_client(conn, client_id)
-        method = await queries.auth_method_of(conn, client_id)
-        if method == mtls.TLS_CLIENT_AUTH:
-            raise UnusableKeyError(
-                "an authority vouches for this client: a renewed certificate with the same name works by itself"
-            )
-        if await queries.jwks_uri_of(conn, client_id) is not None:
-            raise UnusableKeyError("this client publishes its keys at its jwks_uri: it adds and ends them there itself")
-        ((kid, public),) = registered_keys(method, [jwk]).items()
-        if not await queries.insert_client_key(conn, client_id=client_id, kid=kid, jwk=public, at=now):
-            raise TakenError("the client has or had this key, or one of that kid")
-        ended = await queries.end_client_keys(conn, client_id=client_id, kid=None, but=kid, ends_at=old_ends_at)
-        await log_client(
-            conn,
-            client_id,
-            "client:rotate_key",
-            now,
-            actor,
-            kid=kid,
-            ended=ended,
-            ends_at=old_ends_at.isoformat(timespec="seconds"),
-        )
-    return kid
-
-
 async def end_client_key(conn: Connection, client_id: str, kid: str, *, now: datetime, actor: str) -> None:
     """End one key now, with every token that was asked for with it."""
     async with conn.transaction():
-        await require_client(conn, client_id)
+        await find_client(conn, client_id)
         if not await queries.end_client_keys(conn, client_id=client_id, kid=kid, but=None, ends_at=now):
             raise UnknownKeyError(f"{client_id} has no such key that has not ended")
         await log_client(conn, client_id, "client:end_key", now, actor, kid=kid)
@@ -113,6 +84,16 @@ def registered_keys(method: str, jwks: object) -> dict[str, dict[str, Any]]:
     return found
 
 
+def one_key(method: str, jwk: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return one key as `registered_keys` does, as `kid` and JWK. Raises `UnusableKeyError`, also if the client has no keys of its own."""
+    if method == mtls.TLS_CLIENT_AUTH:
+        raise UnusableKeyError(
+            "an authority vouches for this client: a renewed certificate with the same name works by itself"
+        )
+    ((kid, public),) = registered_keys(method, [jwk]).items()
+    return kid, public
+
+
 def _public_keys(jwks: object) -> dict[str, dict[str, Any]]:
     """Return the registered form of each JWK by `kid` (its thumbprint if it has none)."""
     if not isinstance(jwks, list) or not jwks:
@@ -136,16 +117,3 @@ def _public_keys(jwks: object) -> dict[str, dict[str, Any]]:
 def _refuse_examples(key: VerificationKey) -> None:
     if key.thumbprint in EXAMPLE_KEYS:
         raise UnusableKeyError("that is a published example key, which everybody has: make one of your own")
-
-
-async def require_client(conn: Connection, client_id: str) -> None:
-    """Lock the client's row against a change of its keys from elsewhere. Raises `UnknownClientError`."""
-    if not await queries.client_exists(conn, client_id):
-        raise UnknownClientError(f"there is no client {client_id}")
-
-
-async def log_client(conn: Connection, client_id: str, action: str, now: datetime, actor: str, **detail: Any) -> None:
-    """Write the log entry of an act on a client, in the act's transaction."""
-    await queries.log_act(
-        conn, at=now, actor=actor, action=action, subject="client", detail={"client_id": client_id, **detail}
-    )

@@ -9,13 +9,14 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from typing import Any, Final
 
 from app.foundation.database import Connection
-from auth.admin import approvals, asking, client_queries, queries
+from app.foundation.outbound import OutboundError, check_url
+from app.foundation.settings import Settings
+from auth.admin import approvals, client_queries, queries
 from auth.admin.approvals import Approval
 from auth.admin.client_changes import Network, Wish, end_key, narrow_client, read_client
-from auth.admin.client_keys import log_client, registered_keys
+from auth.admin.client_keys import one_key
 from auth.admin.client_lifecycle import CLIENT
 from auth.admin.clients import add_client, change_client
-from auth.admin.emergency import find_client
 from auth.admin.errors import (
     ClientMoveError,
     InvalidValueError,
@@ -24,7 +25,7 @@ from auth.admin.errors import (
     UnknownKeyError,
     UnusableKeyError,
 )
-from auth.client_auth import mtls
+from auth.admin.found_client import find_client, log_client
 from auth.people.person import Person, Role
 
 EMERGENCY_FOR: Final = timedelta(hours=24)
@@ -33,17 +34,23 @@ NETWORKS_AT_MOST: Final = 50
 
 
 async def register(
-    conn: Connection, *, sandbox: bool = False, by: Person, now: datetime, two_people: bool, **values: Any
+    conn: Connection, *, sandbox: bool = False, by: Person, now: datetime, settings: Settings, **values: Any
 ) -> Approval | None:
     """Register a client (`values`: as of `add_client`) and ask for its approval; in the sandbox, only register it.
 
-    Where one person is enough it is approved and works at once.
+    Where one person is enough it is approved and works at once. Raises what `add_client` raises, and `UnusableKeyError` for a
+    `jwks_uri` that must not be asked.
     """
+    if values.get("jwks_uri") is not None:
+        try:
+            check_url(values["jwks_uri"], settings)
+        except OutboundError as error:
+            raise UnusableKeyError(f"that jwks_uri cannot be asked: {error}") from None
     async with conn.transaction():
         await add_client(conn, **values, status="sandbox" if sandbox else "requested", now=now, actor=by.reference)
         if sandbox:
             return None
-        return await _ask_for_approval(conn, values["client_id"], by=by, now=now, two_people=two_people)
+        return await _ask_for_approval(conn, values["client_id"], by=by, now=now, two_people=settings.needs_two_people)
 
 
 async def request(conn: Connection, client_id: str, *, by: Person, now: datetime, two_people: bool) -> Approval:
@@ -57,7 +64,9 @@ async def _ask_for_approval(
     conn: Connection, client_id: str, *, by: Person, now: datetime, two_people: bool
 ) -> Approval:
     client = await read_client(conn, client_id)
-    detail = {"scopes": client.scopes, "agencies": client.agencies, "kids": [key.kid for key in client.keys]}
+    shown = ("name", "agencies", "scopes", "auth_method", "tls_name", "jwks_uri", "networks")
+    detail = {name: value for name in shown if (value := getattr(client, name)) is not None}
+    detail["kids"] = [key.kid for key in client.keys]
     asked = await approvals.ask(conn, "client:approve", client_id, detail, by=by, now=now, two_people=two_people)
     if asked.done:
         await change_client(conn, client_id, "activate", now=now, actor=by.reference)
@@ -102,7 +111,7 @@ async def change(
         more = await narrow_client(conn, client_id, wish, now=now, actor=by.reference)
         if not more:
             return None
-        return await asking.ask(conn, "client:widen", client_id, more, by=by, now=now, two_people=two_people)
+        return await approvals.ask(conn, "client:widen", client_id, more, by=by, now=now, two_people=two_people)
 
 
 async def set_networks(
@@ -131,30 +140,33 @@ def read_networks(networks: Iterable[str]) -> list[Network]:
 # keys
 
 
-async def ask_to_rotate(
+async def ask_for_key(
     conn: Connection,
     client_id: str,
     *,
     jwk: Mapping[str, Any],
-    overlap: timedelta,
+    starts_at: datetime | None = None,
+    overlap: timedelta | None = None,
     ends_at: datetime | None = None,
     by: Person,
     now: datetime,
     two_people: bool,
 ) -> tuple[str, Approval]:
-    """Ask for another key, which ends the present ones `overlap` after it is approved; return its `kid` and how far that is.
+    """Ask for another key (`add_client_key`), whose overlap begins when it is approved; return its `kid` and how far that is.
 
     Raises `UnknownClientError`, `ClientMoveError`, `UnusableKeyError`, `TakenError`, `InvalidValueError`.
     """
     async with conn.transaction():
-        kid, public = _read_key((await find_client(conn, client_id))["auth_method"], jwk)
+        kid, public = one_key((await find_client(conn, client_id))["auth_method"], jwk)
         detail = {
             "jwk": public,
-            "starts_at": None,
-            "overlap_seconds": int(overlap.total_seconds()),
+            "starts_at": None if starts_at is None else starts_at.isoformat(),
+            "overlap_seconds": None if overlap is None else int(overlap.total_seconds()),
             "ends_at": None if ends_at is None else ends_at.isoformat(),
         }
-        return kid, await asking.ask(conn, "client:add_key", client_id, detail, by=by, now=now, two_people=two_people)
+        return kid, await approvals.ask(
+            conn, "client:add_key", client_id, detail, by=by, now=now, two_people=two_people
+        )
 
 
 async def end_key_of(conn: Connection, client_id: str, kid: str, *, now: datetime, actor: str) -> None:
@@ -215,7 +227,7 @@ async def give_emergency_key(
             raise ClientMoveError(
                 f"the last emergency of {client_id} was refused, stopped or has lapsed: two people let it in first"
             )
-        kid, public = _read_key(row["auth_method"], jwk)
+        kid, public = one_key(row["auth_method"], jwk)
         contact = await _contact(conn, client_id, called_back, agency)
         ended = await queries.end_client_keys(conn, client_id=client_id, kid=None, but=None, ends_at=now)
         if not await queries.insert_client_key(conn, client_id=client_id, kid=kid, jwk=public, at=now):
@@ -259,15 +271,6 @@ async def give_emergency_key(
             waits_for=until - now,
         )
     return Emergency(kid, tuple(ended), contact, None if asked.done else until, asked)
-
-
-def _read_key(method: str, jwk: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    if method == mtls.TLS_CLIENT_AUTH:
-        raise UnusableKeyError(
-            "an authority vouches for this client: a renewed certificate with the same name works by itself"
-        )
-    ((kid, public),) = registered_keys(method, [jwk]).items()
-    return kid, public
 
 
 async def _tell_of_keys(

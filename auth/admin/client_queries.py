@@ -14,7 +14,7 @@ from app.foundation.database import Connection
 async def client(conn: Connection, client_id: str) -> asyncpg.Record | None:
     """Return how a client stands, and lock it; None if there is none."""
     return await conn.fetchrow(
-        "SELECT id, status, status_before, auth_method, emergency_until FROM client WHERE client_id = $1 FOR UPDATE",
+        "SELECT id, status, status_before, auth_method, jwks_uri, emergency_until FROM client WHERE client_id = $1 FOR UPDATE",
         client_id,
     )
 

@@ -14,9 +14,10 @@ from uuid import UUID
 from app.foundation.database import Connection
 from auth.admin import queries
 from auth.admin.agencies import agency_id_of, check_name
-from auth.admin.client_keys import check_method_of_keys, log_client, registered_keys
+from auth.admin.client_keys import check_method_of_keys, registered_keys
 from auth.admin.client_lifecycle import CLIENT
-from auth.admin.errors import ClientMoveError, InvalidValueError, TakenError, UnknownClientError
+from auth.admin.errors import ClientMoveError, InvalidValueError, TakenError
+from auth.admin.found_client import find_client, log_client
 from auth.client_auth import mtls
 from auth.client_auth.private_key_jwt import PrivateKeyJwt
 from auth.scopes import Scope, UnknownScopeError
@@ -183,9 +184,7 @@ async def change_client(conn: Connection, client_id: str, move: str, *, now: dat
     Raises `UnknownClientError`, `ClientMoveError`.
     """
     async with conn.transaction():
-        found = await queries.client_state(conn, client_id)
-        if found is None:
-            raise UnknownClientError(f"there is no client {client_id}")
+        found = await find_client(conn, client_id)
         row = CLIENT[move]
         if found["status"] not in row.from_states:
             raise ClientMoveError(f"{client_id} is {found['status']}: {row.refusal}")

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import asyncpg
-
 from app.foundation.database import Connection
 from auth.admin import client_queries
-from auth.admin.client_keys import log_client
 from auth.admin.clients import change_client
-from auth.admin.errors import ClientMoveError, UnknownClientError
-
-
-async def find_client(conn: Connection, client_id: str) -> asyncpg.Record:
-    """Return `id`, `status`, `status_before`, `auth_method` and `emergency_until` of a client, and lock it. Raises `UnknownClientError`."""
-    found = await client_queries.client(conn, client_id)
-    if found is None:
-        raise UnknownClientError(f"there is no client {client_id}")
-    return found
+from auth.admin.errors import ClientMoveError
+from auth.admin.found_client import find_client, log_client
 
 
 async def resume(conn: Connection, client_id: str, *, now: datetime, actor: str) -> None:

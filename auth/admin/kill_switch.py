@@ -10,11 +10,10 @@ from uuid import UUID
 
 from app.foundation.database import Connection
 from auth.admin import client_queries, queries
-from auth.admin.client_keys import log_client
 from auth.admin.client_lifecycle import CLIENT
 from auth.admin.clients import change_client
-from auth.admin.emergency import find_client
 from auth.admin.errors import ClientMoveError, InvalidValueError
+from auth.admin.found_client import find_client, log_client
 
 REASON_AT_MOST: Final = 500
 _CLOCKS_APART: Final = timedelta(seconds=60)

@@ -254,30 +254,6 @@ async def end_client_keys(
     return [row["kid"] for row in rows]
 
 
-async def client_exists(conn: Connection, client_id: str) -> bool:
-    """Whether there is such a client; locks its row against a change of its keys from elsewhere."""
-    return bool(await conn.fetchval("SELECT true FROM client WHERE client_id = $1 FOR UPDATE", client_id))
-
-
-async def auth_method_of(conn: Connection, client_id: str) -> str:
-    """Return how a client that is there authenticates."""
-    found: str = await conn.fetchval("SELECT auth_method FROM client WHERE client_id = $1", client_id)
-    return found
-
-
-async def jwks_uri_of(conn: Connection, client_id: str) -> str | None:
-    """Return where a client that is there publishes its keys, if it does."""
-    found: str | None = await conn.fetchval("SELECT jwks_uri FROM client WHERE client_id = $1", client_id)
-    return found
-
-
-async def client_state(conn: Connection, client_id: str) -> asyncpg.Record | None:
-    """Return `id`, `status` and `status_before` of a client, and lock it; None if there is none."""
-    return await conn.fetchrow(
-        "SELECT id, status, status_before FROM client WHERE client_id = $1 FOR UPDATE", client_id
-    )
-
-
 async def set_client_status(conn: Connection, client_id: str, status: str, *, before: str | None, at: datetime) -> None:
     """Set a client's status; `before` is what a suspended one goes back to. Tokens issued before it comes back count no more, nor do
     those of the second in which it was suspended (`iat` is in whole seconds).

@@ -154,14 +154,17 @@ async def resume(conn: Connection, reference: str, *, now: datetime, actor: str)
 
 
 async def link_oidc(conn: Connection, admin_id: UUID, issuer: str, subject: str, *, now: datetime, actor: str) -> None:
-    """Link somebody to their account at the OpenID provider.
+    """Link somebody to their account at the OpenID provider; once more to the same one changes nothing.
 
-    Raises `AdministratorStateError` if they are linked to one already, or suspended; `TakenError` if the account is another's.
+    Raises `AdministratorStateError` if they are linked to another one, or suspended; `TakenError` if the account is another's.
     """
     async with conn.transaction():
         found = await find_administrator_by_id(conn, admin_id)
         if found.status != "active":
             raise AdministratorStateError("they are suspended")
+        owner = await queries.administrator_of_account(conn, issuer=issuer, subject=subject)
+        if owner is not None and owner["id"] == admin_id:
+            return
         if found.linked:
             raise AdministratorStateError("they are linked to an account already")
         if not await queries.link_account(conn, admin_id, issuer, subject):

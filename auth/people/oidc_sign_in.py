@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-import asyncpg
-
 from app.foundation.database import Connection
 from app.foundation.keyring import Keyring
-from auth.people import ceremonies, invitations, oidc_queries, sessions
+from auth.admin.errors import AdministratorStateError, TakenError
+from auth.people import administrators, ceremonies, invitations, queries, sessions
 from auth.people.ceremonies import Ceremony
 from auth.people.oidc import Identity
 from auth.people.person import Person
@@ -103,66 +101,45 @@ async def finish(
     if begun.invitation is not None:
         admin_id, reference = await _link(conn, begun.invitation, who, now=now)
     else:
-        row = await oidc_queries.administrator_of(conn, issuer=who.issuer, subject=who.subject)
+        row = await queries.administrator_of_account(conn, issuer=who.issuer, subject=who.subject)
         if begun.session_id is not None and (row is None or row["id"] != begun.admin_id):
             raise AnotherPersonError
         if row is None or row["status"] != "active":
             raise NotAnAdministratorError
         admin_id, reference = row["id"], row["reference"]
-    if begun.session_id is not None:
-        token = await _renew(conn, begun.session_id, who, now=now)
-    else:
-        token = await sessions.begin(conn, admin_id, method="oidc", address=address, user_agent=user_agent, now=now)
-        if begun.earlier is not None:
-            await oidc_queries.end_session(conn, begun.earlier, now=now)
-        await oidc_queries.set_confirmed(conn, sessions.token_hash(token), at=who.authenticated_at)
-    await log_act(
-        conn,
-        at=now,
-        actor=reference,
-        action="admin:sign-in" if begun.session_id is None else "admin:confirm",
-        subject="administrator",
-        subject_id=admin_id,
-        detail={"method": "oidc"},
+    if begun.session_id is None:
+        return await sessions.sign_in(
+            conn,
+            admin_id,
+            reference,
+            method=KIND,
+            address=address,
+            user_agent=user_agent,
+            now=now,
+            confirmed_at=who.authenticated_at,
+            earlier=begun.earlier,
+        )
+    token = await sessions.renew(
+        conn, begun.session_id, reference, method=KIND, now=now, confirmed_at=who.authenticated_at
     )
+    if token is None:
+        raise NotAnAdministratorError
     return token
 
 
 async def _link(conn: Connection, invitation: bytes, who: Identity, *, now: datetime) -> tuple[UUID, str]:
-    admin_id = await oidc_queries.use_invitation(conn, invitation, now=now)
-    if admin_id is None:
+    invited = await invitations.use(conn, invitation, now=now)
+    if invited is None:
         raise NotInvitedError
     try:
-        reference = await oidc_queries.link(conn, admin_id, issuer=who.issuer, subject=who.subject)
-    except asyncpg.UniqueViolationError:
+        await administrators.link_oidc(
+            conn, invited.admin_id, who.issuer, who.subject, now=now, actor=invited.reference
+        )
+    except TakenError:
         raise AnotherPersonError from None
-    if reference is None:
-        raise LinkedAlreadyError
-    await log_act(
-        conn,
-        at=now,
-        actor=reference,
-        action="admin:link",
-        subject="administrator",
-        subject_id=admin_id,
-        detail={"method": "oidc"},
-    )
-    return admin_id, reference
-
-
-async def _renew(conn: Connection, session_id: UUID, who: Identity, *, now: datetime) -> str:
-    token = secrets.token_urlsafe(32)
-    renewed = await oidc_queries.renew_session(
-        conn,
-        session_id,
-        token_hash=sessions.token_hash(token),
-        confirmed_at=who.authenticated_at,
-        now=now,
-        seen_since=now - sessions.IDLE,
-    )
-    if not renewed:
-        raise NotAnAdministratorError
-    return token
+    except AdministratorStateError:
+        raise LinkedAlreadyError from None
+    return invited.admin_id, invited.reference
 
 
 async def log_refused(conn: Connection, keyring: Keyring, who: Identity, why: str, *, now: datetime) -> None:

@@ -37,13 +37,18 @@ async def insert_session(conn: Connection, **values: Any) -> None:
     )
 
 
-async def renew_session(conn: Connection, id: UUID, *, token_hash: bytes, now: datetime) -> bool:
-    """Give a session another token, its person having proved who they are; False if it has ended meanwhile."""
+async def renew_session(
+    conn: Connection, id: UUID, *, token_hash: bytes, confirmed_at: datetime, now: datetime, seen_since: datetime
+) -> bool:
+    """Give a session another token, and note when its person proved who they are; False if it has ended meanwhile."""
     done = await conn.execute(
-        "UPDATE admin_session SET token_hash = $2, confirmed_at = $3, seen_at = $3 WHERE id = $1 AND ended_at IS NULL",
+        "UPDATE admin_session SET token_hash = $2, confirmed_at = $3, seen_at = greatest(seen_at, $4)"
+        " WHERE id = $1 AND ended_at IS NULL AND expires_at > $4 AND seen_at > $5",
         id,
         token_hash,
+        confirmed_at,
         now,
+        seen_since,
     )
     return bool(done == "UPDATE 1")
 
@@ -193,6 +198,13 @@ async def is_reference(conn: Connection, reference: str) -> bool:
 async def administrator_of(conn: Connection, id: UUID) -> asyncpg.Record | None:
     """Return an administrator by id, and keep others from changing them until commit."""
     return await conn.fetchrow(f"{_ADMINISTRATOR} WHERE p.id = $1 FOR UPDATE OF p", id)
+
+
+async def administrator_of_account(conn: Connection, *, issuer: str, subject: str) -> asyncpg.Record | None:
+    """Return `id`, `reference` and `status` of the administrator an account at the OpenID provider belongs to."""
+    return await conn.fetchrow(
+        "SELECT id, reference, status FROM administrator WHERE oidc_issuer = $1 AND oidc_subject = $2", issuer, subject
+    )
 
 
 async def set_roles(conn: Connection, id: UUID, roles: Sequence[str]) -> None:

@@ -44,9 +44,19 @@ async def find(conn: Connection, token: str, *, now: datetime, request_id: str |
 
 
 async def begin(
-    conn: Connection, admin_id: UUID, *, method: str, address: str | None, user_agent: str | None, now: datetime
+    conn: Connection,
+    admin_id: UUID,
+    *,
+    method: str,
+    address: str | None,
+    user_agent: str | None,
+    now: datetime,
+    confirmed_at: datetime | None = None,
 ) -> str:
-    """Begin a session and return its token, which is never seen again. `method`: `passkey`, `oidc` or `command_line`."""
+    """Begin a session and return its token, which is never seen again. `method`: `passkey`, `oidc` or `command_line`.
+
+    `confirmed_at`: when its person proved who they are, if that was before now.
+    """
     token = secrets.token_urlsafe(32)
     await begin_for(
         conn,
@@ -55,8 +65,41 @@ async def begin(
         method=method,
         address=address,
         user_agent=user_agent,
-        confirmed_at=now,
+        confirmed_at=confirmed_at or now,
         now=now,
+    )
+    return token
+
+
+async def sign_in(
+    conn: Connection,
+    admin_id: UUID,
+    reference: str,
+    *,
+    method: str,
+    address: str | None,
+    user_agent: str | None,
+    now: datetime,
+    confirmed_at: datetime | None = None,
+    earlier: bytes | None = None,
+) -> str:
+    """Begin a session of somebody who has just proved who they are, as `begin` does, and write it down.
+
+    `earlier`: hash of the token of a session the browser had, which ends.
+    """
+    if earlier is not None:
+        await queries.end_session_of_token(conn, earlier, now=now)
+    token = await begin(
+        conn, admin_id, method=method, address=address, user_agent=user_agent, now=now, confirmed_at=confirmed_at
+    )
+    await log_act(
+        conn,
+        at=now,
+        actor=reference,
+        action="admin:sign-in",
+        subject="administrator",
+        subject_id=admin_id,
+        detail={"method": method},
     )
     return token
 
@@ -87,20 +130,39 @@ async def begin_for(
     )
 
 
-async def renew(conn: Connection, session_id: UUID, *, by: Person, now: datetime) -> str | None:
-    """Return another token for a session whose person has proved again who they are; the earlier one is of no use. None: it has ended."""
+async def renew(
+    conn: Connection,
+    session_id: UUID,
+    reference: str,
+    *,
+    method: str,
+    now: datetime,
+    confirmed_at: datetime | None = None,
+) -> str | None:
+    """Return another token for a session whose person has proved again who they are; the earlier one is of no use.
+
+    `confirmed_at`: when they did, if that was before now. None: the session has ended.
+    """
     token = secrets.token_urlsafe(32)
     async with conn.transaction():
-        if not await queries.renew_session(conn, session_id, token_hash=token_hash(token), now=now):
+        renewed = await queries.renew_session(
+            conn,
+            session_id,
+            token_hash=token_hash(token),
+            confirmed_at=confirmed_at or now,
+            now=now,
+            seen_since=now - IDLE,
+        )
+        if not renewed:
             return None
         await log_act(
             conn,
             at=now,
-            actor=by.reference,
+            actor=reference,
             action="admin:confirm",
             subject="admin_session",
             subject_id=session_id,
-            detail={},
+            detail={"method": method},
         )
         return token
 
@@ -177,11 +239,6 @@ async def sign_out(conn: Connection, *, by: Person, now: datetime) -> None:
             subject_id=by.session_id,
             detail={},
         )
-
-
-async def forget(conn: Connection, token: str, *, now: datetime) -> None:
-    """End the session a browser had before it signed in anew, if it had one."""
-    await queries.end_session_of_token(conn, token_hash(token), now=now)
 
 
 def hand_over(response: Response, token: str) -> None:

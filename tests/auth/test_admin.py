@@ -20,7 +20,8 @@ from auth.admin.agencies import (
     resume_agency,
     suspend_agency,
 )
-from auth.admin.client_keys import certificate_jwk, end_client_key, rotate_client_key
+from auth.admin.client_changes import add_client_key
+from auth.admin.client_keys import certificate_jwk, end_client_key
 from auth.admin.clients import add_client, list_clients, resume_client, suspend_client
 from auth.admin.errors import InvalidValueError, UnusableKeyError
 from auth.scopes import UnknownScopeError
@@ -229,22 +230,22 @@ class TestClients:
     async def test_a_key_is_rotated(self, world, by, log):
         given = await register(world, by)
         ends = by["now"] + timedelta(days=7)
-        kid = await rotate_client_key(
-            world.admin, given["client_id"], jwk=jose.generate().public_jwk(), old_ends_at=ends, **by
+        kid = await add_client_key(
+            world.admin, given["client_id"], jwk=jose.generate().public_jwk(), overlap=timedelta(days=7), **by
         )
         (listed,) = [client for client in await list_clients(world.admin) if client.client_id == given["client_id"]]
         assert {key.kid: key.ends_at for key in listed.keys} == {given["jwks"]["keys"][0]["kid"]: ends, kid: None}
-        assert len(await log("client:rotate_key")) == 1
+        assert len(await log("client:add_key")) == 1
 
     async def test_an_earlier_end_is_not_put_off(self, world, by):
         given = await register(world, by)
         first = given["jwks"]["keys"][0]["kid"]
         await end_client_key(world.admin, given["client_id"], first, **by)
-        await rotate_client_key(
+        await add_client_key(
             world.admin,
             given["client_id"],
             jwk=jose.generate().public_jwk(),
-            old_ends_at=by["now"] + timedelta(days=7),
+            overlap=timedelta(days=7),
             **by,
         )
         assert await world.admin.fetchval("SELECT ends_at FROM client_key WHERE kid = $1", first) == by["now"]
@@ -255,14 +256,14 @@ class TestClients:
             with pytest.raises(errors.UnknownClientError):
                 await function(world.admin, "client-nobody", **by)
         with pytest.raises(errors.UnknownClientError):
-            await rotate_client_key(
-                world.admin, "client-nobody", jwk=jose.generate().public_jwk(), old_ends_at=by["now"], **by
+            await add_client_key(
+                world.admin, "client-nobody", jwk=jose.generate().public_jwk(), overlap=timedelta(), **by
             )
         with pytest.raises(errors.UnknownKeyError):
             await end_client_key(world.admin, given["client_id"], "another", **by)
         with pytest.raises(errors.TakenError):
-            await rotate_client_key(
-                world.admin, given["client_id"], jwk=given["jwks"]["keys"][0], old_ends_at=by["now"], **by
+            await add_client_key(
+                world.admin, given["client_id"], jwk=given["jwks"]["keys"][0], overlap=timedelta(), **by
             )
 
 

@@ -70,6 +70,12 @@ async def asked(world: World, function, *arguments, by: Person, two_people: bool
     return done
 
 
+async def registered(world: World, *, by: Person, **values):
+    """Register a client where two people are needed."""
+    settings = world.settings.model_copy(update={"two_people": "on"})
+    return await client_life.register(world.admin, by=by, now=world.clock.now(), settings=settings, **values)
+
+
 async def approve(world: World, approval: approvals.Approval, by: Person) -> approvals.Approval:
     done = await approvals.approve(world.admin, approval.id, by=by, now=world.clock.now(), two_people=True)
     await world.directory.refresh()
@@ -148,7 +154,7 @@ class TestLettingIn:
             "scopes": ["cases.read"],
             "jwks": credentials.public_jwks(),
         }
-        waits = await asked(world, client_life.register, by=first, **values)
+        waits = await registered(world, by=first, **values)
         assert (waits.act, waits.state, waits.yes) == ("client:approve", "waiting", (first.reference,))
         assert waits.detail["agencies"] == [agency]
         with pytest.raises(MayNotApproveError):
@@ -156,6 +162,15 @@ class TestLettingIn:
         assert (await approve(world, waits, second)).done
         status = await world.act(change_client, credentials.client_id, "activate")
         assert status == "active"
+
+    async def test_where_one_person_is_enough_a_registered_client_works_at_once(self, world, people):
+        agency, key = await world.agency(), jose.generate()
+        settings = world.settings.model_copy(update={"two_people": "off"})
+        asked = await client_life.register(
+            world.admin, client_id=f"client-{secrets.token_hex(4)}", name="A system", agencies=[agency],
+            scopes=["cases.read"], jwks={"keys": [key.public_jwk()]}, by=people[0], now=world.clock.now(), settings=settings,
+        )  # fmt: skip
+        assert (asked.state, (await read_client(world.admin, asked.subject)).status) == ("approved", "active")
 
     async def test_what_is_put_into_the_sandbox_is_asked_for_later(self, world, people):
         agency = await world.agency(sandbox=True)
@@ -167,7 +182,7 @@ class TestLettingIn:
             "scopes": ["cases.read"],
             "jwks": credentials.public_jwks(),
         }
-        assert await asked(world, client_life.register, by=people[0], sandbox=True, **values) is None
+        assert await registered(world, by=people[0], sandbox=True, **values) is None
         assert (await read_client(world.admin, credentials.client_id)).status == "sandbox"
         waits = await asked(world, client_life.request, credentials.client_id, by=people[0])
         assert (await read_client(world.admin, credentials.client_id)).status == "requested"
@@ -184,7 +199,7 @@ class TestLettingIn:
         before = world.clock.now()
         world.clock.shift(timedelta(seconds=5))
         await asked(
-            world, client_life.ask_to_rotate, party.client_id, jwk=other.public_jwk(), overlap=timedelta(days=1),
+            world, client_life.ask_for_key, party.client_id, jwk=other.public_jwk(), overlap=timedelta(days=1),
             by=people[0], two_people=False,
         )  # fmt: skip
         await stop(world, party.client_id, compromised_since=before + timedelta(seconds=1))
@@ -259,7 +274,7 @@ class TestKeys:
     async def test_another_takes_two_peoples_yes_and_its_overlap_begins_then(self, world, people, party):
         other, ends_at = jose.generate(), world.clock.now() + timedelta(days=365)
         kid, waits = await asked(
-            world, client_life.ask_to_rotate, party.client_id, jwk=other.public_jwk(), overlap=timedelta(hours=1),
+            world, client_life.ask_for_key, party.client_id, jwk=other.public_jwk(), overlap=timedelta(hours=1),
             ends_at=ends_at, by=people[0],
         )  # fmt: skip
         assert (await party.ask(client_assertion=party.assertion(key=other))).status_code == 401
@@ -287,7 +302,7 @@ class TestTheKillSwitch:
         for _ in range(3):
             world.clock.shift(timedelta(hours=1))
             kid, _ = await asked(
-                world, client_life.ask_to_rotate, party.client_id, jwk=jose.generate().public_jwk(),
+                world, client_life.ask_for_key, party.client_id, jwk=jose.generate().public_jwk(),
                 overlap=timedelta(days=9), by=people[0], two_people=False,
             )  # fmt: skip
             keys.append(kid)
@@ -353,7 +368,7 @@ class TestTheKillSwitch:
         since = world.clock.now()
         _, through = await asked(
             world,
-            client_life.ask_to_rotate,
+            client_life.ask_for_key,
             other.client_id,
             jwk=jose.generate().public_jwk(),
             overlap=timedelta(),
@@ -361,7 +376,7 @@ class TestTheKillSwitch:
         )
         _, about = await asked(
             world,
-            client_life.ask_to_rotate,
+            client_life.ask_for_key,
             party.client_id,
             jwk=jose.generate().public_jwk(),
             overlap=timedelta(),
@@ -498,7 +513,7 @@ class TestRetiring:
     async def test_ends_its_keys_and_what_waits_about_it(self, world, people, party):
         _, waits = await asked(
             world,
-            client_life.ask_to_rotate,
+            client_life.ask_for_key,
             party.client_id,
             jwk=jose.generate().public_jwk(),
             overlap=timedelta(),

@@ -14,7 +14,8 @@ import pytest
 
 from app.foundation import outbound
 from auth import jose, jwks_uri
-from auth.admin.client_keys import end_client_key, rotate_client_key
+from auth.admin.client_changes import add_client_key
+from auth.admin.client_keys import end_client_key
 from auth.admin.clients import add_client, list_clients, suspend_client
 from auth.admin.errors import InvalidValueError, UnusableKeyError
 from auth.client_auth import mtls
@@ -164,9 +165,7 @@ class TestKeys:
 
     async def test_are_not_added_by_hand(self, world, client) -> None:
         with pytest.raises(UnusableKeyError, match="jwks_uri"):
-            await world.act(
-                rotate_client_key, client.client_id, jwk=jose.generate().public_jwk(), old_ends_at=world.clock.now()
-            )
+            await world.act(add_client_key, client.client_id, jwk=jose.generate().public_jwk(), overlap=timedelta())
 
 
 class TestRequestsToTheAddress:

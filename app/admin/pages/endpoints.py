@@ -1,5 +1,7 @@
 """`/admin/sign-in`, `/enrol`, `/confirm`, `/sessions`, `/command-line`: shells that our own script fills from `/admin/v1`.
 
+The pages on the way to the OpenID provider and back (`app.admin.oidc`) have no script, and are made here too.
+
 A shell holds nothing of anybody. Every address in it is relative to `/admin/`.
 """
 
@@ -14,7 +16,7 @@ from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import app.pages.endpoints as common
-from app.admin.pages.words import WORDS
+from app.admin.pages.words import PROVIDER, WORDS
 from app.foundation.i18n import language_of
 from auth.people import sessions
 from auth.people.guard import PATIENCE
@@ -49,15 +51,25 @@ def _environment() -> Environment:
     return Environment(loader=PackageLoader("app.admin.pages"), autoescape=True, undefined=StrictUndefined)
 
 
-def _page(request: Request, name: str, *, sends_form: bool = False, **context: Any) -> Response:
+def page(
+    request: Request, name: str, *, status: int = 200, sends_form: bool = False, up: str = "", **context: Any
+) -> Response:
+    """Return a page from its template. `up`: what leads from its address to `/admin/`; `sends_form`: it has a form for us."""
     language = language_of(request)
     headers = {**HEADERS, "Content-Language": language}
     if sends_form:
         policy = headers["Content-Security-Policy"]
         headers["Content-Security-Policy"] = policy.replace("form-action 'none'", "form-action 'self'")
     text = _environment().get_template(f"{name}.html")
-    html = text.render(page=name, lang=language, words=WORDS[language], **context)
-    return Response(html, media_type="text/html; charset=utf-8", headers=headers)
+    html = text.render(page=name, lang=language, words=WORDS[language], up=up, **context)
+    return Response(html, status_code=status, media_type="text/html; charset=utf-8", headers=headers)
+
+
+def provider_page(request: Request, says: str, *, to: str, going: bool = False) -> Response:
+    """Return a page of one sentence (`words.PROVIDER`) and one link; with `going` it follows its link by itself, without a script."""
+    status, sentence = PROVIDER[says]
+    said = sentence[language_of(request)]
+    return page(request, "provider", status=status, up="../", sentence=said, to=to, going=going)
 
 
 def _provider(request: Request) -> bool:
@@ -80,29 +92,29 @@ async def home(request: Request) -> Response:
 @router.get("/sign-in")
 async def sign_in_page(request: Request) -> Response:
     """Sign in, by a passkey or at the OpenID provider."""
-    return _page(request, "sign-in", provider=_provider(request))
+    return page(request, "sign-in", provider=_provider(request))
 
 
 @router.get("/enrol")
 async def enrol_page(request: Request) -> Response:
     """Make a passkey, by a one-time link."""
     provider = _provider(request)
-    return _page(request, "enrol", provider=provider, sends_form=provider)
+    return page(request, "enrol", provider=provider, sends_form=provider)
 
 
 @router.get("/confirm")
 async def confirm_page(request: Request) -> Response:
     """Prove again who you are."""
-    return _page(request, "confirm", provider=_provider(request))
+    return page(request, "confirm", provider=_provider(request))
 
 
 @router.get("/sessions")
 async def sessions_page(request: Request) -> Response:
     """See and end one's sessions, and see to one's passkeys."""
-    return _page(request, "sessions")
+    return page(request, "sessions")
 
 
 @router.get("/command-line")
 async def command_line_page(request: Request) -> Response:
     """Allow the command line a session."""
-    return _page(request, "command-line", provider=_provider(request))
+    return page(request, "command-line", provider=_provider(request))

@@ -15,6 +15,7 @@ WORDS: Final[dict[Language, dict[str, str]]] = {
         "sign_in_intro": "Sign in with the passkey of this device, of your telephone, or of your security key.",
         "by_passkey": "Sign in with a passkey",
         "by_provider": "Sign in with your agency's account",
+        "go_on": "Go on",
         "link_account": "Or sign in with your agency's account from now on",
         "provider_first": "Without a passkey: prove first who you are with your agency's account, then open this link again.",
         "no_passkey_yet": "No passkey yet? An administrator gives you a one-time link.",
@@ -77,6 +78,7 @@ WORDS: Final[dict[Language, dict[str, str]]] = {
         "sign_in_intro": "Masuklah dengan kunci sandi (passkey) di perangkat ini, di ponsel Anda, atau di kunci keamanan Anda.",
         "by_passkey": "Masuk dengan kunci sandi",
         "by_provider": "Masuk dengan akun instansi Anda",
+        "go_on": "Lanjutkan",
         "link_account": "Atau seterusnya masuk dengan akun instansi Anda",
         "provider_first": "Tanpa kunci sandi: buktikan dahulu identitas Anda dengan akun instansi, lalu buka tautan ini sekali lagi.",
         "no_passkey_yet": "Belum punya kunci sandi? Mintalah tautan sekali pakai kepada seorang administrator.",
@@ -132,3 +134,98 @@ WORDS: Final[dict[Language, dict[str, str]]] = {
         "fault": "Terjadi kesalahan pada sistem. Coba lagi; jika tetap terjadi, sampaikan nomor ini kepada operator:",
     },
 }
+
+PROVIDER: Final[dict[str, tuple[int, dict[Language, str]]]] = {
+    "slowly": (
+        429,
+        {
+            "en": "Too many attempts. Try again in a minute.",
+            "id": "Terlalu banyak percobaan. Coba lagi sebentar.",
+        },
+    ),
+    "going": (
+        200,
+        {
+            "en": "One moment …",
+            "id": "Tunggu sebentar …",
+        },
+    ),
+    "none": (
+        404,
+        {
+            "en": "No OpenID provider is set up here. Sign in by a passkey.",
+            "id": "Tidak ada penyedia OpenID di sini. Masuklah dengan kunci sandi (passkey).",
+        },
+    ),
+    "again": (
+        400,
+        {
+            "en": "This sign-in is over, or was begun in another browser. Begin again.",
+            "id": "Upaya masuk ini sudah berakhir atau dimulai di peramban lain. Mulailah lagi.",
+        },
+    ),
+    "refused": (
+        400,
+        {
+            "en": "What the provider sent is not a sign-in that can be accepted. Begin again; if it happens again, tell the operators.",
+            "id": "Jawaban penyedia tidak dapat diterima. Mulailah lagi; jika terulang, beri tahu operator.",
+        },
+    ),
+    "denied": (
+        403,
+        {
+            "en": "The provider did not sign you in. Nothing was changed.",
+            "id": "Penyedia tidak memasukkan Anda. Tidak ada yang berubah.",
+        },
+    ),
+    "unknown": (
+        403,
+        {
+            "en": "This account does not belong to anybody who may administer. Ask an operator for an invitation.",
+            "id": "Akun ini bukan milik orang yang berwenang mengelola. Mintalah undangan kepada operator.",
+        },
+    ),
+    "another": (
+        403,
+        {
+            "en": "This is another person's account. Nothing was changed.",
+            "id": "Ini akun orang lain. Tidak ada yang berubah.",
+        },
+    ),
+    "invitation": (
+        403,
+        {
+            "en": "The invitation was used, has expired, or takes another code. Open the link again, or ask an operator for another.",
+            "id": "Undangan sudah dipakai, kedaluwarsa, atau kodenya salah. Buka lagi tautannya, atau mintalah yang baru kepada operator.",
+        },
+    ),
+    "linked": (
+        409,
+        {
+            "en": "You have another account at the provider already. An operator must part you from it first.",
+            "id": "Anda sudah punya akun lain di penyedia. Operator harus melepaskannya lebih dahulu.",
+        },
+    ),
+    "elsewhere": (
+        403,
+        {
+            "en": "The request does not come from the exchange's own pages.",
+            "id": "Permintaan tidak berasal dari halaman sistem ini.",
+        },
+    ),
+    "session": (
+        401,
+        {
+            "en": "Sign in first.",
+            "id": "Masuklah terlebih dahulu.",
+        },
+    ),
+    "unavailable": (
+        503,
+        {
+            "en": "The OpenID provider does not answer. Try again in a minute.",
+            "id": "Penyedia OpenID tidak menjawab. Coba lagi sebentar.",
+        },
+    ),
+}
+"""What a page says on the way to the OpenID provider or back, with the status of its answer."""

@@ -21,11 +21,10 @@ async def agencies(operator) -> list[str]:
 
 
 @pytest.fixture
-async def client(operator, second, agencies) -> str:
+async def client(operator, agencies) -> str:
     """An active client of the first two agencies."""
     body = new_client(*agencies[:2])
-    assert (await operator.post("/clients", body)).status_code == 202
-    assert (await second.post(f"/clients/{body['client_id']}/activate")).json()["status"] == "active"
+    assert (await operator.post("/clients", body)).json()["client"]["status"] == "active"
     return body["client_id"]
 
 
@@ -84,6 +83,22 @@ class TestRegistering:
         reply = await operator.post("/clients", new_client(agencies[0], jwks={"keys": [private]}))
         assert (reply.status_code, reply.json()["type"]) == (422, "/problems/admin-not-right")
         assert private["d"] not in reply.text
+
+    async def test_that_publishes_its_keys_gives_their_address_alone(self, operator, agencies):
+        body = new_client(agencies[0], jwks_uri="https://iom.example/jwks.json")
+        assert (await operator.post("/clients", body)).status_code == 422
+        del body["jwks"]
+        made = (await operator.post("/clients", body)).json()["client"]
+        assert (made["jwks_uri"], made["keys"]) == ("https://iom.example/jwks.json", [])
+
+    @pytest.mark.parametrize("address", ["https://127.0.0.1/jwks", "https://inner/jwks", "https://iom.example:22/jwks"])
+    async def test_an_address_that_must_not_be_asked_is_refused(self, operator, agencies, address):
+        body = new_client(agencies[0], jwks_uri=address)
+        del body["jwks"]
+        reply = await operator.post("/clients", body)
+        assert (reply.status_code, reply.json()["type"]) == (422, "/problems/admin-not-right")
+        assert address not in reply.text
+        assert (await operator.get(f"/clients/{body['client_id']}")).status_code == 404
 
 
 class TestReading:

@@ -65,6 +65,15 @@ def test_the_table_has_every_route_and_no_other():
     assert {named(route) for route in ROUTES} == TABLE.keys()
 
 
+def test_every_route_but_the_public_ones_asks_who_it_is():
+    found = {
+        str(route.path): bool([*guards(route)])
+        for route in iter_route_contexts(create_admin(State()).routes)
+        if hasattr(route, "dependant")
+    }
+    assert {path for path, guarded in found.items() if not guarded} == PUBLIC - {"/static", "/static/common"}
+
+
 @every_route
 def test_has_the_guard_the_table_says(route: RouteContext):
     (needs,) = guards(route)

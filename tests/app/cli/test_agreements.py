@@ -110,6 +110,7 @@ class TestTheDesk:
     def test_is_one_agency(self, peopled: Machine) -> None:
         for code in ("rptc-x", "kemsos"):
             assert peopled.run("agencies", "desk", code).out == f"{code} is the desk.\n"
+        assert "kemsos is the desk already" in peopled.run("agencies", "desk", "kemsos").err
         listed = {each["code"]: each["desk"] for each in peopled.run("agencies", "list", "--json").json}
         assert [code for code, desk in listed.items() if desk] == ["kemsos"]
         assert "active, desk" in peopled.run("agencies", "list").out

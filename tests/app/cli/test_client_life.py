@@ -71,8 +71,9 @@ async def _sign_in(machine: Machine, reference: str, role: str) -> str:
 def signed_in(peopled: Machine) -> Any:
     """An operator who has signed in at the command line."""
     file = peopled.folder / "admin-session"
-    file.write_text(asyncio.run(_sign_in(peopled, f"op-{secrets.token_hex(4)}", "operator")))
-    yield
+    reference = f"op-{secrets.token_hex(4)}"
+    file.write_text(asyncio.run(_sign_in(peopled, reference, "operator")))
+    yield reference
     file.unlink()
 
 
@@ -112,7 +113,57 @@ class TestWhereOneIsEnough:
         one_line(peopled.run("clients", "networks", added, "10.0.0.0/8"), "is retired")
 
 
+async def _proved_long_ago(machine: Machine, reference: str) -> None:
+    conn = await asyncpg.connect(embedded_addresses(machine.folder).admin)
+    await conn.execute(
+        "UPDATE admin_session SET confirmed_at = confirmed_at - interval '11 minutes' FROM administrator p"
+        " WHERE p.id = admin_id AND p.reference = $1",
+        reference,
+    )
+    await conn.close()
+
+
 class TestWhereTwoAreNeeded:
+    def test_nobody_goes_by_an_administrators_reference_who_is_not_signed_in(
+        self, peopled: Machine, added: str, signed_in: str
+    ) -> None:
+        session = peopled.folder / "admin-session"
+        kept = session.read_text()
+        session.unlink()
+        for command in (("agencies", "suspend", "rptc-x"), ("clients", "retire", added)):
+            one_line(
+                peopled.run(*command, "--actor", signed_in, **TWO), f"{signed_in} administers, and is not signed in"
+            )
+        assert peopled.run("agencies", "takes-nobody", "rptc-x", "--actor", "op-nobody", **TWO).code == 0
+        session.write_text(kept)
+        assert peopled.run("agencies", "takes-nobody", "rptc-x", "--actor", signed_in, **TWO).code == 0
+
+    def test_an_agency_is_let_in_again_and_made_the_desk_by_two(self, peopled: Machine, signed_in: str) -> None:
+        assert peopled.run("agencies", "suspend", "rptc-x", **TWO).code == 0
+        for act, then in (("resume", "suspended"), ("desk", None)):
+            code = "rptc-x" if act == "resume" else "polri"
+            asked = peopled.run("agencies", act, code, **TWO)
+            assert "another person, signed in, runs: rujukan approvals approve" in asked.out, asked.err
+            (found,) = [each for each in peopled.run("agencies", "list", "--json").json if each["code"] == code]
+            assert then is None or found["status"] == then
+            assert found["desk"] is False
+
+    def test_whoever_proved_long_ago_who_they_are_asks_for_nothing_that_opens(
+        self, peopled: Machine, added: str, signed_in: str
+    ) -> None:
+        assert peopled.run("clients", "suspend", added, **TWO).code == 0
+        asyncio.run(_proved_long_ago(peopled, signed_in))
+        for command in (
+            ("clients", "resume", added),
+            ("clients", "add", "system-late", "--agency", "polri", "--generate"),
+            ("agencies", "desk", "polri"),
+            ("registrations", "invite", "polri"),
+            ("keys", "rotate"),
+            ("agreements", "add-acts-for", "rptc-x", "--by", "polri", "--reference", "PKS-1"),
+        ):
+            one_line(peopled.run(*command, **TWO), "more than ten minutes have passed")
+        assert peopled.run("clients", "retire", added, **TWO).code == 0, "what stops somebody never waits"
+
     def test_a_client_waits_and_is_told_for_whom(self, peopled: Machine) -> None:
         client_id = f"system-{secrets.token_hex(4)}"
         done = peopled.run("clients", "add", client_id, "--agency", "polri", "--generate", **TWO)

@@ -145,6 +145,7 @@ class TestLinking:
         one, two = await operator(conn, now, "staff-1"), await operator(conn, now, "staff-2")
         with pytest.raises(errors.AdministratorStateError):
             await administrators.link_oidc(conn, one.admin_id, "https://idp.example", "x", now=now, actor="x")
+        await administrators.link_oidc(conn, one.admin_id, "https://idp.example", "staff-1", now=now, actor="x")
         await administrators.unlink_oidc(conn, "staff-2", now=now, actor="test")
         with pytest.raises(errors.TakenError):
             await administrators.link_oidc(conn, two.admin_id, "https://idp.example", "staff-1", now=now, actor="x")

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from auth import jose, queries
-from auth.admin.client_keys import rotate_client_key
+from auth.admin.client_changes import add_client_key
 from tests.makers.auth import ABSENT, Party, b64, sign_raw
 
 GENERIC = "Client authentication failed."
@@ -247,10 +247,10 @@ class TestWhoSigned:
         assert (await outcome(party, party.assertion(header={"kid": ABSENT})))[0] == 200
         second = jose.generate()
         await world.act(
-            rotate_client_key,
+            add_client_key,
             party.client_id,
             jwk=second.public_jwk(),
-            old_ends_at=world.clock.now() + timedelta(days=1),
+            overlap=timedelta(days=1),
         )
         assert await outcome(party, party.assertion(header={"kid": ABSENT})) == refused(GENERIC)
         assert (await outcome(party, party.assertion()))[0] == 200

@@ -9,7 +9,7 @@ import pytest
 
 from auth import jose
 from auth.admin.agencies import resume_agency, suspend_agency
-from auth.admin.client_keys import rotate_client_key
+from auth.admin.client_changes import add_client_key
 from auth.admin.clients import suspend_client
 from auth.scopes import AGENCY_SCOPES
 from tests.makers.auth import ABSENT, sign_raw, unverified
@@ -142,7 +142,7 @@ class TestNotActiveAnyMore:
     async def test_client_key_ended(self, world, party, seen_before):
         token = await self.token(party, seen_before)
         new = jose.generate()
-        await world.act(rotate_client_key, party.client_id, jwk=new.public_jwk(), old_ends_at=world.clock.now())
+        await world.act(add_client_key, party.client_id, jwk=new.public_jwk(), overlap=timedelta())
         assert await outcome(party, token, client_assertion=party.assertion(key=new)) == INACTIVE
 
     async def test_signing_key_withdrawn(self, world, party, seen_before):

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from auth import jose
-from auth.admin.client_keys import certificate_jwk, rotate_client_key
+from auth.admin.client_changes import add_client_key
+from auth.admin.client_keys import certificate_jwk
 from auth.client_auth.mtls import SELF_SIGNED
 from tests.makers import auth as make
 from tests.makers.certificates import Issued, self_signed
@@ -88,11 +89,11 @@ async def test_a_rotation_lets_both_in_for_a_while_and_ends_the_tokens_of_the_ol
     old, new = self_signed(), self_signed()
     client_id = await registered(behind_proxy, old)
     now = behind_proxy.clock.now()
-    kid = await rotate_client_key(
+    kid = await add_client_key(
         behind_proxy.conn,
         client_id,
         jwk=certificate_jwk(new.pem),
-        old_ends_at=now + timedelta(hours=1),
+        overlap=timedelta(hours=1),
         now=now,
         actor="test",
     )

@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from auth import jose
-from auth.admin.client_keys import certificate_jwk, rotate_client_key
+from auth.admin.client_changes import add_client_key
+from auth.admin.client_keys import certificate_jwk
 from auth.admin.clients import suspend_client
 from auth.binding.certificate import thumbprint_of
 from auth.client_auth.mtls import SELF_SIGNED
@@ -192,11 +193,11 @@ async def test_a_registered_certificate_that_has_ended_takes_its_tokens_with_it(
     async with behind_proxy.http(first) as http:
         token = await token_of(http, client_id)
         assert (await introspected(http, token, client_id))[1]["active"]
-    await rotate_client_key(
+    await add_client_key(
         behind_proxy.conn,
         client_id,
         jwk=certificate_jwk(second.pem),
-        old_ends_at=behind_proxy.clock.now(),
+        overlap=timedelta(),
         now=behind_proxy.clock.now(),
         actor="test",
     )

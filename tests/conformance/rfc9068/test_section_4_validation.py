@@ -9,7 +9,8 @@ import pytest
 
 from auth import jose
 from auth.admin.agencies import close_agency, resume_agency, suspend_agency
-from auth.admin.client_keys import end_client_key, rotate_client_key
+from auth.admin.client_changes import add_client_key
+from auth.admin.client_keys import end_client_key
 from auth.admin.clients import resume_client, suspend_client
 from tests.makers.auth import ABSENT, sign_raw, unverified, without_absent
 
@@ -136,8 +137,7 @@ class TestWhoIsOut:
     async def test_client_key_at_its_date(self, world, party, seen_before):
         token = await self.token(party, seen_before)
         new = jose.generate()
-        ends = world.clock.now() + timedelta(seconds=60)
-        await world.act(rotate_client_key, party.client_id, jwk=new.public_jwk(), old_ends_at=ends)
+        await world.act(add_client_key, party.client_id, jwk=new.public_jwk(), overlap=timedelta(seconds=60))
         assert (await party.call(token=token)).status_code == 200
         world.clock.shift(timedelta(seconds=61))
         assert await reason(party, token) == "client_key"
