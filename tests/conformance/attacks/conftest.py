@@ -26,7 +26,7 @@ from app.foundation.database import Addresses
 from app.foundation.keyring import Keyring
 from app.foundation.settings import Settings
 from app.main import create_app
-from tests.conftest import clone
+from tests.conftest import GENEROUS, clone
 from tests.makers import auth as make
 from tests.makers.auth import Party
 from tests.makers.tls import running
@@ -94,7 +94,7 @@ async def two_processes(template: Addresses, tmp_path_factory: pytest.TempPathFa
     """Both know themselves by one address, as behind a proxy."""
     where = await clone(template, f"pair_{secrets.token_hex(4)}")
     folder, clock = tmp_path_factory.mktemp("pair"), Clock()
-    settings = Settings(public_url=ISSUER, data_dir=folder, worker_in_process=False, database_pool_size=8)
+    settings = Settings(public_url=ISSUER, data_dir=folder, worker_in_process=False, database_pool_size=8, **GENEROUS)
     keyring = Keyring.open(settings.keyring_path, create=True)
     owner, admin = await asyncpg.connect(where.owner), await asyncpg.connect(where.admin)
     await owner.fetchval("SELECT ensure_partitions($1)", clock.now())
@@ -106,6 +106,7 @@ async def two_processes(template: Addresses, tmp_path_factory: pytest.TempPathFa
     given = {
         "PUBLIC_URL": ISSUER, "PORT": str(there), "DATA_DIR": str(folder), "WORKER_IN_PROCESS": "false",
         "DATABASE_POOL_SIZE": "8", "DATABASE_URL": where.app, "DATABASE_WORKER_URL": where.worker, "DATABASE_ADMIN_URL": where.admin,
+        **{name.upper(): str(value) for name, value in GENEROUS.items()},
     }  # fmt: skip
     clean = {name: value for name, value in os.environ.items() if not name.startswith("RUJUKAN_")}
     process = subprocess.Popen(  # noqa: ASYNC220 -- nothing waits for it here

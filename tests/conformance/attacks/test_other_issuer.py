@@ -20,7 +20,7 @@ from app.foundation.settings import Settings
 from app.main import create_app
 from auth.admin.clients import add_client
 from tests.conformance.mutations.sample import good_ones
-from tests.conftest import clone
+from tests.conftest import GENEROUS, clone
 from tests.makers import auth as make
 from tests.makers.auth import EVERY_SCOPE, Party, ath, unverified
 
@@ -31,7 +31,7 @@ ELSEWHERE = "https://pelatihan.example"
 async def another_exchange(template, folder, clock, issuer: str, copied: Party) -> AsyncIterator[Party]:
     """An exchange with a database and keys of its own, where `copied` has registered the same key under the same name."""
     where = await clone(template, f"other_{secrets.token_hex(4)}")
-    settings = Settings(public_url=issuer, data_dir=folder, worker_in_process=False, database_pool_size=2)
+    settings = Settings(public_url=issuer, data_dir=folder, worker_in_process=False, database_pool_size=2, **GENEROUS)
     owner, conn = await asyncpg.connect(where.owner), await asyncpg.connect(where.admin)
     await owner.fetchval("SELECT ensure_partitions($1)", clock.now())
     await auth.keys.ensure_active(conn, Keyring.open(settings.keyring_path, create=True), clock.now())
