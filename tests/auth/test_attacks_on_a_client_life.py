@@ -129,7 +129,7 @@ class TestOneAdministratorAlone:
         await world.act(client_life.end_key_of, party.client_id, stolen.public.kid)
         with pytest.raises(TakenError):
             await asked(
-                world, client_life.ask_to_rotate, party.client_id, jwk=renamed, overlap=timedelta(), by=people[0],
+                world, client_life.ask_for_key, party.client_id, jwk=renamed, overlap=timedelta(), by=people[0],
             )  # fmt: skip
 
     async def test_cannot_let_a_client_in_by_a_yes_from_before_it_was_stopped_again(self, world, people, party) -> None:

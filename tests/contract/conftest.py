@@ -28,7 +28,7 @@ from app.serving import configure
 from auth.admin.agencies import add_agency
 from auth.admin.clients import add_client
 from auth.scopes import Scope
-from tests.conftest import clone
+from tests.conftest import GENEROUS, clone
 
 
 @dataclass
@@ -94,7 +94,9 @@ def served(
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
     folder: Path = tmp_path_factory.mktemp("served")
-    settings = Settings(public_url=f"http://127.0.0.1:{port}", port=port, data_dir=folder, database_pool_size=6)
+    settings = Settings(
+        public_url=f"http://127.0.0.1:{port}", port=port, data_dir=folder, database_pool_size=6, **GENEROUS
+    )
     addresses = loop.run_until_complete(
         clone(template, f"served_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{secrets.token_hex(3)}")
     )

@@ -22,9 +22,10 @@ from app.foundation.clock import Clock
 from auth import jose
 from auth.admin import agencies, clients
 from auth.jose import SigningKey
-from auth.scopes import Scope
+from auth.scopes import AGENCY_SCOPES
 
-EVERY_SCOPE = tuple(str(scope) for scope in Scope)
+EVERY_SCOPE = tuple(sorted(AGENCY_SCOPES))
+"""What an agency's system may do; the administrative scopes are said where they are needed."""
 
 
 class _Absent:

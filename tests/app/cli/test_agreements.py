@@ -101,7 +101,7 @@ class TestPracticeAgencies:
 
     def test_are_neither_the_desk_nor_part_of_a_real_agency(self, peopled: Machine) -> None:
         ended = peopled.run("agencies", "desk", "practice-x")
-        assert (ended.code, "a practice agency cannot be the ministry's desk" in ended.err) == (2, True)
+        assert (ended.code, "a practice agency is not it" in ended.err) == (2, True)
         ended = peopled.run("agencies", "add", "unit-x", "--name", "U", "--kind", "sentra", "--parent", "practice-x")
         assert (ended.code, "none belongs to the other" in ended.err) == (2, True)
 

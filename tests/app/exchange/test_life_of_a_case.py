@@ -69,7 +69,7 @@ class TestFollowingUp:
             ({"until": "soon"}, "/until"),
             ({"until": "2020-01-01"}, "/until"),
             ({"until": None}, "/until"),
-            ({"lead": "iom"}, "/lead"),
+            ({"lead": "iom"}, "/…"),
         ],
     )
     async def test_needs_a_plan_and_an_end(self, world: World, wrong: dict[str, Any], at: str) -> None:

@@ -112,7 +112,9 @@ class TestWhoIsOut:
         await world.act(suspend_client, party.client_id)
         assert await reason(party, token) == "client"
         await world.act(resume_client, party.client_id)
-        assert (await party.call(token=token)).status_code == 200
+        assert await reason(party, token) == "client", "what was given before the stop stays out"
+        world.clock.shift(timedelta(seconds=2))
+        assert (await party.call(token=await self.token(party, seen_before))).status_code == 200
 
     async def test_agency(self, world, party, seen_before):
         token = await self.token(party, seen_before)
