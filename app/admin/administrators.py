@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Response
 from app.admin import approvals
 from app.admin.dependencies import Admin, Administering
 from app.admin.problems import NotPossible, NotRight, NotThere
-from app.admin.sessions import Ended, Passkey
+from app.admin.sessions import Ended, Passkey, PasskeyInPath
 from app.foundation.http import StrictRoute
 from app.foundation.problems import InvalidRequest, answers
 from auth.people import administrators, invitations, opening
@@ -69,7 +69,7 @@ class Roles(RequestBody):
     roles: list[Role]
 
 
-class Asked(Wire):
+class AdministratorAsked(Wire):
     """What came of asking."""
 
     done: bool
@@ -98,8 +98,8 @@ def wire(found: ListedAdministrator) -> Administrator:
     )
 
 
-def _asked(opened: Opened, admin: Administering) -> Asked:
-    return Asked(
+def _asked(opened: Opened, admin: Administering) -> AdministratorAsked:
+    return AdministratorAsked(
         done=opened.done,
         approval=None if opened.approval is None else approvals.wire(opened.approval),
         link=None if opened.token is None else invitations.link(admin.settings.admin_origin, opened.token),
@@ -119,13 +119,13 @@ async def list_administrators(who: CanRead, admin: Admin) -> AdministratorPage:
 
 @router.get("/{reference}", response_model=Administrator, responses=answers(NotSignedIn, NotThere))
 async def read_administrator(reference: Reference, who: CanRead, admin: Admin) -> Administrator:
-    """Read one."""
+    """Read one administrator: their roles, and by what they sign in."""
     async with admin.transaction() as conn:
         return wire(await administrators.find_administrator(conn, reference))
 
 
-@router.post("", status_code=202, response_model=Asked, responses=answers(*_OPENING, InvalidRequest))
-async def add_administrator(body: NewAdministrator, who: CanOpen, admin: Admin) -> Asked:
+@router.post("", status_code=202, response_model=AdministratorAsked, responses=answers(*_OPENING, InvalidRequest))
+async def add_administrator(body: NewAdministrator, who: CanOpen, admin: Admin) -> AdministratorAsked:
     """Ask for another administrator. Done when another operator has said yes."""
     async with admin.transaction() as conn:
         opened = await opening.add(
@@ -140,8 +140,10 @@ async def add_administrator(body: NewAdministrator, who: CanOpen, admin: Admin) 
     return _asked(opened, admin)
 
 
-@router.post("/{reference}/invite", status_code=202, response_model=Asked, responses=answers(*_OPENING, NotThere))
-async def invite_administrator(reference: Reference, who: CanOpen, admin: Admin) -> Asked:
+@router.post(
+    "/{reference}/invite", status_code=202, response_model=AdministratorAsked, responses=answers(*_OPENING, NotThere)
+)
+async def invite_administrator(reference: Reference, who: CanOpen, admin: Admin) -> AdministratorAsked:
     """Ask for a one-time link for somebody. Done when another operator has said yes."""
     async with admin.transaction() as conn:
         opened = await opening.invite(conn, reference, by=who, now=admin.now, rules=_rules(admin))
@@ -151,18 +153,20 @@ async def invite_administrator(reference: Reference, who: CanOpen, admin: Admin)
 @router.post(
     "/{reference}/roles",
     status_code=202,
-    response_model=Asked,
+    response_model=AdministratorAsked,
     responses=answers(*_OPENING, NotThere, InvalidRequest),
 )
-async def change_roles(reference: Reference, body: Roles, who: CanOpen, admin: Admin) -> Asked:
+async def change_roles(reference: Reference, body: Roles, who: CanOpen, admin: Admin) -> AdministratorAsked:
     """Say what somebody may do. Fewer roles count at once; others when another operator has said yes."""
     async with admin.transaction() as conn:
         opened = await opening.change_roles(conn, reference, body.roles, by=who, now=admin.now, rules=_rules(admin))
     return _asked(opened, admin)
 
 
-@router.post("/{reference}/resume", status_code=202, response_model=Asked, responses=answers(*_OPENING, NotThere))
-async def resume_administrator(reference: Reference, who: CanOpen, admin: Admin) -> Asked:
+@router.post(
+    "/{reference}/resume", status_code=202, response_model=AdministratorAsked, responses=answers(*_OPENING, NotThere)
+)
+async def resume_administrator(reference: Reference, who: CanOpen, admin: Admin) -> AdministratorAsked:
     """Ask to let somebody in again. Done when another operator has said yes."""
     async with admin.transaction() as conn:
         opened = await opening.resume(conn, reference, by=who, now=admin.now, rules=_rules(admin))
@@ -195,7 +199,7 @@ async def unlink_administrator(reference: Reference, who: CanStop, admin: Admin)
     status_code=204,
     responses=answers(CrossSite, NotSignedIn, RoleRequired, NotThere),
 )
-async def end_passkey(reference: Reference, passkey_id: UUID, who: CanStop, admin: Admin) -> Response:
+async def end_passkey(reference: Reference, passkey_id: PasskeyInPath, who: CanStop, admin: Admin) -> Response:
     """End a passkey that is lost, and all sessions of its person."""
     async with admin.transaction() as conn:
         await administrators.end_passkey(conn, reference, passkey_id, now=admin.now, actor=who.reference)

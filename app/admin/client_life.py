@@ -151,7 +151,10 @@ async def list_stranded(client_id: ClientInPath, who: CanRead, admin: Admin) -> 
 
 @router.post("/escalate-stranded", response_model=Escalated, responses=answers(*_ACTED))
 async def escalate_stranded(client_id: ClientInPath, who: CanStop, admin: Admin) -> Escalated:
-    """Have the other side of each asked at once, then its lead, then the ministry's desk, so that nobody is lost."""
+    """Escalate at once what waits on agencies that have no other client, so that nobody is lost.
+
+    The other side of each is asked first, then its lead, then the ministry's desk.
+    """
     async with admin.transaction() as conn:
         count = await kill_switch.escalate_stranded(conn, client_id, now=admin.now, actor=who.reference)
     return Escalated(escalated=count)
@@ -163,9 +166,9 @@ async def escalate_stranded(client_id: ClientInPath, who: CanStop, admin: Admin)
     responses=answers(*_ACTED, MayNotApprove, PersonRequired, ConfirmationRequired),
 )
 async def add_emergency_key(client_id: ClientInPath, body: EmergencyKey, who: CanLetIn, admin: Admin) -> Emergency:
-    """End all of a client's keys and let it in with a new one, for a day and with narrow scopes, after a call back to its duty contact.
+    """End all of a client's keys and let it in for a day with a new one and narrow scopes.
 
-    Another person's yes within the day gives it its whole scopes; without it, it is out again by itself.
+    Only after a call back to its duty contact. Another person's yes within the day gives it its whole scopes; without it, it is out again by itself.
     """
     async with admin.transaction() as conn:
         made = await give_emergency_key(

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from pydantic import Field
 
 from app.admin.dependencies import Admin
@@ -24,6 +24,7 @@ router = APIRouter(prefix="/v1", tags=["registrations"], route_class=StrictRoute
 CanRead = Annotated[Person, requires_role()]
 CanInvite = Annotated[Person, requires_role(Role.operator, person=True, confirmed=True)]
 CanEnd = Annotated[Person, requires_role(Role.operator, Role.protection_officer)]
+InvitationInPath = Annotated[UUID, Path(description="The invitation's id, from the list.")]
 
 
 class NewInitialAccessToken(RequestBody):
@@ -148,7 +149,7 @@ async def create_initial_access_token(
     status_code=204,
     responses=answers(InvalidRequest, NotThere, NotSignedIn, RoleRequired),
 )
-async def end_initial_access_token(token_id: UUID, who: CanEnd, admin: Admin) -> None:
+async def end_initial_access_token(token_id: InvitationInPath, who: CanEnd, admin: Admin) -> None:
     """End an invitation, at once. What was registered with it stays as it is."""
     async with admin.transaction() as conn:
         await registrations.end_invitation(conn, token_id, now=admin.now, actor=who.reference)

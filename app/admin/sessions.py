@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from app.admin.dependencies import Admin
 from app.admin.problems import NotPossible, NotThere
@@ -24,6 +24,8 @@ router = APIRouter(prefix="/v1", tags=["me and sessions"], route_class=StrictRou
 SignedIn = Annotated[Person, requires_role(person=True)]
 Confirmed = Annotated[Person, requires_role(person=True, confirmed=True)]
 Anybody = Annotated[Person, requires_role()]
+PasskeyInPath = Annotated[UUID, Path(description="The passkey's id.")]
+SessionInPath = Annotated[UUID, Path(description="The session's id, from the list.")]
 SEES_ALL = frozenset({Role.operator, Role.auditor})
 """Who sees other people's sessions."""
 ENDS_ALL = frozenset({Role.operator})
@@ -130,7 +132,7 @@ async def read_me(who: SignedIn, admin: Admin) -> Me:
     status_code=204,
     responses=answers(CrossSite, NotSignedIn, PersonRequired, ConfirmationRequired, NotThere, NotPossible),
 )
-async def end_own_passkey(passkey_id: UUID, who: Confirmed, admin: Admin) -> Response:
+async def end_own_passkey(passkey_id: PasskeyInPath, who: Confirmed, admin: Admin) -> Response:
     """End a passkey of yours, and your other sessions; not your last way in."""
     assert who.admin_id is not None, "the guard has asked for a person"
     async with admin.transaction() as conn:
@@ -170,7 +172,7 @@ async def list_sessions(
 
 
 @router.post("/sessions/{session_id}/end", status_code=204, responses=answers(CrossSite, NotSignedIn, NotThere))
-async def end_session(session_id: UUID, who: Anybody, admin: Admin) -> Response:
+async def end_session(session_id: SessionInPath, who: Anybody, admin: Admin) -> Response:
     """End a session of yours; operators may end anybody's. Others' are not there for you."""
     async with admin.transaction() as conn:
         await sessions.end(conn, session_id, by=who, now=admin.now, own=not ENDS_ALL & who.roles)

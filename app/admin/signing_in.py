@@ -87,7 +87,7 @@ async def begin_sign_in(visit: Visit, response: Response) -> Options:
     responses=answers(CrossSite, CeremonyOver, PasskeyRefused, PasskeyCopied, InvalidRequest),
 )
 async def finish_sign_in(visit: Visit, body: Answer, response: Response) -> Who:
-    """Sign in: a session begins, and its token comes as a cookie."""
+    """Sign in by a passkey: a session begins, and its token comes as a cookie."""
     ceremony = await visit.take("sign-in")
     async with visit.proving("sign-in") as conn:
         proven = await passkeys.finish_proof(conn, ceremony, body.credential, visit.site, now=visit.now)

@@ -106,8 +106,8 @@ def _public_keys(jwks: object) -> dict[str, dict[str, Any]]:
             raise UnusableKeyError(f"{refused}; {_KEYS}") from None
         _refuse_examples(key)
         kid = key.kid or key.thumbprint
-        if not kid.isprintable():
-            raise UnusableKeyError("a kid is printable")
+        if not kid.isprintable() or not kid.strip():
+            raise UnusableKeyError("a kid is printable and not blank")
         if kid in found:
             raise UnusableKeyError("two keys have the same kid")
         found[kid] = {**key.jwk, "kid": kid, "use": "sig", **({"alg": jwk["alg"]} if "alg" in jwk else {})}

@@ -23,6 +23,14 @@ OPERATIONS = [
     for path, operations in DOCUMENT["paths"].items()
     for method, operation in operations.items()
 ]
+PUBLIC = {
+    ("post", "/admin/v1/sign-in/begin"),
+    ("post", "/admin/v1/sign-in/finish"),
+    ("post", "/admin/v1/enrolment/begin"),
+    ("post", "/admin/v1/enrolment/finish"),
+    ("post", "/admin/v1/command-line/look"),
+}
+"""What whoever is not signed in yet may call: from the exchange's own pages only."""
 every_operation = pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS)
 
 
@@ -67,6 +75,13 @@ class TestTheDocument:
                 if int(status) >= 400:
                     assert answer["content"] == {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
+    def test_lets_only_those_call_without_a_session_who_are_about_to_have_one(self):
+        assert {
+            (method, path)
+            for method, path, operation in (each.values for each in OPERATIONS)
+            if "security" not in operation
+        } == PUBLIC
+
     def test_operations_have_names_of_their_own(self):
         names = [each.values[2]["operationId"] for each in OPERATIONS]
         assert len(set(names)) == len(names)
@@ -82,6 +97,11 @@ class TestEveryOperation:
 
     @every_operation
     def test_says_who_may_call_it(self, method: str, path: str, operation: dict[str, Any]):
+        if (method, path) in PUBLIC:
+            assert "security" not in operation
+            assert "401" not in operation["responses"]
+            assert "`cross-site`" in operation["responses"]["403"]["description"]
+            return
         scope = "admin.read" if method == "get" else "admin.write"
         by_session, *by_token = operation["security"]
         assert by_session == {"session": []}
@@ -100,7 +120,11 @@ class TestEveryOperation:
     @every_operation
     def test_answers_with_a_schema(self, method: str, path: str, operation: dict[str, Any]):
         (success,) = [answer for status, answer in operation["responses"].items() if status.startswith("2")]
-        assert all(content["schema"] for content in success["content"].values())
+        if "204" in operation["responses"]:
+            assert "content" not in success
+        else:
+            assert success["content"]
+            assert all(content["schema"] for content in success["content"].values())
 
     @every_operation
     def test_says_what_happens_to_a_body_it_cannot_read(self, method: str, path: str, operation: dict[str, Any]):
