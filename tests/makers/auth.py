@@ -22,10 +22,9 @@ from app.foundation.clock import Clock
 from auth import jose
 from auth.admin import agencies, clients
 from auth.jose import SigningKey
-from auth.scopes import AGENCY_SCOPES
+from auth.scopes import Scope
 
-EVERY_SCOPE = tuple(sorted(AGENCY_SCOPES))
-"""What an agency's system may do; the administrative scopes are said where they are needed."""
+EVERY_SCOPE = tuple(str(scope) for scope in Scope)
 
 
 class _Absent:

@@ -247,6 +247,7 @@ class TestWaiting:
             await world.send(receiver="lpsk")
         finally:
             await {"agency": resume_agency, "client": resume_client}[stopped](conn, name, now=now, actor="test")
+            await conn.execute("UPDATE client SET tokens_not_before = NULL WHERE client_id = $1", name)
             await conn.close()
             await world.exchange.directory.refresh()
 
@@ -276,14 +277,14 @@ class TestWaiting:
         await conn.close()
 
     async def test_outlives_the_listeners_connection(self, world: World, sequencing: None) -> None:
-        """The one listening connection is cut while somebody waits; the event arrives all the same."""
+        """The listening connection is cut while somebody waits (with those of other services here); the event arrives all the same."""
         waiting = asyncio.create_task(events(world.iom, wait=20))
         await asyncio.sleep(0.2)
         cut = await world.owner.fetchval(
             """SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
                WHERE datname = current_database() AND usename = 'rujukan_app' AND query ILIKE 'LISTEN%'"""
         )
-        assert cut == 1
+        assert cut >= 1
         sent = await world.send()
         found = await asyncio.wait_for(waiting, 8)
         assert [each["subject_id"] for each in found] == [sent.id]

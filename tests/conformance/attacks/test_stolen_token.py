@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 
 from auth import jose
+from auth.scopes import AGENCY_SCOPES
 from tests.makers import auth as make
 from tests.makers.auth import ABSENT, Party
 
@@ -47,7 +48,7 @@ class TestAToken:
 
     async def test_is_not_active_to_another_client_nor_ended_by_it(self, world, party):
         """RFC 7662 §4, RFC 7009 §2.1."""
-        token, other = await party.token(), await world.party()
+        token, other = await party.token(), await world.party(scopes=tuple(AGENCY_SCOPES))
         assert (await other.introspect(token)).json() == {"active": False}
         assert (await other.revoke(token)).status_code == 200
         assert (await party.call(token=token)).status_code == 200
