@@ -120,6 +120,7 @@ def running(app: FastAPI, settings: Settings, listening: socket.socket) -> Itera
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     while not server.started:
+        assert thread.is_alive(), "the service did not start"
         time.sleep(0.02)
     yield
     server.should_exit = True
@@ -137,6 +138,7 @@ async def own_tls(exchange: Any, addresses: Addresses, folder: Path, **changed: 
     url = f"https://localhost:{listening.getsockname()[1]}"
     settings = exchange.settings.model_copy(
         update={
+            "database_pool_size": 4,
             "public_url": url,
             "tls_certificate": certificate,
             "tls_key": key,
@@ -165,6 +167,7 @@ async def behind_proxy(exchange: Any, addresses: Addresses, folder: Path) -> Asy
     url = await proxy.start()
     settings = exchange.settings.model_copy(
         update={
+            "database_pool_size": 4,
             "public_url": url,
             "tls_client_ca": authorities,
             "trusted_proxies": f"{PROXY}, 10.255.0.0/24",
