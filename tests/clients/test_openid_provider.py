@@ -324,5 +324,6 @@ class TestInABrowser:
         async with page.expect_request(place.site.url + AFTERWARDS) as asked:
             await page.get_by_role("button", name="Sign in").click()
         sent = SimpleCookie((await (await asked.value).all_headers())["cookie"])
+        await page.wait_for_url(place.site.url + AFTERWARDS)
         assert BROWSER not in sent
         return sent[COOKIE].value
