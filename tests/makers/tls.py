@@ -138,7 +138,6 @@ async def own_tls(exchange: Any, addresses: Addresses, folder: Path, **changed: 
     url = f"https://localhost:{listening.getsockname()[1]}"
     settings = exchange.settings.model_copy(
         update={
-            "database_pool_size": 4,
             "public_url": url,
             "tls_certificate": certificate,
             "tls_key": key,
@@ -167,7 +166,6 @@ async def behind_proxy(exchange: Any, addresses: Addresses, folder: Path) -> Asy
     url = await proxy.start()
     settings = exchange.settings.model_copy(
         update={
-            "database_pool_size": 4,
             "public_url": url,
             "tls_client_ca": authorities,
             "trusted_proxies": f"{PROXY}, 10.255.0.0/24",
