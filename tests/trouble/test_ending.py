@@ -37,6 +37,16 @@ async def test_requests_in_flight_are_finished_and_those_who_wait_let_go(service
     assert time.monotonic() - began < 10
     assert [(answer.status_code, answer.json()["items"]) for answer in answers] == [(200, [])] * WAITING
     assert [reply.status_code for reply in finished] == [201] * IN_FLIGHT
+    await _are_there_after_the_next_start(service)
+
+
+async def _are_there_after_the_next_start(service: Service) -> None:
+    """What was stored, at the sender and in the receiver's feed."""
+    service.start()
+    async with service.client("police") as police:
+        page = (await police.get("/v1/cases?limit=200", actor="officer-7")).json()
+    assert len(page["items"]) == IN_FLIGHT
+    assert len(await service.feed("iom")) == IN_FLIGHT
 
 
 async def _until_they_wait(owner: object) -> None:
@@ -59,10 +69,3 @@ async def test_nothing_is_left_running(service: Service):
     async with httpx.AsyncClient() as stranger:
         with pytest.raises(httpx.ConnectError):
             await stranger.get(f"{service.url}/healthz")
-
-
-async def test_what_was_stored_is_there_after_the_next_start(service: Service):
-    async with service.client("police") as police:
-        page = (await police.get("/v1/cases?limit=200", actor="officer-7")).json()
-    assert len(page["items"]) == IN_FLIGHT
-    assert len(await service.feed("iom")) == IN_FLIGHT
