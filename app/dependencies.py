@@ -53,6 +53,12 @@ class Acting:
         return self.agency.id
 
     @property
+    def reviews(self) -> bool:
+        """Whether the agency is the one that reviews, in its own name: nobody is it by proxy."""
+        reviewer = self.directory.reviewer
+        return reviewer is not None and reviewer.id == self.agency_id == self.recorder_id
+
+    @property
     def recorder_id(self) -> UUID:
         """The agency whose system records it: the party's own, or the one that acts for it."""
         return self.caller.agency.id
@@ -191,8 +197,14 @@ def _party(directory: Snapshot, caller: Caller, acts_for: str | None, at: dateti
     if acts_for is None or acts_for == caller.agency.code:
         return caller.agency
     party = directory.by_code.get(acts_for)
-    # nobody is the desk by proxy: its two people could not be told apart
-    if party is None or party.desk or not party.active or not directory.may_act_for(caller.agency.id, party.id, at):
+    # nobody is the desk or the reviewer by proxy: their people could not be told apart
+    if (
+        party is None
+        or party.desk
+        or party.reviewer
+        or not party.active
+        or not directory.may_act_for(caller.agency.id, party.id, at)
+    ):
         raise MayNotActFor
     # who records reads all that the party may: that would leave the country with no agreement on data
     if caller.agency.country not in (home, party.country):

@@ -53,6 +53,8 @@ class AgencyEntry:
     status: str
     desk: bool = False
     """Whether it is the ministry's desk."""
+    reviewer: bool = False
+    """Whether it was made the reviewing agency; `Snapshot.reviewer` says who is it where none was."""
     sandbox: bool = False
     """Whether it is a practice agency, which knows only others like it."""
 
@@ -182,6 +184,11 @@ class Snapshot:
     def desk(self) -> AgencyEntry | None:
         """The ministry's desk, if there is one."""
         return next((agency for agency in self.agencies.values() if agency.desk), None)
+
+    @property
+    def reviewer(self) -> AgencyEntry | None:
+        """The agency that reviews what was disclosed without consent: the one made so, else the ministry's desk."""
+        return next((agency for agency in self.agencies.values() if agency.reviewer), self.desk)
 
     def may_act_for(self, acting: UUID, party: UUID, now: datetime) -> bool:
         """Whether `acting` may record now what `party` does."""

@@ -21,6 +21,7 @@ class Scope(StrEnum):
     directory_read = "directory.read"
     directory_write = "directory.write"
     desk_write = "desk.write"
+    protection_read = "protection.read"
     protection_write = "protection.write"
     keys_write = "keys.write"
     admin_read = "admin.read"
@@ -39,6 +40,7 @@ DESCRIPTIONS: Final[dict[Scope, str]] = {
     Scope.directory_read: "Read the directory of agencies and service points.",
     Scope.directory_write: "Say whom to call at one's own agency.",
     Scope.desk_write: "At the ministry's desk: re-route what nobody answers, and propose a new lead where one is gone.",
+    Scope.protection_read: "As a protection officer: read what waits for review, and who saw what of a case.",
     Scope.protection_write: "As a protection officer of the ministry's desk: approve a new lead, retract a wrong record.",
     Scope.keys_write: "Add and end the client's own keys. One it adds is announced to the agency and works after an hour.",
     Scope.admin_read: "Read what administrators read: clients, agreements, approvals.",
@@ -55,6 +57,7 @@ EMERGENCY_SCOPES: Final = AGENCY_SCOPES - {
     Scope.transfers_write,
     Scope.directory_write,
     Scope.desk_write,
+    Scope.protection_read,
     Scope.protection_write,
     Scope.keys_write,
 }

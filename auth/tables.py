@@ -46,6 +46,7 @@ class Agency(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("code", name="agency_code_key"),
         Index("agency_one_desk", "desk", unique=True, postgresql_where=text("desk")),
+        Index("agency_one_reviewer", "reviewer", unique=True, postgresql_where=text("reviewer")),
     )
 
     id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
@@ -63,6 +64,7 @@ class Agency(SQLModel, table=True):
     status: str = _text(default="active")
     note: str | None = _text(nullable=True)
     desk: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("false")))
+    reviewer: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("false")))
     sandbox: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("false")))
     created_at: datetime = _time()
 

@@ -18,11 +18,14 @@ CREATE TABLE agency (
     note        text,
     -- the ministry's desk: told when nobody answers, and may then act
     desk        boolean     NOT NULL DEFAULT false,
+    -- the agency that reviews what was disclosed without consent, and whose protection officers watch over data; without one the desk is it
+    reviewer    boolean     NOT NULL DEFAULT false,
     -- a practice agency: invented people only; it and real agencies do not know each other
-    sandbox     boolean     NOT NULL DEFAULT false CONSTRAINT agency_desk_is_real CHECK (NOT (desk AND sandbox)),
+    sandbox     boolean     NOT NULL DEFAULT false CONSTRAINT agency_desk_is_real CHECK (NOT ((desk OR reviewer) AND sandbox)),
     created_at  timestamptz NOT NULL
 );
 CREATE UNIQUE INDEX agency_one_desk ON agency (desk) WHERE desk;
+CREATE UNIQUE INDEX agency_one_reviewer ON agency (reviewer) WHERE reviewer;
 
 CREATE TABLE service_point (
     id           uuid        CONSTRAINT service_point_pkey PRIMARY KEY,

@@ -27,6 +27,12 @@ CREATE FUNCTION is_desk() RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT EXISTS (SELECT FROM agency WHERE id = current_agency() AND desk)
 $$;
 
+-- Who reviews what was disclosed without consent: the agency made so, else the desk.
+CREATE FUNCTION is_reviewer() RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (SELECT FROM agency WHERE id = current_agency()
+                   AND (reviewer OR (desk AND NOT EXISTS (SELECT FROM agency WHERE reviewer))))
+$$;
+
 ALTER TABLE reassignment ENABLE ROW LEVEL SECURITY;
 ALTER TABLE reassignment FORCE ROW LEVEL SECURITY;
 CREATE POLICY by_definer ON reassignment TO rujukan_definer USING (true) WITH CHECK (true);
@@ -280,7 +286,7 @@ ALTER FUNCTION change_reassignment(uuid, text, text[], text, text, integer, text
 ALTER FUNCTION carry_out_reassignment(reassignment, timestamptz, uuid, text, uuid, uuid) OWNER TO rujukan_definer;
 REVOKE CREATE ON SCHEMA public FROM rujukan_definer;
 GRANT EXECUTE ON FUNCTION publish_reassignment(reassignment, uuid, text, text, timestamptz), manifest_of(uuid, uuid, uuid, text[], jsonb, timestamptz) TO rujukan_definer;
-GRANT EXECUTE ON FUNCTION is_desk() TO rujukan_app, rujukan_definer;
+GRANT EXECUTE ON FUNCTION is_desk(), is_reviewer() TO rujukan_app, rujukan_definer;
 GRANT EXECUTE ON FUNCTION
     store_reassignment(uuid, text, uuid, text, timestamptz, bytea),
     change_reassignment(uuid, text, text[], text, text, integer, text, timestamptz, bytea, uuid, text, uuid, uuid),
