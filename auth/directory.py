@@ -55,6 +55,8 @@ class AgencyEntry:
     """Whether it is the ministry's desk."""
     reviewer: bool = False
     """Whether it was made the reviewing agency; `Snapshot.reviewer` says who is it where none was."""
+    tokens_not_before: datetime | None = None
+    """No token issued before counts for it: it was shut out since."""
     sandbox: bool = False
     """Whether it is a practice agency, which knows only others like it."""
 
@@ -198,12 +200,16 @@ class Snapshot:
         )
 
     def sharing(self, sender: UUID, receiver: UUID, at: datetime) -> list[Agreement]:
-        """Return the agreements in force at `at` by which `sender` may send `receiver` something."""
+        """Return the agreements, in force at `at` or before, by which `sender` may or might send `receiver` something.
+
+        One that has ended opens nothing, yet goes on saying that the two have set bounds: ending one never opens anything.
+        """
         return [
             each
             for each in self.agreements
             if each.kind == "data_sharing"
-            and each.counts(at)
+            and each.from_at <= at
+            and (each.until_at is None or each.until_at > each.from_at)
             and (
                 (each.agency_id, each.other_id) == (sender, receiver)
                 or (each.both_ways and (each.agency_id, each.other_id) == (receiver, sender))

@@ -371,7 +371,7 @@ def _standing(token: AccessToken, snapshot: Snapshot, now: datetime) -> AgencyEn
     client = snapshot.clients.get(token.client_id)
     if client is None or not client.may_sign_in(now):
         raise InvalidToken("client")
-    if client.tokens_not_before is not None and token.issued_at + _WHOLE_SECOND <= client.tokens_not_before:
+    if _is_from_before(token, client.tokens_not_before):
         raise InvalidToken("client")
     if token.client_kid is not None:
         key = client.keys.get(token.client_kid)
@@ -381,9 +381,13 @@ def _standing(token: AccessToken, snapshot: Snapshot, now: datetime) -> AgencyEn
     elif client.auth_method != TLS_CLIENT_AUTH:  # only there it is not a registered key that asked
         raise InvalidToken("client_key")
     agency = snapshot.by_code.get(token.agency)
-    if agency is None or not client.may_speak_for(agency, now):
+    if agency is None or not client.may_speak_for(agency, now) or _is_from_before(token, agency.tokens_not_before):
         raise InvalidToken("agency")
     return agency
+
+
+def _is_from_before(token: AccessToken, not_before: datetime | None) -> bool:
+    return not_before is not None and token.issued_at + _WHOLE_SECOND <= not_before
 
 
 @lru_cache(maxsize=8)

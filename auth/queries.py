@@ -65,7 +65,7 @@ async def everything(pool: asyncpg.Pool, *, now: datetime) -> Rows:
             epoch=await conn.fetchval("SELECT value FROM epoch"),
             revocations=revocations,
             agencies=await conn.fetch(
-                "SELECT id, code, name, kind, region, country, parent_id, status, desk, reviewer, sandbox FROM agency"
+                "SELECT id, code, name, kind, region, country, parent_id, status, desk, reviewer, sandbox, tokens_not_before FROM agency"
             ),
             agreements=await conn.fetch(
                 "SELECT kind, agency_id, other_id, times::text, from_at, until_at, purposes, sections, both_ways FROM agreement"

@@ -62,6 +62,7 @@ class Agency(SQLModel, table=True):
     accepts: dict[str, Any] | None = Field(sa_column=Column(JSONB, nullable=True))
     capacity: int | None = Field(sa_column=Column(Integer, nullable=True))
     status: str = _text(default="active")
+    tokens_not_before: datetime | None = _time(nullable=True)
     note: str | None = _text(nullable=True)
     desk: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("false")))
     reviewer: bool = Field(sa_column=Column(Boolean, nullable=False, server_default=text("false")))

@@ -31,11 +31,12 @@ def agreed(
 ) -> Agreed | None:
     """Return what `sender` may send `receiver` by the agreements in force at `at`; None: nothing bounds it but the policy's tables.
 
-    Across the border there must be one. Inside the country the two need none; where they have any, it bounds what they send.
+    Across the border there must be one. Inside the country the two need none; once they have had one, only what one in force covers goes:
+    who ends an agreement opens nothing by it.
     """
     abroad = crosses_border(sender, receiver, home=home)
-    in_force = directory.sharing(sender.id, receiver.id, at)
-    if not in_force and not abroad:
+    made = directory.sharing(sender.id, receiver.id, at)
+    if not made and not abroad:
         return None
-    covering = (each.sections for each in in_force if purpose in each.purposes)
+    covering = (each.sections for each in made if each.counts(at) and purpose in each.purposes)
     return Agreed(frozenset().union(*covering), abroad)

@@ -198,7 +198,7 @@ async def _set_agency_status(
     conn: Connection, code: str, status: str, *, action: str, now: datetime, actor: str
 ) -> None:
     async with conn.transaction():
-        id = await queries.set_agency_status(conn, code, status)
+        id = await queries.set_agency_status(conn, code, status, at=now)
         if id is None:
             raise UnknownAgencyError(f"there is no agency {code} that is not closed")
         await queries.log_act(

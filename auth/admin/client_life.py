@@ -114,14 +114,6 @@ async def change(
         return await approvals.ask(conn, "client:widen", client_id, more, by=by, now=now, two_people=two_people)
 
 
-async def set_networks(
-    conn: Connection, client_id: str, networks: Iterable[str], *, by: Person, now: datetime, two_people: bool
-) -> Approval | None:
-    """Replace the networks (CIDR) a client may call from; none: any. As `change`."""
-    wish = Wish(networks=read_networks(networks))
-    return await change(conn, client_id, wish, by=by, now=now, two_people=two_people)
-
-
 def read_networks(networks: Iterable[str]) -> list[Network]:
     """Return networks (CIDR, RFC 4632) in order, without those that another holds. Raises `InvalidValueError`."""
     try:

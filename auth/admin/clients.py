@@ -199,16 +199,6 @@ async def change_client(conn: Connection, client_id: str, move: str, *, now: dat
     return status
 
 
-async def suspend_client(conn: Connection, client_id: str, *, now: datetime, actor: str) -> None:
-    """Shut a client out within a second: its tokens stop counting, and it gets no new ones."""
-    await change_client(conn, client_id, "suspend", now=now, actor=actor)
-
-
-async def resume_client(conn: Connection, client_id: str, *, now: datetime, actor: str) -> None:
-    """Let a suspended client be again what it was."""
-    await change_client(conn, client_id, "resume", now=now, actor=actor)
-
-
 def known_scopes(scopes: Iterable[str]) -> set[str]:
     """Return scopes that there are, at least one. Raises `InvalidValueError`, `UnknownScopeError`."""
     wanted, known = {str(scope) for scope in scopes}, {str(scope) for scope in Scope}

@@ -39,10 +39,19 @@ async def insert_agency(conn: Connection, **values: Any) -> bool:
     return bool(done == "INSERT 0 1")
 
 
-async def set_agency_status(conn: Connection, code: str, status: str) -> UUID | None:
-    """Set an agency's status and return its id; None if there is no such agency, or it is closed for good."""
+async def set_agency_status(conn: Connection, code: str, status: str, *, at: datetime) -> UUID | None:
+    """Set an agency's status and return its id; None if there is no such agency, or it is closed for good.
+
+    No token issued before it is let in again counts for it.
+    """
     found: UUID | None = await conn.fetchval(
-        "UPDATE agency SET status = $2 WHERE code = $1 AND status <> 'closed' RETURNING id", code, status
+        "UPDATE agency SET status = $2, tokens_not_before = CASE"
+        " WHEN $2 = 'suspended' THEN greatest(tokens_not_before, date_trunc('second', $3::timestamptz) + interval '1 second')"
+        " WHEN status = 'suspended' THEN greatest(tokens_not_before, $3::timestamptz) ELSE tokens_not_before END"
+        " WHERE code = $1 AND status <> 'closed' RETURNING id",
+        code,
+        status,
+        at,
     )
     return found
 

@@ -23,15 +23,6 @@ class Spent:
     burst: float
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """How often a client was refused in one hour, for one reason."""
-
-    hour: datetime
-    reason: str
-    count: int
-
-
 async def spend(conn: Connection, spent: Sequence[Spent], *, at: datetime) -> list[float]:
     """Take what was spent from the buckets, whose keys come sorted; return what is left in each (below zero: owed)."""
     left: list[float] = await conn.fetchval(
@@ -59,17 +50,6 @@ async def count_refusals(
         at,
     )
     return told
-
-
-async def refusals_of(conn: Connection, client_id: str, *, since: datetime) -> list[Refused]:
-    """Return how often a client was refused, newest hour first."""
-    rows = await conn.fetch(
-        "SELECT hour, reason, count FROM client_refusal WHERE client_id = $1 AND hour >= date_trunc('hour', $2::timestamptz, 'UTC')"
-        " ORDER BY hour DESC, count DESC, reason",
-        client_id,
-        since,
-    )
-    return [Refused(**dict(row)) for row in rows]
 
 
 async def purge(conn: Connection, *, now: datetime, at_most: int = 10_000) -> int:

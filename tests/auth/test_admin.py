@@ -22,11 +22,12 @@ from auth.admin.agencies import (
 )
 from auth.admin.client_changes import add_client_key
 from auth.admin.client_keys import certificate_jwk, end_client_key
-from auth.admin.clients import add_client, list_clients, resume_client, suspend_client
+from auth.admin.clients import add_client, list_clients
 from auth.admin.errors import InvalidValueError, UnusableKeyError
 from auth.scopes import UnknownScopeError
 from tests.makers.auth import rsa_key
 from tests.makers.certificates import SERVER, self_signed, weak_key
+from tests.makers.standing import resume_client, suspend_client
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from app.client import Credentials, ExchangeClient, TokenRefusedError
-from auth.admin.clients import suspend_client
+from tests.makers.standing import suspend_client
 
 
 @pytest.fixture

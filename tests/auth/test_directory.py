@@ -11,10 +11,10 @@ import pytest
 from app.foundation.database import open_pool
 from auth import directory
 from auth.admin.agencies import add_service_point
-from auth.admin.clients import suspend_client
 from auth.directory import Directory
 from tests.makers import auth as make
 from tests.makers.auth import unverified
+from tests.makers.standing import suspend_client
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from app.foundation import outbound
 from auth import jose, jwks_uri
 from auth.admin.client_changes import add_client_key
 from auth.admin.client_keys import end_client_key
-from auth.admin.clients import add_client, list_clients, suspend_client
+from auth.admin.clients import add_client, list_clients
 from auth.admin.errors import InvalidValueError, UnusableKeyError
 from auth.client_auth import mtls
 from auth.jose import SigningKey
@@ -24,6 +24,7 @@ from auth.jwks_uri import SetRefusedError, read_set
 from tests.makers import auth as make
 from tests.makers.auth import EVERY_SCOPE, Credentials, Party
 from tests.makers.publisher import Publisher, publishing
+from tests.makers.standing import suspend_client
 
 
 @pytest.fixture

@@ -277,8 +277,8 @@ class AgreementRequired(Problem):
     """At least one section may not go to this receiver because no data-sharing agreement in force covers it. Nothing was sent, nothing was cut out.
 
     Between an agency in the country of the exchange and one in another, either way, an agreement in force that day must cover the purpose
-    and every section. Inside the country none is needed; where the two agencies have one, it bounds what they send each other, and only a
-    vital interest goes beyond it. `sections` names what is not covered; `agreement` what is missing: that `from` may send `to` these
+    and every section. Inside the country none is needed; once the two agencies have had one, only what one in force covers goes, and beyond it
+    only what a vital interest opens. `sections` names what is not covered; `agreement` what is missing: that `from` may send `to` these
     sections for this `purpose`. `refused` names every section that may not go, also for other reasons (see `disclosure-refused`);
     `sendable_sections` are those that may go as they are. The two agencies conclude the agreement; whoever administers the exchange enters it.
     """

@@ -15,6 +15,8 @@ CREATE TABLE agency (
     accepts     jsonb,
     capacity    integer     CONSTRAINT agency_capacity_sign CHECK (capacity >= 0),
     status      text        NOT NULL DEFAULT 'active' CONSTRAINT agency_status_known CHECK (status IN ('active', 'suspended', 'closed')),
+    -- no access token issued before counts for it any more: it was shut out since
+    tokens_not_before timestamptz,
     note        text,
     -- the ministry's desk: told when nobody answers, and may then act
     desk        boolean     NOT NULL DEFAULT false,

@@ -21,10 +21,10 @@ import pytest
 from app.client import Credentials
 from app.foundation.database import Addresses
 from app.main import create_app
-from auth.admin.clients import resume_client, suspend_client
 from tests.app.cli.conftest import Machine, Outcome, free_port
 from tests.makers import auth as make
 from tests.makers.certificates import SERVER, Authority, san, self_signed
+from tests.makers.standing import resume_client, suspend_client
 from tests.makers.tls import Site, own_tls, running
 
 

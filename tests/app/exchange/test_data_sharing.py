@@ -206,6 +206,18 @@ class TestInsideTheCountry:
         vital = {"kind": "vital_interest", "sections": list(BASIC), "reason": "His life is at stake."}
         assert (await refer(world.police, "iom", bases=[vital])).status_code == 201
         await end(world, conn, made)
+        reply = await refer(world.police, "iom")
+        assert missing(reply)[1] == list(BASIC), "who ends an agreement opens nothing by it"
+        assert (await refer(world.police, "iom", bases=[vital])).status_code == 201
+        await agree(world, conn, agency="police")
+        assert (await refer(world.police, "iom")).status_code == 201, "another agreement does"
+
+    async def test_one_that_never_began_bounds_nothing(self, world: World, conn: Connection) -> None:
+        made = await agree(
+            world, conn, agency="police", sections=("needs",), from_at=world.exchange.clock.now() + timedelta(days=1)
+        )
+        await end(world, conn, made)
+        world.exchange.later(days=2)
         assert (await refer(world.police, "iom")).status_code == 201
 
     async def test_a_holder_takes_no_new_basis_past_it(self, world: World, conn: Connection) -> None:

@@ -19,8 +19,9 @@ from app.client import Credentials, ExchangeClient
 from app.outbox.queries import sequence
 from auth.admin.agencies import resume_agency, suspend_agency
 from auth.admin.client_keys import end_client_key
-from auth.admin.clients import add_client, resume_client, suspend_client
+from auth.admin.clients import add_client
 from auth.keys import rotate
+from tests.makers.standing import resume_client, suspend_client
 from tests.makers.world import Agency, World
 
 

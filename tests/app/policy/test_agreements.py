@@ -107,7 +107,10 @@ class TestInsideTheCountry:
     def test_none_is_needed(self) -> None:
         assert bounds(SENTRA, SHELTER) is None
         assert bounds(SENTRA, SHELTER, shares(SHELTER, SENTRA), shares(SENTRA, agency("iom"))) is None
-        assert bounds(SENTRA, SHELTER, shares(SENTRA, SHELTER, until_at=NOW)) is None
+
+    def test_one_that_has_ended_opens_nothing(self) -> None:
+        assert bounds(SENTRA, SHELTER, shares(SENTRA, SHELTER, until_at=NOW)) == Agreed(NOTHING, crosses_border=False)
+        assert bounds(SENTRA, SHELTER, shares(SENTRA, SHELTER, from_at=NOW, until_at=NOW)) is None, "it never began"
 
     def test_one_that_there_is_bounds_every_purpose(self) -> None:
         assert bounds(SENTRA, SHELTER, shares(SENTRA, SHELTER)) == Agreed(BOTH, crosses_border=False)

@@ -11,10 +11,10 @@ import uuid
 import httpx
 
 from auth.admin.client_keys import end_client_key
-from auth.admin.clients import resume_client, suspend_client
 from tests.conformance.attacks.conftest import Pair
 from tests.makers import records
 from tests.makers.auth import Party
+from tests.makers.standing import resume_client, suspend_client
 
 
 def statuses(replies: list[httpx.Response]) -> dict[int, int]:

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from auth.admin.clients import resume_client, suspend_client
 from tests.makers.auth import ABSENT
+from tests.makers.standing import resume_client, suspend_client
 
 READS, ASKS = "/admin/v1/clients", "/admin/v1/agencies"
 CHANGES = f"{ASKS}/no-such-agency/suspend"

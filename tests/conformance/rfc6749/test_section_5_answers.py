@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import auth
-from auth.admin.clients import suspend_client
 from auth.errors import PROOF_TEXTS
 from tests.makers.auth import ABSENT, jose, unverified
+from tests.makers.standing import suspend_client
 
 
 async def test_a_successful_answer_holds_exactly_these_members(party):

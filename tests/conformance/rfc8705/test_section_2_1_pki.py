@@ -11,9 +11,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from auth import jose
-from auth.admin.clients import suspend_client
 from tests.makers.auth import ABSENT
 from tests.makers.certificates import CLIENT, SERVER, Authority, Issued, san, self_signed, weak_key
+from tests.makers.standing import suspend_client
 from tests.makers.tls import Site, ask, me, token_of
 
 SUBJECT = "CN=rs-bhayangkara,O=Polri,C=ID"

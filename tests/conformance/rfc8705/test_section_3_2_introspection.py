@@ -12,12 +12,12 @@ import pytest
 from auth import jose
 from auth.admin.client_changes import add_client_key
 from auth.admin.client_keys import certificate_jwk
-from auth.admin.clients import suspend_client
 from auth.binding.certificate import thumbprint_of
 from auth.client_auth.mtls import SELF_SIGNED
 from auth.scopes import AGENCY_SCOPES
 from tests.makers.auth import ABSENT
 from tests.makers.certificates import self_signed
+from tests.makers.standing import suspend_client
 from tests.makers.tls import Site, me, token_of
 
 SUBJECT = "CN=rs-bhayangkara,O=Polri,C=ID"

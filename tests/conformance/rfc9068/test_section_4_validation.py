@@ -11,8 +11,8 @@ from auth import jose
 from auth.admin.agencies import close_agency, resume_agency, suspend_agency
 from auth.admin.client_changes import add_client_key
 from auth.admin.client_keys import end_client_key
-from auth.admin.clients import resume_client, suspend_client
 from tests.makers.auth import ABSENT, sign_raw, unverified, without_absent
+from tests.makers.standing import resume_client, suspend_client
 
 
 async def reason(party, token):
@@ -121,7 +121,9 @@ class TestWhoIsOut:
         await world.act(suspend_agency, party.agencies[0])
         assert await reason(party, token) == "agency"
         await world.act(resume_agency, party.agencies[0])
-        assert (await party.call(token=token)).status_code == 200
+        assert await reason(party, token) == "agency", "what was given before the stop stays out"
+        world.clock.shift(timedelta(seconds=2))
+        assert (await party.call(token=await self.token(party, seen_before))).status_code == 200
         await world.act(close_agency, party.agencies[0])
         assert await reason(party, token) == "agency"
 
