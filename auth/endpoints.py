@@ -5,7 +5,7 @@ Errors have OAuth's own form and are never stored by anybody."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final
 from urllib.parse import parse_qsl
@@ -17,15 +17,14 @@ from starlette.routing import Route
 
 from app.foundation.database import UNREACHABLE
 from app.foundation.published import cacheable
-from auth import jose, jwks_uri, queries
+from auth import jwks_uri, queries
 from auth.address import address_of
 from auth.binding.certificate import presented
 from auth.binding.dpop import Proof
-from auth.client_auth.private_key_jwt import TYPES, Assertion
+from auth.client_auth.private_key_jwt import Assertion
 from auth.errors import AssertionUsedError, ClientRefusedError, ProofRefusedError, TooManyError
 from auth.guard import verified_tokens
 from auth.introspection import Introspection
-from auth.jose import JoseRefusedError
 from auth.keys import JWKS_MAX_AGE
 from auth.limits.limits import Limits, Wait
 from auth.problems import TooManyRequests
@@ -93,14 +92,14 @@ async def _answer(
         _pass(limits.wait_of_address(address))
         form = await _read_form(request, needed)
         snapshot = await state.directory.current()
-        if (claimed := _claimed_client(form)) is not None:
+        sent = TokenRequest(form, request.scope["headers"], presented(request.scope), address)
+        if (claimed := _claimed_client(sent)) is not None:
             _pass(limits.wait_of_claimed(claimed, address) or limits.wait_of_client(claimed))
         _pass(await limits.attempt(address))
-        sent = TokenRequest(form, request.scope["headers"], presented(request.scope), address)
         sent.request_id = request.scope.get("request_id", "")
         server = Server(
             settings=state.settings,
-            snapshot=await jwks_uri.keep_fresh(state, snapshot, sent.form, sent.certificate),
+            snapshot=await jwks_uri.keep_fresh(state, snapshot, sent.form, sent.client_assertion, sent.certificate),
             now=state.clock.now(),
             nonces=state.nonces,
         )
@@ -130,14 +129,11 @@ def _counted_as(error: OAuth2Error) -> str:
     return str(error.error) if reason is None else f"{error.error}/{reason}"
 
 
-def _claimed_client(form: Mapping[str, str]) -> str | None:
+def _claimed_client(sent: TokenRequest) -> str | None:
     """Return who the request says it is from: `client_id`, or the subject of its assertion. Nothing of it is verified."""
-    if (given := form.get("client_id")) is not None:
-        return given
-    try:
-        subject = jose.parse(form["client_assertion"], TYPES).claims.get("sub")
-    except (KeyError, JoseRefusedError):
-        return None
+    if (given := sent.form.get("client_id")) is not None:
+        return str(given)
+    subject = None if sent.client_assertion is None else sent.client_assertion.claims.get("sub")
     return subject if isinstance(subject, str) else None
 
 

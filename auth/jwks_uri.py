@@ -23,9 +23,8 @@ from auth import jose, queries
 from auth.admin.client_keys import registered_keys
 from auth.admin.errors import UnusableKeyError
 from auth.binding.certificate import Certificate
-from auth.client_auth import private_key_jwt
 from auth.directory import ClientEntry, Directory, Snapshot
-from auth.jose import JoseRefusedError
+from auth.jose import Unverified
 
 log = logging.getLogger("rujukan.auth")
 STALE_AFTER: Final = timedelta(minutes=15)
@@ -56,12 +55,16 @@ class SetRefusedError(Exception):
 
 
 async def keep_fresh(
-    state: Any, snapshot: Snapshot, form: Mapping[str, str], certificate: Certificate | None
+    state: Any,
+    snapshot: Snapshot,
+    form: Mapping[str, str],
+    assertion: Unverified | None,
+    certificate: Certificate | None,
 ) -> Snapshot:
     """Return the directory to authenticate with: asked anew if the client that a request names has published other keys since."""
     if not snapshot.publishers:
         return snapshot
-    client, kid = _claimed(snapshot, form, certificate)
+    client, kid = _claimed(snapshot, form, assertion, certificate)
     now: datetime = state.clock.now()
     if client is None or client.jwks_uri is None or not client.may_sign_in(now):
         return snapshot
@@ -144,16 +147,14 @@ def read_set(body: bytes, auth_method: str) -> tuple[list[dict[str, Any]], str |
 
 
 def _claimed(
-    snapshot: Snapshot, form: Mapping[str, str], certificate: Certificate | None
+    snapshot: Snapshot, form: Mapping[str, str], assertion: Unverified | None, certificate: Certificate | None
 ) -> tuple[ClientEntry | None, str | None]:
     """Return the client a request says it is from, and the key it says it has. Nothing of it is proved yet."""
     if "client_assertion" in form:
-        try:
-            token = jose.parse(form["client_assertion"], private_key_jwt.TYPES)
-        except JoseRefusedError:
+        if assertion is None:
             return None, None
-        subject = token.claims.get("sub")
-        return (snapshot.clients.get(subject) if isinstance(subject, str) else None), token.kid
+        subject = assertion.claims.get("sub")
+        return (snapshot.clients.get(subject) if isinstance(subject, str) else None), assertion.kid
     if certificate is None:
         return None, None
     return snapshot.clients.get(form.get("client_id", "")), certificate.thumbprint

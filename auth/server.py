@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import orjson
@@ -21,15 +21,17 @@ from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from starlette.responses import Response
 
 from app.foundation.settings import Settings
+from auth import jose
 from auth.address import Address
 from auth.binding import dpop
 from auth.binding.certificate import Certificate
 from auth.binding.nonces import Nonces
 from auth.client_auth import mtls
-from auth.client_auth.private_key_jwt import Assertion, PrivateKeyJwt
+from auth.client_auth.private_key_jwt import TYPES, Assertion, PrivateKeyJwt
 from auth.directory import AgencyEntry, ClientEntry, Snapshot
 from auth.errors import ClientRefusedError, NetworkRefusedError
 from auth.grants.client_credentials import ClientCredentials
+from auth.jose import JoseRefusedError, Unverified
 from auth.scopes import Scope, scope_text
 
 log = logging.getLogger("rujukan.auth")
@@ -85,6 +87,14 @@ class TokenRequest(OAuth2Request):  # type: ignore[misc]
     def form(self) -> dict[str, str]:
         """The body's parameters."""
         return self._form
+
+    @cached_property
+    def client_assertion(self) -> Unverified | None:
+        """The assertion it came with, of which nothing is verified; None if there is none, or none this server takes."""
+        try:
+            return jose.parse(self._form["client_assertion"], TYPES)
+        except (KeyError, JoseRefusedError):
+            return None
 
 
 @dataclass(frozen=True, slots=True)

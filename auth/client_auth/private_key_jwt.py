@@ -48,8 +48,10 @@ class PrivateKeyJwt(JWTBearerClientAssertion):  # type: ignore[misc]
         form = request.form
         if form.get("client_assertion_type") != self.CLIENT_ASSERTION_TYPE or not form.get("client_assertion"):
             raise ClientRefusedError("The client must authenticate by private_key_jwt.")
+        token: Unverified | None = request.client_assertion
         try:
-            token = jose.parse(form["client_assertion"], TYPES)
+            if token is None:
+                raise JoseRefusedError
             client_id, until = self._check_claims(token.claims)
         except JoseRefusedError:
             raise ClientRefusedError("The assertion is not a JWT this server takes.") from None
