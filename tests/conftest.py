@@ -222,11 +222,13 @@ async def exchange(addresses: Addresses, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(autouse=True)
 async def _clean(request: pytest.FixtureRequest) -> AsyncIterator[None]:
-    """Leave no case behind, and the clock as it was."""
-    yield
+    """Leave no case behind, no agency or client of the test's own, and the clock as it was."""
     if "exchange" not in request.fixturenames:
+        yield
         return
     exchange: Exchange = request.getfixturevalue("exchange")
+    before = await directory_rows(exchange.owner)
+    yield
     exchange.clock.shift(-exchange.clock.offset)
     for _ in range(3):
         try:
@@ -234,6 +236,7 @@ async def _clean(request: pytest.FixtureRequest) -> AsyncIterator[None]:
             break
         except asyncpg.DeadlockDetectedError:
             await asyncio.sleep(0.1)
+    await forget(exchange.owner, before)
 
 
 BLOATED = 1 << 20
@@ -263,6 +266,38 @@ async def empty(owner: asyncpg.Connection) -> None:
         await owner.execute(f"SET LOCAL session_replication_role = replica; {deletes}")
 
 
+DIRECTORY = {
+    "client_agency": "client_id",
+    "client_key": "client_id",
+    "client": "client_id",
+    "agreement": "id",
+    "service_point": "id",
+    "agency": "id",
+}
+"""What each row of the directory goes by, or the row it belongs to."""
+
+
+async def directory_rows(owner: asyncpg.Connection) -> dict[str, set[Any]]:
+    """Return what the directory has now, by the column it goes by."""
+    tables = ("client", "agreement", "service_point", "agency")
+    asked = ", ".join(f"ARRAY(SELECT {DIRECTORY[table]} FROM {table}) AS {table}" for table in tables)
+    found = await owner.fetchrow(f"SELECT {asked}")
+    assert found is not None
+    return {table: set(rows) for table, rows in found.items()}
+
+
+async def forget(owner: asyncpg.Connection, before: dict[str, set[Any]]) -> None:
+    """Remove what the directory has got since: every process reads all of it whenever any of it changes."""
+    if await directory_rows(owner) == before:
+        return
+    async with owner.transaction():
+        await owner.execute("SET LOCAL session_replication_role = replica")
+        for table, column in DIRECTORY.items():
+            known = before["client" if column == "client_id" else table]
+            await owner.execute(f"DELETE FROM {table} WHERE {column} <> ALL($1)", list(known))
+        await owner.execute("UPDATE epoch SET value = value + 1")
+
+
 @pytest.fixture(scope="session")
 async def _world(exchange: Exchange) -> World:
     made = World(exchange)
@@ -275,6 +310,7 @@ async def _world(exchange: Exchange) -> World:
 @pytest.fixture
 def world(_world: World) -> World:
     """Agencies with systems of their own; no case yet."""
-    for agency in (*_world.agencies.values(), *_world.newcomers.values()):
+    _world.newcomers.clear()
+    for agency in _world.agencies.values():
         agency.client.forget_token()
     return _world
