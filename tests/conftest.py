@@ -230,12 +230,7 @@ async def _clean(request: pytest.FixtureRequest) -> AsyncIterator[None]:
     before = await directory_rows(exchange.owner)
     yield
     exchange.clock.shift(-exchange.clock.offset)
-    for _ in range(3):
-        try:
-            await empty(exchange.owner)
-            break
-        except asyncpg.DeadlockDetectedError:
-            await asyncio.sleep(0.1)
+    await empty(exchange.owner)
     await forget(exchange.owner, before)
 
 
@@ -244,7 +239,19 @@ BLOATED = 1 << 20
 
 
 async def empty(owner: asyncpg.Connection) -> None:
-    """Remove every row but those of the directory. Few rows are deleted: truncating makes new files for each table, partition and index."""
+    """Remove every row but those of the directory; what a service does meanwhile may make that a deadlock, and it is tried again."""
+    for left in reversed(range(5)):
+        try:
+            await _empty(owner)
+            return
+        except asyncpg.DeadlockDetectedError:
+            if not left:
+                raise
+            await asyncio.sleep(0.1)
+
+
+async def _empty(owner: asyncpg.Connection) -> None:
+    """Delete where rows are few: truncating makes new files for each table, partition and index."""
     tables = await owner.fetch(
         "SELECT c.relname, coalesce(sum(pg_relation_size(part.relid)), pg_relation_size(c.oid)) > $1 AS bloated"
         " FROM pg_class c LEFT JOIN LATERAL pg_partition_tree(c.oid) AS part ON true"
