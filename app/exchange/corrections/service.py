@@ -14,8 +14,9 @@ from app.exchange.cases.queries import case_by_id
 from app.exchange.corrections import queries
 from app.exchange.passing import refusals
 from app.exchange.passing.queries import MovedRow
-from app.exchange.passing.reading import agency_ref, allowed_for, in_force, sections_in_hand
+from app.exchange.passing.reading import LESS_CONSENT, agency_ref, allowed_for, in_force, sections_in_hand
 from app.exchange.passing.service import moved
+from app.exchange.passing.storing import guardian_suspected
 from app.exchange.records.sealing import in_order, open_sections, read_version, seal_sections
 from app.foundation import json
 from app.foundation.ids import uuid7
@@ -48,6 +49,7 @@ async def correct_record(db: Acting, case_id: UUID, body: CorrectRecord, key: Ke
         "version_id": version_id,
         "schema_version": body.record.schema_version,
         "sections": list(included(body.record)),
+        "guardian_suspected": guardian_suspected(body.record),
         "proposal_id": body.proposal,
         "channel": body.channel,
         "occurred_at": happened,
@@ -135,7 +137,7 @@ async def read_correction(db: Acting, correction_id: UUID) -> Document:
         version = await read_version(tx, row["version_id"])
         sections = await open_sections(tx, db.keyring, version, names) if version else {}
         in_hand = {}
-        if any(each["lock_reason"] == "consent_withdrawn" for each in held):
+        if any(each["lock_reason"] in LESS_CONSENT for each in held):
             allowed = allowed_for(db, {each["purpose"] for each in held}) - set(sections)
             found = await sections_in_hand(
                 tx, db, case_id=row["case_id"], subject_id=correction_id, version_id=row["version_id"]
