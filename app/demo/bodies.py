@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from app.demo.samples import Document
+from schemas.codes.disclosure import NoticeItem
 
 _CALLED_BEFORE: Final = timedelta(minutes=15)
 """How long before sending it was agreed by phone."""
@@ -17,17 +18,24 @@ def opening(record: Document) -> Document:
     return {"entry_channel": record["identification"]["entry_channel"]}
 
 
+_DECISION: Final = {"authority": "Pengadilan Agama", "number": "CONTOH/1/2026", "date": "2026-01-05"}
+_DECIDED: Final = ("court_guardian", "state_authority")
+_FOR_A_CHILD: Final = ("parent", "guardian", *_DECIDED)
+
+
 def consent(act: Mapping[str, Any], now: datetime) -> Document:
-    """Return the consent the person has just given."""
-    body = {
-        name: act[name] for name in ("giver", "method", "language", "interpreter", "sections", "agencies", "purposes")
-    }
+    """Return the consent the person has just given: told all that the law demands, in the words of the act."""
+    body = {name: act[name] for name in ("giver", "method", "language", "sections", "agencies", "purposes")}
     body |= {
         "given_at": now.isoformat(),
         "until": (now + timedelta(days=act["until_days"])).isoformat(),
-        "notice": act["told"],
+        "notice": {"version": act["told"], "items": [item.value for item in NoticeItem]},
     }
-    return body | ({"own_view": act["own_view"]} if "own_view" in act else {})
+    if act["interpreter"] != "none":
+        body["interpreter"] = {"role": act["interpreter"], "independent": True}
+    if act["giver"] in _FOR_A_CHILD:
+        body["child"] = {"assent": "given", **({"own_view": act["own_view"]} if "own_view" in act else {})}
+    return body | ({"decision": _DECISION} if act["giver"] in _DECIDED else {})
 
 
 def bases(act: Mapping[str, Any], consents: Mapping[str, str]) -> list[Document]:

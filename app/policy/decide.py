@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from app.policy import table
+from app.policy import consents, table
 from app.policy.agreements import Agreed
 from schemas.codes.agencies import AgencyKind
-from schemas.codes.disclosure import DisclosureBasis
+from schemas.codes.disclosure import Assent, DisclosureBasis
 from schemas.codes.referral import Purpose
 
 
@@ -103,18 +103,39 @@ def _refuse(
     return None
 
 
-def covers(
-    consent: Mapping[str, Any], section: str, *, receiver: str, kind: AgencyKind, purpose: Purpose, at: datetime
-) -> bool:
-    """Whether a consent, by its columns, covers a section for this receiver and purpose. The database asks the same before it sends."""
-    return (
+def uncovered(
+    consent: Mapping[str, Any],
+    section: str,
+    *,
+    receiver: str,
+    kind: AgencyKind,
+    purpose: Purpose,
+    at: datetime,
+    child: bool = False,
+) -> str | None:
+    """Return why a section cannot rest on a consent for this receiver and purpose, by the consent's columns, or None if it can.
+
+    `child`: the record says that the person is a child. The reasons: `consent` (it does not cover this, or is over), `consent_not_provable`,
+    `consent_without_assent`, `consent_not_for_child`, `consent_not_own`. The database asks the same, and of a stored consent whether it is in
+    doubt, before anything is sent (`consent_gaps`).
+    """
+    if not (
         consent["given_at"] <= at
         and (consent["until_at"] is None or consent["until_at"] > at)
-        and consent.get("withdrawn_at") is None
         and section in consent["sections"]
         and (receiver in consent["agencies"] or kind in consent["agency_kinds"])
         and purpose in consent["purposes"]
-    )
+    ):
+        return "consent"
+    if not consents.provable(consent):
+        return "consent_not_provable"
+    if consent["assent"] == Assent.REFUSED:
+        return "consent_without_assent"
+    if child and not consent["for_child"]:
+        return "consent_not_for_child"
+    if kind in table.CONSENT_ONLY and not consents.own(consent):
+        return "consent_not_own"
+    return None
 
 
 def back_state_only(sender: AgencyKind) -> bool:

@@ -93,7 +93,8 @@ BACK_STATE_ONLY: Final = _INVESTIGATORS | _AUTHORITIES | {Kind.FOREIGN_MISSION}
 acceptance they learn the code and who else might help, so that the person is referred on."""
 
 CONSENT_ONLY: Final = frozenset({Kind.FOREIGN_MISSION})
-"""These receive on the person's own consent and on nothing else."""
+"""These receive on the person's own consent and on nothing else: not a guardian's, unless it is a child's whose guardian a court or an authority has set,
+and who assents; nor through an interpreter who is not independent (`app/policy/consents.py`)."""
 
 BASES: Final[dict[DisclosureBasis, frozenset[str]]] = {
     DisclosureBasis.CONSENT: EVERY,

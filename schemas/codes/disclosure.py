@@ -58,10 +58,11 @@ class ConsentGiver(CodeEnum):
     GUARDIAN = "guardian"
     COURT_GUARDIAN = "court_guardian"
     REPRESENTATIVE = "representative"
+    STATE_AUTHORITY = "state_authority"
 
 
 class ConsentMethod(CodeEnum):
-    """How consent was expressed and can be proved."""
+    """How consent was expressed and can be proved. What was only spoken proves nothing (UU 27/2022 art 22)."""
 
     WRITTEN = "written"
     THUMBPRINT = "thumbprint"
@@ -69,6 +70,7 @@ class ConsentMethod(CodeEnum):
     VIDEO_RECORDING = "video_recording"
     SIGN_LANGUAGE_RECORDING = "sign_language_recording"
     ELECTRONIC = "electronic"
+    SPOKEN = "spoken"
 
 
 class InterpreterRole(CodeEnum):
@@ -82,6 +84,42 @@ class InterpreterRole(CodeEnum):
     STAFF = "staff"
     COMMUNITY = "community"
     FAMILY = "family"
+
+
+class NoticeItem(CodeEnum):
+    """What a person is told before consenting. UU 27/2022 art 21(1) demands the first seven; without one of them the consent is void (art 24)."""
+
+    LEGALITY = "legality"
+    PURPOSE = "purpose"
+    KINDS_OF_DATA = "kinds_of_data"
+    RETENTION = "retention"
+    DETAILS = "details"
+    PERIOD = "period"
+    RIGHTS = "rights"
+    RECIPIENTS = "recipients"
+    WITHDRAWAL = "withdrawal"
+    NO_LOSS_OF_HELP = "no_loss_of_help"
+
+
+class Assent(CodeEnum):
+    """What a child says to what others decide for it (UU 23/2002 art 10, Convention on the Rights of the Child art 12)."""
+
+    GIVEN = "given"
+    REFUSED = "refused"
+    NOT_ABLE = "not_able"
+
+
+class LockReason(CodeEnum):
+    """Why what was disclosed is closed to its receiver."""
+
+    CONSENT_WITHDRAWN = "consent_withdrawn"
+    CONSENT_NARROWED = "consent_narrowed"
+    CONSENT_DOUBTED = "consent_doubted"
+    CONSENT_ENDED = "consent_ended"
+    BASIS_ENDED = "basis_ended"
+    RETRACTED = "retracted"
+    ENTERED_IN_ERROR = "entered_in_error"
+    TRANSFER_ABORTED = "transfer_aborted"
 
 
 class WithdrawalAnswer(CodeEnum):

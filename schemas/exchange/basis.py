@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from schemas.base import Day, Flag, Moment, Wire
-from schemas.codes.disclosure import DisclosureBasis, Section
+from schemas.codes.disclosure import DisclosureBasis, LockReason, Section
 from schemas.text import LegalBasisCode, Line, Number, Text
 
 
@@ -67,5 +67,7 @@ class Disclosure(Wire):
     until: Moment | None
     onward: bool
     access: Literal["preview", "full", "locked", "ended", "closed"]
-    """`preview`: not yet accepted; `ended`: the basis has run out; `locked`: its consent was withdrawn, or the record retracted; `closed`: the
-    referral ended without acceptance."""
+    """`preview`: not yet accepted; `ended`: the basis has run out; `locked`: its consent was taken back or is in doubt, or the record retracted;
+    `closed`: the referral ended without acceptance."""
+    locked_because: LockReason | None = None
+    """Why it is locked, or has ended."""

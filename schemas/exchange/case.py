@@ -1,4 +1,4 @@
-"""Cases and the consents they hold."""
+"""Cases."""
 
 from typing import Annotated, Self
 from uuid import UUID
@@ -7,16 +7,14 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from schemas.base import Day, Flag, Moment, Wire
-from schemas.codes.agencies import AgencyKind
 from schemas.codes.base import RequestBody
-from schemas.codes.disclosure import ConsentGiver, ConsentMethod, InterpreterRole, Section
-from schemas.codes.referral import CaseClosureReason, MoveChannel, Purpose
+from schemas.codes.referral import CaseClosureReason
 from schemas.codes.services import EntryChannel
 from schemas.codes.trafficking import IdentificationStatus
 from schemas.exchange.basis import Basis
 from schemas.exchange.common import AgencyRef, MoveRecord, MoveRequest
 from schemas.exchange.link import Link
-from schemas.text import AgencyCode, LanguageTag, Line, Sha256, Text
+from schemas.text import Text
 
 
 class NewCase(Wire):
@@ -82,92 +80,6 @@ class MarkGuardian(MoveRequest):
 
     suspect: Flag
     reason: Text
-
-
-class NewConsent(RequestBody):
-    """What a person (or who may decide for them) agreed to. HTCDS has one checkbox, `con_Consent`."""
-
-    giver: ConsentGiver
-    method: ConsentMethod
-    language: LanguageTag
-    """The language in which it was explained."""
-    interpreter: InterpreterRole | None = None
-    """Who interpreted, by role and never by name."""
-    given_at: Moment
-    until: Moment | None = None
-    sections: Annotated[tuple[Section, ...], Field(min_length=1, max_length=15)]
-    """The sections that may be disclosed."""
-    agencies: Annotated[tuple[AgencyCode, ...], Field(max_length=50)] = ()
-    """The agencies that may get them."""
-    agency_kinds: Annotated[tuple[AgencyKind, ...], Field(max_length=30)] = ()
-    """Or every agency of these kinds."""
-    purposes: Annotated[tuple[Purpose, ...], Field(min_length=1, max_length=15)]
-    notice: Line | None = None
-    """What the person was told: version of the text, or the items."""
-    witness: Line | None = None
-    """The witness, by role."""
-    evidence: Sha256 | None = None
-    """SHA-256 of the signed paper or recording, salted by its keeper."""
-    own_view: Text | None = None
-    """The child's own view where a guardian decides (assent)."""
-
-    @model_validator(mode="after")
-    def _names_recipients(self) -> Self:
-        if not self.agencies and not self.agency_kinds:
-            raise PydanticCustomError("no_recipient", "Consent names agencies or kinds of agency")
-        if self.until is not None and self.until <= self.given_at:
-            raise PydanticCustomError("until_before_given", "until is not after given_at")
-        return self
-
-
-class WithdrawConsent(MoveRequest):
-    """The person (or who may decide for them) takes a consent back. Whoever hears of it records it."""
-
-    sections: Annotated[tuple[Section, ...], Field(min_length=1, max_length=15)] | None = None
-    """Only these; left out: all of it."""
-    requested_by: ConsentGiver
-    requested_at: Moment
-    """When they said so: from then on the answers are due."""
-    reason: Text | None = None
-    """Only if they gave one; nobody has to."""
-
-
-class Withdrawal(Wire):
-    """A withdrawal of a consent, whole or in part."""
-
-    id: UUID
-    sections: list[Section]
-    requested_by: ConsentGiver
-    requested_at: Moment
-    recorded_at: Moment
-    recorded_by: AgencyRef
-    channel: MoveChannel
-    reason: str | None
-
-
-class Consent(Wire):
-    """A consent of a case."""
-
-    id: UUID
-    giver: ConsentGiver
-    method: ConsentMethod
-    language: str | None
-    given_at: Moment
-    until: Moment | None
-    withdrawn_at: Moment | None
-    sections: list[Section]
-    """Those it still covers; of a consent withdrawn as a whole, those it covered last."""
-    agencies: list[str]
-    agency_kinds: list[AgencyKind]
-    purposes: list[Purpose]
-    recorded_by: AgencyRef
-    withdrawals: list[Withdrawal]
-
-
-class ConsentPage(Wire):
-    """The consents of one case."""
-
-    items: list[Consent]
 
 
 class Leadership(Wire):

@@ -60,6 +60,11 @@ EVENT_TYPES: Final[dict[str, str]] = {
     "case.lead_changed": "Another agency leads this case now. Your referral stands; its sender is the new lead.",
     "case.corrected": "Something you hold was wrong. Read the correction.",
     "case.guardian_barred": "Somebody came with the word of the barred guardian; it was refused.",
+    "consent.given": "A consent was recorded in a case you lead. Read it.",
+    "consent.widened": "A person agreed to more. Read the new consent; nothing opened by itself.",
+    "consent.narrowed": "A consent covers less than before. What is no longer covered is locked; read which sections, and why.",
+    "consent.doubted": "The system that recorded a consent was found compromised. What rests on it is locked until the person has been asked again.",
+    "consent.reconfirmed": "The person was asked again and still agrees. What was locked by the doubt is open again.",
     "consent.withdrawn": "A consent was withdrawn. What rested on it is locked; the person stays where they are.",
     "record.retracted": "A record was another person's. It is locked; use nothing of what you read in it.",
     "request.opened": "Your agency is asked about data: to erase, to correct, to explain. Read it and answer in time.",
@@ -100,7 +105,7 @@ class Event(Wire):
     """Dense: the next event of this agency is one higher."""
     type: str
     subject: str
-    """What changed: `referral`, `transfer`, `case`, `escalation`, `request`, `client`, `client_key`, …"""
+    """What changed: `referral`, `transfer`, `case`, `consent`, `escalation`, `request`, `client`, `client_key`, …"""
     subject_id: UUID
     case_id: UUID | None
     """None where it is about no case."""

@@ -11,8 +11,9 @@ from schemas.codes.disclosure import Section
 from schemas.codes.referral import DeclineReason, HandoverPaper, NeedOutcome, NotCompletedReason, Purpose, Urgency
 from schemas.codes.services import Need, Service, ServiceEventStatus
 from schemas.exchange.basis import Basis, Disclosure
-from schemas.exchange.case import NewCase, NewConsent
+from schemas.exchange.case import NewCase
 from schemas.exchange.common import AgencyRef, MoveRecord, MoveRequest
+from schemas.exchange.consent import NewConsent
 from schemas.exchange.correction import CorrectionEnvelope
 from schemas.record.preview import Preview
 from schemas.record.record import Record

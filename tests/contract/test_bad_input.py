@@ -51,10 +51,34 @@ def referral(extension: Any = None) -> Body:
     )
 
 
+def whole_consent(now: Any) -> Body:
+    """A consent with all that can be said of one."""
+    return records.consent(
+        now,
+        giver="court_guardian",
+        interpreter={"role": "sworn", "independent": True},
+        witness="a nurse",
+        evidence={"sha256": "0" * 64, "kept_by": "police"},
+        child={"assent": "given", "own_view": "Yes"},
+        communication="In easy words.",
+    )
+
+
 def about_data(now: Any) -> dict[str, Body]:
     """A valid body for each operation on consents withdrawn, corrections and requests."""
     case = "/v1/cases/{case_id}"
     return {
+        f"{case}/consents/{{consent_id}}/narrow": {
+            "sections": ["health"],
+            "agencies": ["sentra"],
+            "agency_kinds": ["sentra"],
+            "purposes": ["shelter"],
+            "requested_by": "person",
+            "requested_at": now.isoformat(),
+            "reason": "No trust.",
+        },
+        f"{case}/consents/{{consent_id}}/widen": whole_consent(now),
+        f"{case}/consents/{{consent_id}}/reconfirm": records.consent_act(now, witness="a nurse"),
         f"{case}/consents/{{consent_id}}/withdraw": {
             "sections": ["health"],
             "requested_by": "person",
@@ -82,7 +106,7 @@ def bodies(now: Any) -> dict[str, Body]:
     digest = {"manifest_digest": "0" * 64}
     found: dict[str, Body] = {
         "/v1/cases": {"entry_channel": "police_report", "occurred_at": now.isoformat(), "channel": "phone"},
-        "/v1/cases/{case_id}/consents": records.consent(now, notice="text 2026-1", own_view="Yes"),
+        "/v1/cases/{case_id}/consents": whole_consent(now),
         "/v1/referrals": referral({"a": ["b", 1]}),
         "/v1/transfers": records.transfer(tasks=["Call Tual."], protective_measures=["Never alone."]),
         **about_data(now),

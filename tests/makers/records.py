@@ -52,17 +52,31 @@ def legal_basis(*sections: str, **more: Any) -> dict[str, Any]:
     }
 
 
+NOTICE = {
+    "version": "text 2026-1",
+    "items": ["legality", "purpose", "kinds_of_data", "retention", "details", "period", "rights"],
+}
+"""What the law demands to be told before a consent."""
+DECISION = {"authority": "Pengadilan Negeri Ambon", "number": "17/Pdt.P/2026/PN Amb", "date": "2026-01-05"}
+
+
+def consent_act(at: Any, *, giver: str = "person", **more: Any) -> dict[str, Any]:
+    """A written consent, given just now; whoever decides for a child brings what the child says."""
+    body = {"giver": giver, "method": "written", "language": "id", "given_at": at.isoformat(), "notice": NOTICE}
+    if giver in ("parent", "guardian", "state_authority"):
+        body["child"] = {"assent": "given"}
+    if giver in ("court_guardian", "state_authority"):
+        body["decision"] = DECISION
+    return {name: value for name, value in {**body, **more}.items() if value is not None}
+
+
 def consent(at: Any, *, sections: tuple[str, ...] = ("identity", "safety", "needs"), **more: Any) -> dict[str, Any]:
     """A written consent of the person, given just now."""
     return {
-        "giver": "person",
-        "method": "written",
-        "language": "id",
-        "given_at": at.isoformat(),
         "sections": list(sections),
         "agency_kinds": ["trauma_centre", "sentra", "international_organisation", "witness_victim_protection"],
         "purposes": ["shelter", "social_rehabilitation", "legal_assistance", "identification"],
-        **more,
+        **consent_act(at, **more),
     }
 
 

@@ -283,7 +283,11 @@ class World:
         made["recalled"] = await self.moved(await self.send(sender="iom", receiver="lpsk"), "recall")
         made["completed"] = await self.moved(await self.in_progress(sender="ministry", receiver="sentra"), "complete")
         made["failed"] = await self.moved(await self.in_progress(sender="lpsk", receiver="sentra"), "fail")
-        consent = records.consent(self.exchange.clock.now(), own_view="I want my mother to come.")
+        consent = records.consent(
+            self.exchange.clock.now(),
+            giver="guardian",
+            child={"assent": "given", "own_view": "I want my mother to come."},
+        )
         made["consented"] = await self.accepted(
             sender="iom",
             receiver="sentra",

@@ -25,7 +25,8 @@ from app.cli.officer.words import (
     short_moment,
     shown_moment,
 )
-from schemas.exchange.case import Closure, Consent, Plan, VictimStatus
+from schemas.exchange.case import Closure, Plan, VictimStatus
+from schemas.exchange.consent import Consent
 from schemas.exchange.inbox import Waiting
 from schemas.exchange.referral import Acceptance, Ending, Handover, Manifest, PriorAgreement, ServiceRecorded
 from schemas.record.preview import Preview

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -13,7 +13,7 @@ from app.foundation import json
 from app.foundation.database import Connection
 
 
-async def give_consent(db: Acting, key: Key, case_id: UUID, consent: dict[str, Any], detail: bytes | None) -> MovedRow:
+async def give_consent(db: Acting, key: Key, case_id: UUID, consent: dict[str, Any], detail: bytes) -> MovedRow:
     """Record a consent, in one statement."""
     row = await db.one(
         "SELECT * FROM give_consent($1, $2, $3, $4, $5, $6, $7)",
@@ -30,7 +30,7 @@ async def give_consent(db: Acting, key: Key, case_id: UUID, consent: dict[str, A
 async def withdraw_consent(
     db: Acting, key: Key, case_id: UUID, consent_id: UUID, withdrawal: dict[str, Any], detail: bytes | None
 ) -> MovedRow:
-    """Withdraw a consent and lock what rests on it, in one statement."""
+    """Take a consent back, in whole or in part, and lock what rested on it, in one statement."""
     row = await db.one(
         "SELECT * FROM withdraw_consent($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         key.value,
@@ -45,19 +45,39 @@ async def withdraw_consent(
     return MovedRow(*row)
 
 
-async def withdrawals_of(tx: Connection, case_id: UUID) -> list[asyncpg.Record]:
-    """Return the withdrawals of the case's consents that the agency may see, oldest first."""
-    rows: list[asyncpg.Record] = await tx.fetch(
-        """SELECT w.* FROM consent_withdrawal w JOIN consent c ON c.id = w.consent_id AND c.case_id = w.case_id
-           WHERE w.case_id = $1 ORDER BY w.recorded_at, w.id""",
+async def reconfirm_consent(
+    db: Acting, key: Key, case_id: UUID, consent_id: UUID, act: dict[str, Any], detail: bytes
+) -> MovedRow:
+    """Reconfirm a consent in doubt and open what rests on it, in one statement."""
+    row = await db.one(
+        "SELECT * FROM reconfirm_consent($1, $2, $3, $4, $5, $6, $7)",
+        key.value,
+        key.request_hash,
+        db.settings.idempotency_days,
         case_id,
+        consent_id,
+        json.text(act),
+        detail,
     )
-    return rows
+    return MovedRow(*row)
 
 
-async def consents_of(tx: Connection, case_id: UUID) -> list[asyncpg.Record]:
+class Consents(NamedTuple):
+    """The consents of a case that the agency may see, and what became of them; each oldest first."""
+
+    consents: list[asyncpg.Record]
+    withdrawals: list[asyncpg.Record]
+    reconfirmations: list[asyncpg.Record]
+
+
+async def consents_of(tx: Connection, case_id: UUID) -> Consents:
     """Return the consents of a case that the agency may see."""
-    rows: list[asyncpg.Record] = await tx.fetch(
-        "SELECT * FROM consent WHERE case_id = $1 ORDER BY recorded_at, id", case_id
+    return Consents(
+        await tx.fetch("SELECT * FROM consent WHERE case_id = $1 ORDER BY recorded_at, id", case_id),
+        await tx.fetch(
+            """SELECT w.* FROM consent_withdrawal w JOIN consent c ON c.id = w.consent_id AND c.case_id = w.case_id
+               WHERE w.case_id = $1 ORDER BY w.recorded_at, w.id""",
+            case_id,
+        ),
+        await tx.fetch("SELECT * FROM consent_reconfirmation WHERE case_id = $1 ORDER BY recorded_at, id", case_id),
     )
-    return rows

@@ -1,8 +1,7 @@
-"""Consents: recorded by a party of the case, read by their author and the lead, withdrawn by whoever hears of it."""
+"""Consents: recorded by a party of the case, read by their author and the lead, taken back by whoever hears of it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -15,32 +14,76 @@ from app.exchange.consents import queries
 from app.exchange.passing import refusals
 from app.exchange.passing.reading import agency_ref
 from app.exchange.passing.service import moved
-from app.exchange.passing.storing import consent_detail, consent_for_storage
+from app.exchange.passing.storing import consent_detail, consent_for_storage, unfit
 from app.exchange.records.sealing import in_order
 from app.foundation import json
 from app.foundation.ids import uuid7
 from app.foundation.problems import InvalidRequest, NotFound, Problem
-from schemas.exchange.case import NewConsent, WithdrawConsent
+from app.policy.consents import columns_of
+from schemas.exchange import consent as wire
 from schemas.exchange.common import Moved
 from schemas.record.record import SECTIONS
 
+Document = dict[str, Any]
 
-async def give_consent(db: Acting, case_id: UUID, body: NewConsent, key: Key) -> Moved:
-    """Record a consent of the case."""
-    if body.given_at > db.at:
-        raise InvalidRequest([{"pointer": "/given_at", "code": "in_the_future"}])
+
+async def give_consent(
+    db: Acting, case_id: UUID, body: wire.NewConsent, key: Key, *, widens: UUID | None = None
+) -> Moved:
+    """Record a consent of the case. `widens`: the earlier one that it widens; nothing opens by that."""
+    _fit(db, body)
     consent_id = uuid7(db.at)
+    stored = consent_for_storage(body, consent_id) | {"widens_id": widens}
     try:
-        row = await queries.give_consent(
-            db, key, case_id, consent_for_storage(body, consent_id), consent_detail(db, body, consent_id)
-        )
+        row = await queries.give_consent(db, key, case_id, stored, consent_detail(db, body, consent_id))
     except asyncpg.PostgresError as error:
         raise (refusals.problem_of(error) or error) from error
     return moved(row, [])
 
 
-async def withdraw_consent(db: Acting, case_id: UUID, consent_id: UUID, body: WithdrawConsent, key: Key) -> Moved:
+def _fit(db: Acting, act: wire.ConsentAct) -> None:
+    """Raise why an act of consent cannot be recorded, if it cannot."""
+    if act.given_at > db.at:
+        raise InvalidRequest([{"pointer": "/given_at", "code": "in_the_future"}])
+    if refused := unfit(db, act):
+        raise refused
+
+
+async def withdraw_consent(db: Acting, case_id: UUID, consent_id: UUID, body: wire.WithdrawConsent, key: Key) -> Moved:
     """Record that a consent is taken back: what rests on it locks, and whoever had it open is asked to erase."""
+    taken = {"event": "withdrawn", "sections": list(body.sections) if body.sections else None}
+    return await _take_back(db, case_id, consent_id, body, taken, key)
+
+
+async def narrow_consent(db: Acting, case_id: UUID, consent_id: UUID, body: wire.NarrowConsent, key: Key) -> Moved:
+    """Record that a consent covers less: what is lost locks, and whoever had it open is asked to erase."""
+    if body.until is not None and body.until <= db.at:
+        raise InvalidRequest([{"pointer": "/until", "code": "in_the_past"}])
+    agencies = []
+    for place, code in enumerate(body.agencies):
+        agency = db.directory.known_to(db.agency, code)
+        if agency is None:
+            raise InvalidRequest([{"pointer": f"/agencies/{place}", "code": "unknown_agency"}])
+        agencies.append({"code": agency.code, "kind": agency.kind})
+    taken = {
+        "event": "narrowed",
+        "sections": list(body.sections),
+        "agencies": agencies,
+        "agency_kinds": list(body.agency_kinds),
+        "purposes": list(body.purposes),
+        "until_at": body.until,
+    }
+    return await _take_back(db, case_id, consent_id, body, taken, key)
+
+
+async def _take_back(
+    db: Acting,
+    case_id: UUID,
+    consent_id: UUID,
+    body: wire.WithdrawConsent | wire.NarrowConsent,
+    taken: Document,
+    key: Key,
+) -> Moved:
     happened = occurred(body.occurred_at, db.at)
     if isinstance(happened, Problem):
         raise happened
@@ -48,8 +91,8 @@ async def withdraw_consent(db: Acting, case_id: UUID, consent_id: UUID, body: Wi
         raise InvalidRequest([{"pointer": "/requested_at", "code": "in_the_future"}])
     withdrawal_id = uuid7(db.at)
     withdrawal = {
+        **taken,
         "id": withdrawal_id,
-        "sections": list(body.sections) if body.sections else None,
         "requested_by": body.requested_by,
         "requested_at": body.requested_at,
         "channel": body.channel,
@@ -64,57 +107,99 @@ async def withdraw_consent(db: Acting, case_id: UUID, consent_id: UUID, body: Wi
     return moved(row, [])
 
 
-async def list_consents(db: Acting, case_id: UUID) -> dict[str, Any]:
+async def reconfirm_consent(
+    db: Acting, case_id: UUID, consent_id: UUID, body: wire.ReconfirmConsent, key: Key
+) -> Moved:
+    """Record that the person was asked again and still agrees: the consent counts again, and what was locked opens."""
+    _fit(db, body)
+    own_id = uuid7(db.at)
+    act = {"id": own_id, **columns_of(body), "recorded_by_id": db.recorder_id}
+    try:
+        row = await queries.reconfirm_consent(db, key, case_id, consent_id, act, consent_detail(db, body, own_id))
+    except asyncpg.PostgresError as error:
+        raise (refusals.problem_of(error) or error) from error
+    return moved(row, [])
+
+
+async def list_consents(db: Acting, case_id: UUID) -> Document:
     """Return the consents the caller may see: its own, and as lead all of them."""
     async with db.transaction() as tx:
         if await case_by_id(tx, case_id) is None:
             raise NotFound
-        rows = await queries.consents_of(tx, case_id)
-        withdrawals = await queries.withdrawals_of(tx, case_id)
+        found = await queries.consents_of(tx, case_id)
         await tx.fetchval("SELECT log_by($1, 'consent:list', 'done', 'case', $2, $2, '{}')", db.parameter(), case_id)
-    return {"items": [_consent(db, row, withdrawals) for row in rows]}
+    return {"items": [_consent(db, row, found) for row in found.consents]}
 
 
-async def read_consent(db: Acting, case_id: UUID, consent_id: UUID) -> dict[str, Any]:
+async def read_consent(db: Acting, case_id: UUID, consent_id: UUID) -> Document:
     """Return one consent, for its author and the lead."""
     async with db.transaction() as tx:
-        row = next((row for row in await queries.consents_of(tx, case_id) if row["id"] == consent_id), None)
+        found = await queries.consents_of(tx, case_id)
+        row = next((row for row in found.consents if row["id"] == consent_id), None)
         if row is None:
             raise NotFound
-        withdrawals = await queries.withdrawals_of(tx, case_id)
         await tx.fetchval(
             "SELECT log_by($1, 'consent:read', 'done', 'consent', $2, $3, '{}')", db.parameter(), consent_id, case_id
         )
-    return _consent(db, row, withdrawals)
+    return _consent(db, row, found)
 
 
-def _consent(db: Acting, row: asyncpg.Record, withdrawals: Sequence[asyncpg.Record]) -> dict[str, Any]:
+def _consent(db: Acting, row: asyncpg.Record, found: queries.Consents) -> Document:
+    again = [each for each in found.reconfirmations if each["consent_id"] == row["id"]]
+    latest = again[-1] if again else row
+    said: Document = orjson.loads(db.keyring.open_one(latest["id"], latest["detail"]))
     return {
         "id": row["id"],
-        "giver": row["giver"],
-        "method": row["method"],
-        "language": row["language"],
+        **_how(said),
         "given_at": row["given_at"],
+        **{name: said.get(name) for name in ("witness", "evidence", "decision", "child", "communication")},
         "until": row["until_at"],
         "withdrawn_at": row["withdrawn_at"],
+        "doubted_at": row["doubted_at"],
+        "provable": row["provable"],
+        "own": row["own"],
+        "sections": in_order(row["sections"], SECTIONS),
+        "agencies": row["agencies"],
+        "agency_kinds": row["agency_kinds"],
+        "except_agencies": row["except_agencies"],
+        "purposes": row["purposes"],
+        "recorded_by": agency_ref(db, row["author_id"]),
+        "recorded_at": row["recorded_at"],
+        "widens": row["widens_id"],
+        "widened_by": [each["id"] for each in found.consents if each["widens_id"] == row["id"]],
+        "withdrawals": [_withdrawal(db, each) for each in found.withdrawals if each["consent_id"] == row["id"]],
+        "reconfirmations": [_reconfirmation(db, each) for each in again],
+    }
+
+
+def _how(said: Document) -> Document:
+    return {name: said.get(name) for name in ("giver", "method", "language", "interpreter", "given_at", "notice")}
+
+
+def _withdrawal(db: Acting, row: asyncpg.Record) -> Document:
+    said = orjson.loads(db.keyring.open_one(row["id"], row["detail"])) if row["detail"] else {}
+    return {
+        "id": row["id"],
+        "event": row["event"],
         "sections": in_order(row["sections"], SECTIONS),
         "agencies": row["agencies"],
         "agency_kinds": row["agency_kinds"],
         "purposes": row["purposes"],
-        "recorded_by": agency_ref(db, row["author_id"]),
-        "withdrawals": [_withdrawal(db, each) for each in withdrawals if each["consent_id"] == row["id"]],
-    }
-
-
-def _withdrawal(db: Acting, row: asyncpg.Record) -> dict[str, Any]:
-    said = orjson.loads(db.keyring.open_one(row["id"], row["detail"])) if row["detail"] else {}
-    return {
-        "id": row["id"],
-        "sections": in_order(row["sections"], SECTIONS),
+        "until": row["until_at"],
         "requested_by": row["requested_by"],
         "requested_at": row["requested_at"],
         "recorded_at": row["recorded_at"],
         "recorded_by": agency_ref(db, row["agency_id"]),
         "channel": row["channel"],
         "reason": said.get("reason"),
+    }
+
+
+def _reconfirmation(db: Acting, row: asyncpg.Record) -> Document:
+    said = orjson.loads(db.keyring.open_one(row["id"], row["detail"]))
+    return {
+        "id": row["id"],
+        **_how(said),
+        "recorded_at": row["recorded_at"],
+        "recorded_by": agency_ref(db, row["agency_id"]),
     }

@@ -254,7 +254,10 @@ class DisclosureRefused(Problem):
     `refused` names each section with its reason: `no_basis` (no basis names it), `two_bases`, `not_included` (a basis names a section the
     record does not have), `purpose` (the purpose does not need it), `agency_kind` (this kind of agency may not hold it), `consent_only`
     (this kind receives on the person's own consent alone), `basis_does_not_open`, `basis_ended`, `abroad`, `consent` (the consent does
-    not cover this section, receiver or purpose, or is over). Where one of the reasons is `agreement`, the refusal is `agreement-required`.
+    not cover this section, receiver or purpose, or is over), `consent_doubted` (the person must be asked again first), `consent_not_provable`
+    (only spoken, or heard by nobody but an interpreter who is not independent), `consent_without_assent` (the child does not agree),
+    `consent_not_for_child` (the record says it is a child, the consent does not), `consent_not_own` (a foreign mission receives on the
+    person's own consent alone). Where one of the reasons is `agreement`, the refusal is `agreement-required`.
     `sendable_sections` are those that may go as they are: send these now, and seek a basis for the rest.
     """
 
@@ -367,8 +370,63 @@ class GuardianBarred(Problem):
         super().__init__()
 
 
+class ConsentVoid(Problem):
+    """The person was not told all that the law demands before a consent (UU 27/2022 art 21(1)), so it is void (art 24) and was not recorded.
+
+    `missing` names what was not told: `legality`, `purpose`, `kinds_of_data`, `retention`, `details`, `period`, `rights`. Tell it, ask again, and
+    record that consent; until then, seek another basis.
+    """
+
+    type, status, title, title_id = (
+        "consent-void",
+        422,
+        "The consent is void",
+        "Persetujuan batal demi hukum",
+    )
+    log_as = "consent_void"
+
+    def __init__(self, *, missing: Sequence[str]) -> None:
+        super().__init__(missing=list(missing))
+
+
+class ConsentOver(Problem):
+    """The consent was withdrawn: it is neither widened nor reconfirmed. Record a new one, if the person gives it."""
+
+    type, status, title, title_id = (
+        "consent-over",
+        409,
+        "The consent was withdrawn",
+        "Persetujuan sudah ditarik",
+    )
+    log_as = "consent_over"
+
+
+class NothingToReconfirm(Problem):
+    """The consent is not in doubt: it counts as it is."""
+
+    type, status, title, title_id = (
+        "nothing-to-reconfirm",
+        409,
+        "The consent is not in doubt",
+        "Persetujuan tidak diragukan",
+    )
+    log_as = "nothing_to_reconfirm"
+
+
+class AnotherClientNeeded(Problem):
+    """The system that recorded this consent was found compromised: it cannot reconfirm it. Use another system of your agency, or a new client."""
+
+    type, status, title, title_id = (
+        "another-client-needed",
+        403,
+        "Another system has to record this",
+        "Harus dicatat melalui sistem lain",
+    )
+    log_as = "another_client_needed"
+
+
 class NothingToWithdraw(Problem):
-    """The consent, or each of the sections named, was withdrawn before, or it never covered them. What rested on them is locked already."""
+    """What is to be taken back was taken back before, or the consent never covered it. What rested on it is locked already."""
 
     type, status, title, title_id = (
         "nothing-to-withdraw",

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
+import orjson
 
 from app.dependencies import Acting, Key
 from app.exchange.records.sealing import SealedRecord
@@ -112,9 +113,50 @@ async def earlier_answer(db: Acting, key: Key) -> MovedRow | None:
 async def consents_named(tx: Connection, case_id: UUID, ids: Sequence[UUID]) -> dict[UUID, asyncpg.Record]:
     """Return those of the consents that are of this case, that count, and that the agency may see."""
     rows = await tx.fetch(
-        "SELECT * FROM consent WHERE case_id = $1 AND id = ANY ($2) AND NOT is_barred(case_id, giver)", case_id, ids
+        """SELECT * FROM consent WHERE case_id = $1 AND id = ANY ($2) AND NOT is_barred(case_id, giver)
+           AND doubted_at IS NULL AND provable AND assent IS DISTINCT FROM 'refused'""",
+        case_id,
+        ids,
     )
     return {row["id"]: row for row in rows}
+
+
+async def consent_gaps(
+    tx: Connection,
+    case_id: UUID,
+    consent_id: UUID | None,
+    sections: Sequence[str],
+    receiver: str,
+    kind: str,
+    purpose: str,
+    *,
+    child: bool,
+    at: datetime,
+) -> dict[str, str]:
+    """Return why which of these sections cannot rest on a consent of the case, for this receiver and purpose."""
+    found = await tx.fetchval(
+        "SELECT consent_gaps($1, $2, $3, $4, $5, $6, $7, $8)",
+        case_id,
+        consent_id,
+        sections,
+        receiver,
+        kind,
+        purpose,
+        child,
+        at,
+    )
+    gaps: dict[str, str] = orjson.loads(found)
+    return gaps
+
+
+async def without_barred(tx: Connection, case_id: UUID, disclosures: Sequence[asyncpg.Record]) -> list[asyncpg.Record]:
+    """Leave out what rests on the word of a guardian since barred: it stays as it is, and nothing new goes by it."""
+    return [
+        each
+        for each in disclosures
+        if each["consent_id"] is None
+        or not await tx.fetchval("SELECT rests_on_barred($1, $2)", case_id, each["consent_id"])
+    ]
 
 
 async def list_page(

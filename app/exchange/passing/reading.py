@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
@@ -23,10 +23,13 @@ from app.policy import table
 from app.policy.agreements import agreed, crosses_border
 from app.policy.decide import back_state_only
 from schemas.codes.agencies import AgencyKind
+from schemas.codes.disclosure import DisclosureBasis
 from schemas.codes.referral import Purpose
 from schemas.record.record import SECTIONS
 
 Document = dict[str, Any]
+LESS_CONSENT: Final = frozenset({"consent_withdrawn", "consent_narrowed", "consent_doubted"})
+"""Locked because a consent ended, in whole or in part: for a day whoever has the person reads what keeps everybody safe."""
 
 
 def agency_ref(db: Acting, agency_id: UUID) -> Document:
@@ -167,7 +170,7 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
         )
         shown = in_order(sections, SECTIONS)
         in_hand = {}
-        if is_receiver and any(each["lock_reason"] == "consent_withdrawn" for each in disclosures):
+        if is_receiver and any(each["lock_reason"] in LESS_CONSENT for each in disclosures):
             left = await sections_in_hand(
                 tx, db, case_id=row["case_id"], subject_id=subject_id, version_id=row["version_id"]
             )
@@ -362,7 +365,15 @@ def _disclosure(db: Acting, row: asyncpg.Record, each: asyncpg.Record) -> Docume
         "until": each["until_at"],
         "onward": each["onward"],
         "access": access,
+        "locked_because": _locked_because(each, access),
     }
+
+
+def _locked_because(each: asyncpg.Record, access: str) -> str | None:
+    """Return why it is closed to its receiver."""
+    if access == "ended":
+        return "consent_ended" if each["basis"] == DisclosureBasis.CONSENT else "basis_ended"
+    return each["lock_reason"] if access == "locked" else None
 
 
 def said_of(db: Acting, move: asyncpg.Record) -> Document:

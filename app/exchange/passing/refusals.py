@@ -40,9 +40,9 @@ def problem_of(
             since=detail.get("since"),
         )
     if code == "RJ021":
-        uncovered = [name for name in SECTIONS if name in detail["sections"]]
+        uncovered = {name: detail["sections"][name] for name in SECTIONS if name in detail["sections"]}
         return problems.DisclosureRefused(
-            refused=dict.fromkeys(uncovered, "consent"), sendable=[name for name in sections if name not in uncovered]
+            refused=uncovered, sendable=[name for name in sections if name not in uncovered]
         )
     made: dict[str, Any] = {
         "RJ404": NotFound,
@@ -74,6 +74,11 @@ def problem_of(
         "RJ073": problems.SameCase,
         "RJ074": problems.LinkedAlready,
         "RJ080": problems.UnknownReceiver,
+        "RJ081": problems.ConsentOver,
+        "RJ082": problems.NothingToReconfirm,
+        "RJ083": problems.AnotherClientNeeded,
+        "RJ084": partial(InvalidRequest, [{"pointer": "/given_at", "code": "before_the_doubt"}]),
+        "RJ085": partial(InvalidRequest, [{"pointer": "", "code": "not_provable"}]),
     }
     problem: Problem = made[code](**detail)
     return problem

@@ -20,6 +20,7 @@ from app.exchange.passing.storing import (
     guardian_suspected,
     in_manifest,
     said_with_it,
+    unfit,
 )
 from app.exchange.records.sealing import SealedRecord, in_order, seal
 from app.foundation import json
@@ -27,7 +28,8 @@ from app.foundation.ids import new_reference, uuid7
 from app.foundation.problems import InvalidRequest, NotFound, Problem
 from app.foundation.settings import Settings
 from app.policy.agreements import Agreed, agreed
-from app.policy.decide import covers, decide
+from app.policy.consents import is_child
+from app.policy.decide import decide, uncovered
 from app.policy.table import BACK_STATE_ONLY
 from auth.directory import AgencyEntry
 from schemas.checks import warnings_of
@@ -35,8 +37,8 @@ from schemas.codes.agencies import AgencyKind
 from schemas.codes.disclosure import DisclosureBasis
 from schemas.codes.referral import Purpose, Urgency
 from schemas.exchange.basis import Basis, ConsentBasis
-from schemas.exchange.case import NewConsent
 from schemas.exchange.common import Moved, MoveRequest
+from schemas.exchange.consent import NewConsent
 from schemas.exchange.referral import Amend, Decline, Dispute, NewReferral, NewTransfer, Note, ProvideInfo
 from schemas.record.record import SECTIONS, Record, included
 
@@ -82,8 +84,11 @@ async def send(db: Acting, lifecycle: Lifecycle, body: NewReferral | NewTransfer
     if isinstance(receiver, Problem):
         refused, receiver = receiver, db.agency
     sections = included(body.record) if body.record else in_order({s for b in body.bases for s in b.sections}, SECTIONS)
+    if refused is None and body.consent is not None:
+        refused = unfit(db, body.consent, "/consent")
+    child = is_child(body.record, db.at.date())
     refused = refused or await undisclosable(
-        db, receiver, body.purpose, sections, body.bases, case_id=body.case_id, consent=body.consent
+        db, receiver, body.purpose, sections, body.bases, case_id=body.case_id, consent=body.consent, child=child
     )
     deadline = lifecycle.deadline(lifecycle.initial)
     assert deadline is not None
@@ -101,7 +106,7 @@ async def send(db: Acting, lifecycle: Lifecycle, body: NewReferral | NewTransfer
     subject_id, case_id = uuid7(db.at), body.case_id or uuid7(db.at)
     sealed = seal(db.keyring, body.record, version_id=uuid7(db.at), case_id=case_id, at=db.at) if body.record else None
     consent_id = uuid7(db.at) if body.consent else None
-    bases, reasons = bases_for_storage(db, body.bases, consent_id)
+    bases, reasons = bases_for_storage(db, body.bases, consent_id, child=child)
     envelope: dict[str, Any] = {
         "subject": lifecycle.name,
         "id": subject_id,
@@ -176,10 +181,11 @@ async def new_version(
     assert record is not None, "an answer without a record is words"
     sections = included(record)
     purpose = Purpose(row["purpose"])
-    if refused := await undisclosable(db, receiver, purpose, sections, body.bases, case_id=row["case_id"]):
+    child = is_child(record, db.at.date())
+    if refused := await undisclosable(db, receiver, purpose, sections, body.bases, case_id=row["case_id"], child=child):
         return await unless_repeated(db, lifecycle, key, refused, by=Party.SENDER, record=record)
     sealed = seal(db.keyring, record, version_id=uuid7(db.at), case_id=row["case_id"], at=db.at)
-    bases, reasons = bases_for_storage(db, body.bases, None)
+    bases, reasons = bases_for_storage(db, body.bases, None, child=child)
     facts = {
         "case_id": row["case_id"],
         "version_id": sealed.version_id,
@@ -223,6 +229,8 @@ async def words(
     async with db.transaction() as tx:
         row = await queries.find(tx, lifecycle.name, subject_id)
         disclosures = await queries.disclosures_of(tx, subject_id, row["version_id"]) if row is not None else []
+        if row is not None and body.basis is None:
+            disclosures = await queries.without_barred(tx, row["case_id"], disclosures)
     if row is None:
         return await unless_repeated(db, lifecycle, key, NotFound(), by=by)
     is_sender = row["sender_id"] == db.agency_id
@@ -476,10 +484,11 @@ async def undisclosable(
     *,
     case_id: UUID | None,
     consent: NewConsent | None = None,
+    child: bool = False,
 ) -> Problem | None:
     """Return the refusal the policy demands, or None; then the consents are left to the statement that sends.
 
-    A refusal names all that is refused, by the consents too, so that one retry is enough.
+    A refusal names all that is refused, by the consents too, so that one retry is enough. `child`: the record says that the person is one.
     """
     kind = AgencyKind(receiver.kind)
     decision = decide(
@@ -493,23 +502,25 @@ async def undisclosable(
     )
     if decision.allowed:
         return None
-    resting = {
-        str(section): basis.consent_id
-        for basis in bases
-        if isinstance(basis, ConsentBasis)
-        for section in basis.sections
-    }
-    named = [consent_id for consent_id in resting.values() if consent_id is not None]
-    known: dict[Any, Any] = {None: consent_for_storage(consent, uuid7(db.at))} if consent else {}
-    if case_id is not None and named:
-        async with db.transaction() as tx:
-            known = {**known, **await queries.consents_named(tx, case_id, named)}
     refused = dict(decision.refused)
-    for section in decision.sendable:
-        if section in resting:
-            found = known.get(resting[section])
-            if not (found and covers(found, section, receiver=receiver.code, kind=kind, purpose=purpose, at=db.at)):
-                refused[section] = "consent"
+    for basis in bases:
+        resting = [str(section) for section in basis.sections if section in decision.sendable]
+        if not isinstance(basis, ConsentBasis) or not resting:
+            continue
+        if basis.consent_id is None and consent is not None:
+            given = consent_for_storage(consent, uuid7(db.at))
+            for section in resting:
+                if why := uncovered(
+                    given, section, receiver=receiver.code, kind=kind, purpose=purpose, at=db.at, child=child
+                ):
+                    refused[section] = why
+        elif case_id is None:
+            refused |= dict.fromkeys(resting, "consent")
+        else:
+            async with db.transaction() as tx:
+                refused |= await queries.consent_gaps(
+                    tx, case_id, basis.consent_id, resting, receiver.code, kind, purpose, child=child, at=db.at
+                )
     sendable = [section for section in decision.sendable if section not in refused]
     return refusal(refused, sendable, sender=db.agency, receiver=receiver, purpose=purpose)
 

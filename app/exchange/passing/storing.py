@@ -11,11 +11,14 @@ from uuid import UUID
 import rfc8785
 
 from app.dependencies import Acting
+from app.exchange.passing.problems import ConsentVoid
 from app.foundation import json
 from app.foundation.ids import uuid7
+from app.foundation.problems import InvalidRequest, Problem
+from app.policy.consents import columns_of, untold
 from schemas.codes.answers import Answer
 from schemas.exchange.basis import Basis, ConsentBasis, CourtOrderBasis, LegalBasis
-from schemas.exchange.case import NewConsent
+from schemas.exchange.consent import ConsentAct, NewConsent
 from schemas.exchange.referral import NewReferral, NewTransfer
 from schemas.record.record import Record
 
@@ -53,9 +56,9 @@ def in_manifest(said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def bases_for_storage(
-    db: Acting, bases: Sequence[Basis], consent_id: UUID | None
+    db: Acting, bases: Sequence[Basis], consent_id: UUID | None, *, child: bool = False
 ) -> tuple[list[dict[str, Any]], list[bytes | None]]:
-    """Return the bases as rows, and their written reasons encrypted, in the same order."""
+    """Return the bases as rows, and their written reasons encrypted, in the same order. `child`: the record says that it is one."""
     rows: list[dict[str, Any]] = []
     reasons: list[bytes | None] = []
     for place, basis in enumerate(bases, start=1):
@@ -71,6 +74,7 @@ def bases_for_storage(
                 "sections": list(basis.sections),
                 "until_at": basis.until,
                 "onward": basis.onward,
+                "child": child,
             }
         )
         if isinstance(basis, ConsentBasis):
@@ -87,10 +91,7 @@ def consent_for_storage(consent: NewConsent, consent_id: UUID) -> dict[str, Any]
     """Return the coded part of a consent."""
     return {
         "id": consent_id,
-        "giver": consent.giver,
-        "method": consent.method,
-        "language": consent.language,
-        "given_at": consent.given_at,
+        **columns_of(consent),
         "until_at": consent.until,
         "sections": list(consent.sections),
         "agencies": list(consent.agencies),
@@ -99,9 +100,19 @@ def consent_for_storage(consent: NewConsent, consent_id: UUID) -> dict[str, Any]
     }
 
 
-def consent_detail(db: Acting, consent: NewConsent, consent_id: UUID) -> bytes | None:
-    """Return the rest of a consent, encrypted."""
-    rest = consent.model_dump(
-        mode="json", include={"interpreter", "notice", "witness", "evidence", "own_view"}, exclude_none=True
+def consent_detail(db: Acting, act: ConsentAct, own_id: UUID) -> bytes:
+    """Return how somebody agreed, with all that was said of it, encrypted."""
+    said = act.model_dump(
+        mode="json", exclude={"until", "sections", "agencies", "agency_kinds", "purposes"}, exclude_none=True
     )
-    return db.keyring.seal_one(consent_id, json.dumps(rest)) if rest else None
+    return db.keyring.seal_one(own_id, json.dumps(said))
+
+
+def unfit(db: Acting, act: ConsentAct, at: str = "") -> Problem | None:
+    """Return why a consent cannot be recorded: what the law demands was not told, or nobody knows who keeps its proof. `at`: its pointer."""
+    if missing := untold(act.notice.items):
+        return ConsentVoid(missing=missing)
+    keeper = act.evidence and act.evidence.kept_by
+    if keeper and db.directory.known_to(db.agency, keeper) is None:
+        return InvalidRequest([{"pointer": f"{at}/evidence/kept_by", "code": "unknown_agency"}])
+    return None

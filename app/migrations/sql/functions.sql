@@ -145,21 +145,17 @@ BEGIN
     VALUES (p_id, p_case, a.agency, p_wrapped_key, p_parts);
 END $$;
 
--- Refuses bases of which a consent does not cover what rests on it: over, withdrawn, for others, or given by a guardian since barred.
+-- Refuses bases whose consent is none for what rests on it, with the reason for each section (app/migrations/sql/consents.sql).
 CREATE FUNCTION check_consents(a acting, p_case uuid, p_receiver_code text, p_receiver_kind text, p_purpose text, p_bases jsonb)
 RETURNS void LANGUAGE plpgsql AS $$
-DECLARE v_uncovered text[];
+DECLARE v_gaps jsonb;
 BEGIN
-    SELECT array_agg(DISTINCT s) INTO v_uncovered
-    FROM jsonb_to_recordset(p_bases) AS b(basis text, consent_id uuid, sections text[]), unnest(b.sections) AS s
-    WHERE b.basis = 'consent' AND NOT EXISTS (
-        SELECT FROM consent c
-        WHERE c.id = b.consent_id AND c.case_id = p_case AND c.withdrawn_at IS NULL AND c.given_at <= a.at
-          AND (c.until_at IS NULL OR c.until_at > a.at) AND s = ANY (c.sections) AND NOT is_barred(p_case, c.giver)
-          AND (p_receiver_code = ANY (c.agencies) OR p_receiver_kind = ANY (c.agency_kinds)) AND p_purpose = ANY (c.purposes));
-    IF v_uncovered IS NOT NULL THEN
-        RAISE EXCEPTION 'the consent does not cover this' USING ERRCODE = 'RJ021',
-            DETAIL = jsonb_build_object('sections', to_jsonb(v_uncovered))::text;
+    SELECT jsonb_object_agg(g.key, g.value) INTO v_gaps
+    FROM jsonb_to_recordset(p_bases) AS b(basis text, consent_id uuid, sections text[], child boolean),
+         jsonb_each(consent_gaps(p_case, b.consent_id, b.sections, p_receiver_code, p_receiver_kind, p_purpose, coalesce(b.child, false), a.at)) AS g
+    WHERE b.basis = 'consent';
+    IF v_gaps IS NOT NULL THEN
+        RAISE EXCEPTION 'the consent does not cover this' USING ERRCODE = 'RJ021', DETAIL = jsonb_build_object('sections', v_gaps)::text;
     END IF;
 END $$;
 
@@ -175,22 +171,26 @@ BEGIN
                             reason, sections, until_at, onward, recorded_at, opened_at)
     SELECT b.id, p_case, p_subject, p_subject_id, p_version, p_move, a.agency, p_receiver, b.basis, b.consent_id, b.legal_basis, b.article,
            p_reasons[b.place], b.sections,
-           least(b.until_at, (SELECT c.until_at FROM consent c WHERE c.id = b.consent_id AND c.case_id = p_case)), b.onward, a.at, p_opened_at
+           least(b.until_at, consent_until(p_case, b.consent_id)), b.onward, a.at, p_opened_at
     FROM jsonb_to_recordset(p_bases) AS b(place integer, id uuid, basis text, consent_id uuid, legal_basis text, article text,
                                           sections text[], until_at timestamptz, onward boolean);
 END $$;
 
-CREATE FUNCTION store_consent(a acting, p_case uuid, p jsonb, p_detail bytea) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION store_consent(a acting, p_case uuid, p jsonb, p_detail bytea) RETURNS uuid LANGUAGE plpgsql AS $$
 BEGIN
     IF is_barred(p_case, p->>'giver') THEN
         RAISE EXCEPTION 'the guardian is barred' USING ERRCODE = 'RJ029', DETAIL = jsonb_build_object('case_id', p_case)::text;
     END IF;
-    INSERT INTO consent (id, case_id, author_id, giver, method, language, given_at, until_at, sections, agencies, agency_kinds, purposes,
-                         detail, recorded_at)
-    SELECT c.id, p_case, a.agency, c.giver, c.method, c.language, c.given_at, c.until_at, c.sections, c.agencies, c.agency_kinds, c.purposes,
-           p_detail, a.at
-    FROM jsonb_to_record(p) AS c(id uuid, giver text, method text, language text, given_at timestamptz, until_at timestamptz,
-                                 sections text[], agencies text[], agency_kinds text[], purposes text[]);
+    INSERT INTO consent (id, case_id, author_id, client_id, giver, method, language, interpreter, interpreter_independent, witnessed, for_child,
+                         assent, decided, given_at, until_at, sections, agencies, agency_kinds, purposes, detail, widens_id, recorded_at)
+    SELECT c.id, p_case, a.agency, a.client, c.giver, c.method, c.language, c.interpreter, c.interpreter_independent, c.witnessed, c.for_child,
+           c.assent, c.decided, c.given_at, c.until_at, c.sections, c.agencies, c.agency_kinds, c.purposes, p_detail, c.widens_id, a.at
+    FROM jsonb_to_record(p) AS c(id uuid, giver text, method text, language text, interpreter text, interpreter_independent boolean, witnessed boolean,
+                                 for_child boolean, assent text, decided boolean, given_at timestamptz, until_at timestamptz, sections text[],
+                                 agencies text[], agency_kinds text[], purposes text[], widens_id uuid);
+    PERFORM tell_of_consent(p_case, (p->>'id')::uuid, CASE WHEN p->>'widens_id' IS NULL THEN 'given' ELSE 'widened' END, a.at);
+    RETURN log_by(a, CASE WHEN p->>'widens_id' IS NULL THEN 'consent:give' ELSE 'consent:widen' END, 'done', 'consent', (p->>'id')::uuid, p_case,
+                  jsonb_strip_nulls(jsonb_build_object('sections', p->'sections', 'until', p->'until_at', 'consent', p->'widens_id')));
 END $$;
 
 CREATE FUNCTION store_case(a acting, p_id uuid, p_reference text, p_entry_channel text, p_records integer, p_occurred_at timestamptz,
@@ -214,25 +214,6 @@ BEGIN
     SELECT * INTO c FROM jsonb_to_record(p) AS c(id uuid, reference text, entry_channel text, occurred_at timestamptz, channel text);
     m := (false, 'case', c.id, c.id, c.reference, 'open', 1,
           store_case(a, c.id, c.reference, c.entry_channel, 0, c.occurred_at, c.channel, p_detail), a.at);
-    PERFORM keep_answer(a, p_key, p_hash, m);
-    RETURN m;
-END $$;
-
-CREATE FUNCTION give_consent(a acting, p_key text, p_hash bytea, p_days integer, p_case uuid, p jsonb, p_detail bytea)
-RETURNS moved LANGUAGE plpgsql AS $$
-DECLARE m moved; v_id uuid := (p->>'id')::uuid; v_reference text; v_state text;
-BEGIN
-    PERFORM begin_acting(a);
-    m := earlier_answer(a, p_key, p_hash, p_days);
-    IF m.id IS NOT NULL THEN RETURN m; END IF;
-    SELECT reference, state INTO v_reference, v_state FROM case_file WHERE id = p_case
-       AND (lead_id = a.agency OR EXISTS (SELECT FROM referral r WHERE r.case_id = p_case AND r.receiver_id = a.agency
-                                          AND r.state IN ('accepted', 'in_progress', 'on_hold', 'cancel_requested')));
-    IF NOT FOUND THEN RAISE EXCEPTION 'no such case' USING ERRCODE = 'RJ404'; END IF;
-    IF v_state = 'closed' THEN RAISE EXCEPTION 'the case is closed' USING ERRCODE = 'RJ022'; END IF;
-    PERFORM store_consent(a, p_case, p, p_detail);
-    m := (false, 'consent', v_id, p_case, v_reference, 'given', 1,
-          log_by(a, 'consent:give', 'done', 'consent', v_id, p_case, jsonb_build_object('sections', p->'sections')), a.at);
     PERFORM keep_answer(a, p_key, p_hash, m);
     RETURN m;
 END $$;
@@ -324,7 +305,6 @@ BEGIN
     END IF;
     IF x.consent IS NOT NULL THEN
         PERFORM store_consent(a, x.case_id, x.consent, p_consent_detail);
-        PERFORM log_by(a, 'consent:give', 'done', 'consent', (x.consent->>'id')::uuid, x.case_id, jsonb_build_object('sections', x.consent->'sections'));
     END IF;
     IF x.offer_group IS NOT NULL THEN
         SELECT count(*) FILTER (WHERE ended_at IS NULL), bool_or(accepted_at IS NOT NULL), bool_or(case_id <> x.case_id OR sender_id <> a.agency)
@@ -593,7 +573,8 @@ BEGIN
     ELSIF x.access = 'closes' THEN
         UPDATE disclosure SET closed_at = a.at WHERE subject_id = x.id AND closed_at IS NULL;
     ELSIF x.access = 'locks' THEN
-        UPDATE disclosure SET locked_at = a.at, lock_reason = 'entered_in_error' WHERE subject_id = x.id AND locked_at IS NULL;
+        UPDATE disclosure SET locked_at = a.at, lock_reason = 'entered_in_error'
+        WHERE subject_id = x.id AND (locked_at IS NULL OR lock_reason = 'consent_doubted');
     END IF;
 
     INSERT INTO move (id, case_id, subject, subject_id, event, from_state, to_state, version, sender_id, receiver_id, agency_id, recorded_by_id,

@@ -17,7 +17,7 @@ BEGIN
         'store_record(acting,uuid,uuid,integer,text,text[],bytea,bytea,bytea[],bytea)',
         'store_disclosures(acting,text,uuid,uuid,uuid,uuid,uuid,text,text,text,jsonb,bytea[],timestamptz)',
         'check_consents(acting,uuid,text,text,text,jsonb)', 'store_consent(acting,uuid,jsonb,bytea)', 'store_case(acting,uuid,text,text,integer,timestamptz,text,bytea)',
-        'open_case(acting,text,bytea,integer,jsonb,bytea)', 'give_consent(acting,text,bytea,integer,uuid,jsonb,bytea)',
+        'open_case(acting,text,bytea,integer,jsonb,bytea)',
         'send(acting,text,bytea,integer,jsonb,bytea,bytea,bytea[],bytea,bytea[],bytea,bytea)',
         'apply_move(acting,text,bytea,integer,jsonb,bytea,bytea,bytea,bytea[],bytea,bytea[])',
         'standing_of(text,uuid)', 'met_by(standing)', 'check_move(acting,text,uuid,standing,text,text[],text,text,integer,timestamptz,text)',

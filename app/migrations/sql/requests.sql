@@ -5,12 +5,17 @@ CREATE TABLE consent_withdrawal (
     id uuid NOT NULL,
     case_id uuid NOT NULL REFERENCES case_file (id),
     consent_id uuid NOT NULL,
+    event text NOT NULL CHECK (event IN ('withdrawn', 'narrowed')),
     agency_id uuid NOT NULL REFERENCES agency (id),
     recorded_by_id uuid NOT NULL REFERENCES agency (id),
     actor text,
     requested_by text NOT NULL,
     requested_at timestamptz NOT NULL,
     sections text[] NOT NULL,
+    agencies text[] NOT NULL DEFAULT '{}',
+    agency_kinds text[] NOT NULL DEFAULT '{}',
+    purposes text[] NOT NULL DEFAULT '{}',
+    until_at timestamptz,
     channel text NOT NULL,
     occurred_at timestamptz NOT NULL,
     recorded_at timestamptz NOT NULL,
@@ -103,6 +108,14 @@ BEGIN
     RETURN p_giver IN ('parent', 'guardian') AND EXISTS (SELECT FROM case_file WHERE id = p_case AND guardian_barred_at IS NOT NULL);
 END $$;
 
+-- Whether somebody consented to it whose word no longer counts: what was sent stays, nothing new goes.
+CREATE FUNCTION rests_on_barred(p_case uuid, p_consent uuid) RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    RETURN p_consent IS NOT NULL AND EXISTS (
+        SELECT FROM consent c WHERE c.id = p_consent AND c.case_id = p_case AND is_barred(p_case, c.giver));
+END $$;
+
 -- The lead learns that somebody came with a barred guardian's word; in a transaction of its own, since the act itself was refused.
 CREATE FUNCTION tell_of_barred_guardian(p_case uuid, p_at timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -144,98 +157,6 @@ BEGIN
     RETURN v_asked;
 END $$;
 
--- Locks what rests on the consent for the withdrawn sections, for every holder, and asks each who had it open. Whoever has a part in what
--- rests on it may record the withdrawal; the consent itself is never checked, or the check would keep the person from taking it back.
-CREATE FUNCTION apply_withdrawal(
-    p_case uuid, p_consent uuid, p jsonb, p_detail bytea, p_at timestamptz, p_within interval,
-    OUT o_reference text, OUT o_sections text[], OUT o_asked integer
-) LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE
-    v_me uuid := current_agency(); c case_file; v consent; x record; d disclosure; v_cut text[]; v_rest text[]; v_new uuid;
-    v_open uuid[] := '{}'; v_told uuid[] := '{}';
-BEGIN
-    IF v_me IS NULL OR NOT EXISTS (
-        SELECT FROM consent t WHERE t.id = p_consent AND t.case_id = p_case AND (
-            t.author_id = v_me
-            OR EXISTS (SELECT FROM case_lead l WHERE l.case_id = p_case AND l.agency_id = v_me)
-            OR EXISTS (SELECT FROM disclosure e WHERE e.consent_id = p_consent AND v_me IN (e.sender_id, e.receiver_id) AND e.closed_at IS NULL))) THEN
-        RAISE EXCEPTION 'no such consent' USING ERRCODE = 'RJ404';
-    END IF;
-    SELECT * INTO x FROM jsonb_to_record(p) AS x(id uuid, sections text[], requested_by text, requested_at timestamptz, channel text,
-                                                 occurred_at timestamptz, recorded_by_id uuid, actor text);
-    -- the case, then what is passed on, then what is disclosed of it: nobody who takes two of these waits for another who has one
-    SELECT * INTO c FROM case_file WHERE id = p_case FOR NO KEY UPDATE;
-    SELECT * INTO v FROM consent WHERE id = p_consent AND case_id = p_case FOR NO KEY UPDATE;
-    IF is_barred(p_case, x.requested_by) THEN
-        RAISE EXCEPTION 'the guardian is barred' USING ERRCODE = 'RJ029', DETAIL = jsonb_build_object('case_id', p_case)::text;
-    END IF;
-    IF x.requested_at < v.given_at THEN
-        RAISE EXCEPTION 'withdrawn before it was given' USING ERRCODE = 'RJ061';
-    END IF;
-    SELECT array_agg(s) INTO v_cut FROM unnest(v.sections) AS s WHERE x.sections IS NULL OR s = ANY (x.sections);
-    IF v.withdrawn_at IS NOT NULL OR v_cut IS NULL THEN
-        RAISE EXCEPTION 'nothing left to withdraw' USING ERRCODE = 'RJ060';
-    END IF;
-    SELECT array_agg(s) INTO v_rest FROM unnest(v.sections) AS s WHERE s <> ALL (v_cut);
-    UPDATE consent SET sections = coalesce(v_rest, sections), withdrawn_at = CASE WHEN v_rest IS NULL THEN p_at END
-    WHERE id = p_consent AND case_id = p_case;
-    INSERT INTO consent_withdrawal (id, case_id, consent_id, agency_id, recorded_by_id, actor, requested_by, requested_at, sections, channel,
-                                    occurred_at, recorded_at, detail)
-    VALUES (x.id, p_case, p_consent, v_me, x.recorded_by_id, x.actor, x.requested_by, x.requested_at, v_cut, x.channel, x.occurred_at, p_at, p_detail);
-
-    PERFORM FROM referral WHERE case_id = p_case AND id IN (SELECT e.subject_id FROM disclosure e WHERE e.consent_id = p_consent)
-        ORDER BY id FOR NO KEY UPDATE;
-    PERFORM FROM transfer WHERE case_id = p_case AND id IN (SELECT e.subject_id FROM disclosure e WHERE e.consent_id = p_consent)
-        ORDER BY id FOR NO KEY UPDATE;
-    FOR d IN SELECT * FROM disclosure e WHERE e.consent_id = p_consent AND e.case_id = p_case AND e.locked_at IS NULL AND e.sections && v_cut
-             ORDER BY e.id FOR NO KEY UPDATE LOOP
-        IF d.sections <@ v_cut THEN
-            v_new := d.id;
-            UPDATE disclosure SET locked_at = p_at, lock_reason = 'consent_withdrawn' WHERE id = d.id AND case_id = p_case;
-        ELSE  -- the rest of its sections goes on as it was
-            v_new := uuidv7(p_at - clock_timestamp());
-            UPDATE disclosure SET sections = ARRAY(SELECT s FROM unnest(d.sections) AS s WHERE s <> ALL (v_cut)) WHERE id = d.id AND case_id = p_case;
-            INSERT INTO disclosure (id, case_id, subject, subject_id, version_id, move_id, sender_id, receiver_id, basis, consent_id, sections, until_at,
-                                    onward, recorded_at, opened_at, closed_at, locked_at, lock_reason, origin_id)
-            VALUES (v_new, d.case_id, d.subject, d.subject_id, d.version_id, d.move_id, d.sender_id, d.receiver_id, d.basis, d.consent_id,
-                    ARRAY(SELECT s FROM unnest(d.sections) AS s WHERE s = ANY (v_cut)), d.until_at, d.onward, d.recorded_at, d.opened_at, d.closed_at,
-                    p_at, 'consent_withdrawn', d.origin_id);
-        END IF;
-        IF d.opened_at IS NOT NULL THEN
-            v_open := v_open || v_new;
-        END IF;
-        IF d.opened_at IS NOT NULL OR d.closed_at IS NULL THEN
-            v_told := v_told || d.receiver_id;
-        END IF;
-        IF d.closed_at IS NULL THEN  -- who sent it on may know another basis
-            v_told := v_told || d.sender_id;
-        END IF;
-    END LOOP;
-    INSERT INTO outbox (agency_id, type, subject, subject_id, case_id, state, recorded_at)
-    SELECT told, 'consent.withdrawn', 'case', p_case, p_case, c.state, p_at
-    FROM (SELECT c.lead_id AS told UNION SELECT unnest(v_told)) AS parties WHERE told <> v_me ORDER BY told;
-    -- the lead asks, whoever recorded it: one holder does not learn of the others
-    o_asked := ask_holders(v_open, p_case, 'consent_withdrawn', c.lead_id, 'consent', p_consent, NULL, x.requested_at, p_at, p_within);
-    o_reference := c.reference;
-    o_sections := v_cut;
-END $$;
-
-CREATE FUNCTION withdraw_consent(
-    a acting, p_key text, p_hash bytea, p_days integer, p_case uuid, p_consent uuid, p jsonb, p_detail bytea, p_within interval
-) RETURNS moved LANGUAGE plpgsql AS $$
-DECLARE m moved; w record;
-BEGIN
-    PERFORM begin_acting(a);
-    m := earlier_answer(a, p_key, p_hash, p_days);
-    IF m.id IS NOT NULL THEN RETURN m; END IF;
-    SELECT * INTO w FROM apply_withdrawal(p_case, p_consent, p || jsonb_build_object('actor', a.actor), p_detail, a.at, p_within);
-    m := (false, 'consent', p_consent, p_case, w.o_reference, 'withdrawn', 1,
-          log_by(a, 'consent:withdraw', 'done', 'consent', p_consent, p_case,
-                 jsonb_build_object('sections', w.o_sections, 'requested_by', p->'requested_by', 'requests', w.o_asked)), a.at);
-    PERFORM keep_answer(a, p_key, p_hash, m);
-    RETURN m;
-END $$;
-
 -- Asks the receiver of an ended referral or transfer for everything of it that was open to it; what was open locks.
 CREATE FUNCTION ask_erasure(p_subject text, p_subject_id uuid, p_cause text, p_at timestamptz, p_within interval DEFAULT '72 hours') RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -251,7 +172,8 @@ BEGIN
     END IF;
     WITH locked AS (
         UPDATE disclosure SET locked_at = p_at, lock_reason = p_cause
-        WHERE (subject_id = p_subject_id OR origin_id = p_subject_id) AND receiver_id = v_receiver AND opened_at IS NOT NULL AND locked_at IS NULL
+        WHERE (subject_id = p_subject_id OR origin_id = p_subject_id) AND receiver_id = v_receiver AND opened_at IS NOT NULL
+          AND (locked_at IS NULL OR lock_reason = 'consent_doubted')
         RETURNING id)
     SELECT array_agg(id) INTO v_open FROM locked;
     PERFORM ask_holders(v_open, v_case, p_cause, v_sender, p_subject, p_subject_id, v_version, p_at, p_at, p_within);
@@ -315,7 +237,8 @@ END $$;
 
 -- What of a correction goes to whom: for each basis on which a corrected section is held, one of the same kind. Whether it is open follows the
 -- holder's own referral or transfer, so that who accepts later finds it too. Called by the functions below and by nobody else.
-CREATE FUNCTION disclose_correction(k correction, p_subject_id uuid, p_at timestamptz) RETURNS void LANGUAGE sql AS $$
+-- Nothing new goes out on the word of a guardian since barred: the lead finds another basis first. `p_consent`: only what rests on this one.
+CREATE FUNCTION disclose_correction(k correction, p_subject_id uuid, p_consent uuid, p_at timestamptz) RETURNS void LANGUAGE sql AS $$
     INSERT INTO disclosure (id, case_id, subject, subject_id, version_id, sender_id, receiver_id, basis, consent_id, legal_basis, article, sections,
                             until_at, onward, recorded_at, opened_at, origin_id)
     SELECT uuidv7(p_at - clock_timestamp()), d.case_id, 'correction', k.id, k.version_id, k.author_id, d.receiver_id, d.basis, d.consent_id, d.legal_basis,
@@ -323,7 +246,8 @@ CREATE FUNCTION disclose_correction(k correction, p_subject_id uuid, p_at timest
     FROM disclosure d
     WHERE d.case_id = k.case_id AND d.subject IN ('referral', 'transfer') AND d.version_id IS NOT NULL AND d.receiver_id <> k.author_id
       AND d.closed_at IS NULL AND d.locked_at IS NULL AND (d.until_at IS NULL OR d.until_at > p_at) AND d.sections && k.sections
-      AND (p_subject_id IS NULL OR d.subject_id = p_subject_id)
+      AND (p_subject_id IS NULL OR d.subject_id = p_subject_id) AND (p_consent IS NULL OR d.consent_id = p_consent)
+      AND NOT rests_on_barred(d.case_id, d.consent_id)
 $$;
 
 -- A correction reaches every holder of what it corrects. The events go to those who have read what was wrong.
@@ -335,7 +259,7 @@ BEGIN
     IF NOT FOUND OR k.author_id IS DISTINCT FROM current_agency() OR NOT is_lead(k.case_id) THEN
         RAISE EXCEPTION 'only the lead corrects' USING ERRCODE = 'insufficient_privilege';
     END IF;
-    PERFORM disclose_correction(k, NULL, p_at);
+    PERFORM disclose_correction(k, NULL, NULL, p_at);
     WITH told AS (
         INSERT INTO outbox (agency_id, type, subject, subject_id, case_id, state, recorded_at)
         SELECT DISTINCT d.receiver_id, 'case.corrected', 'correction', k.id, k.case_id, 'corrected', p_at
@@ -358,7 +282,7 @@ BEGIN
                  SELECT FROM disclosure d JOIN record_version v ON v.id = d.version_id AND v.case_id = d.case_id
                  WHERE d.subject_id = p_subject_id AND v.case_id = c.case_id AND v.number < w.number)
              ORDER BY w.number LOOP
-        PERFORM disclose_correction(k, p_subject_id, p_at);
+        PERFORM disclose_correction(k, p_subject_id, NULL, p_at);
     END LOOP;
 END $$;
 
@@ -504,11 +428,11 @@ BEGIN
                                 reason, sections, until_at, onward, recorded_at, opened_at, origin_id)
         SELECT b.id, d.case_id, d.subject, d.subject_id, d.version_id, d.move_id, d.sender_id, d.receiver_id, b.basis, b.consent_id, b.legal_basis, b.article,
                p_reasons[b.place], b.sections,
-               least(b.until_at, (SELECT c.until_at FROM consent c WHERE c.id = b.consent_id AND c.case_id = r.case_id)), b.onward, a.at, a.at, d.origin_id
+               least(b.until_at, consent_until(r.case_id, b.consent_id)), b.onward, a.at, a.at, d.origin_id
         FROM jsonb_to_recordset(p->'bases') AS b(place integer, id uuid, locked_id uuid, basis text, consent_id uuid, legal_basis text, article text,
                                                  sections text[], until_at timestamptz, onward boolean)
         JOIN disclosure d ON d.id = b.locked_id AND d.case_id = r.case_id AND d.request_id = r.id AND d.receiver_id = a.agency
-            AND d.lock_reason = 'consent_withdrawn' AND d.closed_at IS NULL AND b.sections <@ d.sections;
+            AND d.lock_reason IN ('consent_withdrawn', 'consent_narrowed') AND d.closed_at IS NULL AND b.sections <@ d.sections;
         GET DIAGNOSTICS v_count = ROW_COUNT;
         IF v_count <> jsonb_array_length(p->'bases') THEN
             RAISE EXCEPTION 'nothing to open again' USING ERRCODE = 'RJ063';
@@ -524,7 +448,7 @@ BEGIN
 END $$;
 
 -- What stays readable, for the time of an answer, to whoever has the person with them: the parts `safety` and `health` of a version whose basis
--- was withdrawn. The service shows of `health` the medicines only.
+-- was withdrawn, narrowed or doubted. The service shows of `health` the medicines only.
 CREATE FUNCTION content_in_hand(p_case uuid, p_subject_id uuid, p_version uuid, p_after timestamptz)
 RETURNS TABLE (wrapped_key bytea, section text, part bytea) LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
@@ -537,7 +461,9 @@ BEGIN
                  unnest(v.sections, c.parts) AS s(section, part)
             WHERE c.version_id = p_version AND c.case_id = p_case AND c.retracted_at IS NULL AND s.section IN ('safety', 'health') AND EXISTS (
                 SELECT FROM disclosure d WHERE d.subject_id = p_subject_id AND d.version_id = p_version AND d.receiver_id = current_agency()
-                  AND d.lock_reason = 'consent_withdrawn' AND d.locked_at > p_after AND d.request_id IS NOT NULL AND d.closed_at IS NULL
+                  AND (d.lock_reason IN ('consent_withdrawn', 'consent_narrowed') AND d.request_id IS NOT NULL
+                       OR d.lock_reason = 'consent_doubted' AND d.opened_at IS NOT NULL)
+                  AND d.locked_at > p_after AND d.closed_at IS NULL
                   AND s.section = ANY (d.sections));
     END IF;
 END $$;
@@ -549,7 +475,6 @@ GRANT UPDATE (state, answer, answered_at, answered_by_id, look_at, clock, answer
 GRANT SELECT, INSERT, UPDATE ON request TO rujukan_definer;
 GRANT INSERT ON consent_withdrawal, disclosure TO rujukan_definer;
 GRANT SELECT ON correction, consent, record_version, record_content TO rujukan_definer;
-GRANT UPDATE (sections, withdrawn_at) ON consent TO rujukan_definer;
 GRANT UPDATE (retracted_at) ON record_version, record_content TO rujukan_definer;
 CREATE POLICY by_definer ON record_content TO rujukan_definer USING (true) WITH CHECK (true);
 
@@ -562,8 +487,8 @@ DECLARE f text;
 BEGIN
     GRANT CREATE ON SCHEMA public TO rujukan_definer;
     FOREACH f IN ARRAY ARRAY[
-        'is_barred(uuid,text)', 'has_part(uuid)', 'tell_of_barred_guardian(uuid,timestamptz)',
-        'apply_withdrawal(uuid,uuid,jsonb,bytea,timestamptz,interval)', 'ask_erasure(text,uuid,text,timestamptz,interval)',
+        'is_barred(uuid,text)', 'rests_on_barred(uuid,uuid)', 'has_part(uuid)', 'tell_of_barred_guardian(uuid,timestamptz)',
+        'ask_erasure(text,uuid,text,timestamptz,interval)',
         'apply_retraction(uuid,uuid,uuid,bytea,boolean,timestamptz,interval)', 'apply_correction(uuid,timestamptz)', 'carry_corrections(uuid,timestamptz)',
         'apply_proposal(uuid,uuid,text[],bytea,timestamptz,interval)', 'lock_case_of_request(uuid)', 'tell_of_answer(uuid,timestamptz)',
         'content_in_hand(uuid,uuid,uuid,timestamptz)'] LOOP
@@ -573,7 +498,6 @@ BEGIN
     ALTER FUNCTION pass_on_proposals() OWNER TO rujukan_definer;
     REVOKE CREATE ON SCHEMA public FROM rujukan_definer;
     FOREACH f IN ARRAY ARRAY[
-        'withdraw_consent(acting,text,bytea,integer,uuid,uuid,jsonb,bytea,interval)',
         'retract_version(acting,text,bytea,integer,uuid,uuid,uuid,bytea,boolean,interval)',
         'correct_record(acting,text,bytea,integer,jsonb,bytea,bytea[],bytea)',
         'propose_correction(acting,text,bytea,integer,uuid,uuid,text[],bytea,interval)',
@@ -582,4 +506,4 @@ BEGIN
     END LOOP;
 END $$;
 GRANT EXECUTE ON FUNCTION ask_holders(uuid[],uuid,text,uuid,text,uuid,uuid,timestamptz,timestamptz,interval) TO rujukan_definer;
-GRANT EXECUTE ON FUNCTION disclose_correction(correction,uuid,timestamptz) TO rujukan_definer;
+GRANT EXECUTE ON FUNCTION disclose_correction(correction,uuid,uuid,timestamptz) TO rujukan_definer;

@@ -33,21 +33,42 @@ CREATE TABLE consent (
     id uuid NOT NULL,
     case_id uuid NOT NULL REFERENCES case_file (id),
     author_id uuid NOT NULL REFERENCES agency (id),
+    client_id text NOT NULL,  -- the system that recorded it, or its last reconfirmation
     giver text NOT NULL,
     method text NOT NULL,
     language text,
+    interpreter text,
+    interpreter_independent boolean,
+    witnessed boolean NOT NULL,
+    for_child boolean NOT NULL,
+    assent text,
+    decided boolean NOT NULL,  -- a court's or an authority's decision is named
     given_at timestamptz NOT NULL,
     until_at timestamptz,
     sections text[] NOT NULL,
     agencies text[] NOT NULL,
     agency_kinds text[] NOT NULL,
+    except_agencies text[] NOT NULL DEFAULT '{}',  -- of these kinds, but taken back
     purposes text[] NOT NULL,
-    detail bytea,
+    detail bytea NOT NULL,
+    widens_id uuid,
     withdrawn_at timestamptz,
+    doubted_at timestamptz,
+    confirmed_at timestamptz,
     recorded_at timestamptz NOT NULL,
+    -- can it be proved? app/policy/consents.py says the same of one that is not stored yet
+    provable boolean NOT NULL GENERATED ALWAYS AS (method <> 'spoken' AND (interpreter IS NULL OR interpreter_independent OR witnessed
+        OR method IN ('audio_recording', 'video_recording', 'sign_language_recording'))) STORED,
+    -- the person's own, as a foreign mission needs it
+    own boolean NOT NULL GENERATED ALWAYS AS ((interpreter IS NULL OR interpreter_independent) AND CASE WHEN for_child
+        THEN decided AND giver IN ('court_guardian', 'state_authority') AND assent = 'given'
+        ELSE giver IN ('person', 'person_with_support') END) STORED,
+    CHECK ((interpreter IS NULL) = (interpreter_independent IS NULL)),
+    CHECK (for_child = (assent IS NOT NULL)),
     PRIMARY KEY (id, case_id)
 );
 CREATE INDEX consent_case ON consent (case_id);
+CREATE INDEX consent_client ON consent (client_id, recorded_at);
 
 CREATE TABLE record_version (
     id uuid NOT NULL,

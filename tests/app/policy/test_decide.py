@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from app.policy import table
-from app.policy.decide import Decision, back_state_only, covers, decide
+from app.policy import consents, table
+from app.policy.decide import Decision, back_state_only, decide, uncovered
 from schemas.codes.agencies import AgencyKind
 from schemas.codes.disclosure import DisclosureBasis, Section
 from schemas.codes.referral import Purpose
+from schemas.exchange.consent import ConsentAct
+from tests.makers import records
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 EVERY = [section.value for section in Section]
@@ -147,18 +149,18 @@ class TestDecide:
             assert {*made.sendable, *made.refused} == {"identity", "health"}
 
 
-class TestCovers:
+class TestUncovered:
     consent: dict[str, Any] = {  # noqa: RUF012 -- never changed
-        "given_at": NOW - timedelta(days=1),
         "until_at": NOW + timedelta(days=1),
-        "withdrawn_at": None,
         "sections": ["identity"],
         "agencies": ["iom"],
         "agency_kinds": ["sentra"],
         "purposes": ["shelter"],
+        **consents.columns_of(ConsentAct(**records.consent_act(NOW))),
+        "given_at": NOW - timedelta(days=1),
     }
 
-    def asked(self, **changes: Any) -> bool:
+    def asked(self, **changes: Any) -> str | None:
         asked: dict[str, Any] = {
             "section": "identity",
             "receiver": "iom",
@@ -167,12 +169,12 @@ class TestCovers:
             "at": NOW,
         }
         consent = {name: changes.pop(name, value) for name, value in self.consent.items()}
-        return covers(consent, **{**asked, **changes})
+        return uncovered(consent, **{**asked, **changes})
 
     def test_what_was_agreed_to(self) -> None:
-        assert self.asked()
-        assert self.asked(receiver="other", kind=AgencyKind.SENTRA)
-        assert self.asked(until_at=None)
+        assert self.asked() is None
+        assert self.asked(receiver="other", kind=AgencyKind.SENTRA) is None
+        assert self.asked(until_at=None) is None
 
     @pytest.mark.parametrize(
         "changes",
@@ -182,9 +184,8 @@ class TestCovers:
             {"purpose": Purpose.RETURN},
             {"until_at": NOW},
             {"given_at": NOW + timedelta(seconds=1)},
-            {"withdrawn_at": NOW},
             {"agencies": [], "agency_kinds": []},
         ],
     )
     def test_nothing_else(self, changes: dict[str, Any]) -> None:
-        assert not self.asked(**changes)
+        assert self.asked(**changes) == "consent"

@@ -8,10 +8,12 @@ import time
 import pytest
 
 from tests.app.cli.officer.conftest import IMMEDIATE, Office, Passed
+from tests.makers import records
 
 CONSENT = {
     "giver": "person",
     "method": "written",
+    "notice": records.NOTICE,
     "language": "id",
     "given_at": "2026-11-24T08:00:00Z",
     "sections": ["identity", "safety", "needs"],

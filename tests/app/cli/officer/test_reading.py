@@ -170,6 +170,7 @@ def test_consents_of_a_case_are_shown(office: Office) -> None:
     given = {
         "giver": "person",
         "method": "written",
+        "notice": records.NOTICE,
         "language": "id",
         "given_at": "2026-11-24T08:00:00Z",
         "sections": ["identity"],

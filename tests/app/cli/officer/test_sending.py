@@ -98,6 +98,7 @@ class TestReroute:
         consent = {
             "giver": "person",
             "method": "written",
+            "notice": records.NOTICE,
             "language": "id",
             "given_at": "2026-11-24T08:00:00Z",
             "sections": ["identity", "safety", "needs"],
