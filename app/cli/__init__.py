@@ -71,6 +71,7 @@ PLACES: Final[dict[str, str]] = {
         ("link", "links", "confirm-link", "refuse-link", "end-link", "agree-to-lead", "decline-to-lead"),
         "app.cli.officer.belonging",
     ),
+    "consent": "app.cli.officer.consents",
     **dict.fromkeys(("withdraw", "requests", "answer-request"), "app.cli.officer.data"),
     **dict.fromkeys(("escalations", "take"), "app.cli.officer.escalations"),
 }

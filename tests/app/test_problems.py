@@ -468,6 +468,37 @@ async def the_consent_of_a_suspect(world: World) -> httpx.Response:
     return await world.police.post(f"/v1/cases/{(await _barred(world)).case_id}/consents", consent)
 
 
+@provokes("consent-void")
+async def a_consent_to_who_knows_what(world: World) -> httpx.Response:
+    case = (await world.send()).case_id
+    consent = records.consent(world.exchange.clock.now(), notice={"version": "1", "items": ["purpose"]})
+    return await world.police.post(f"/v1/cases/{case}/consents", consent)
+
+
+async def _on_a_consent(world: World, move: str, change: str) -> httpx.Response:
+    """An act on a consent, after the owner's hand has changed it."""
+    sent = await world.consented()
+    await world.owner.execute(f"UPDATE consent SET {change}")
+    now = world.exchange.clock.now()
+    body = records.consent(now) if move == "widen" else records.consent_act(now)
+    return await world.police.post(f"/v1/cases/{sent.case_id}/consents/{await world.consent_of(sent)}/{move}", body)
+
+
+@provokes("consent-over")
+async def widening_what_was_withdrawn(world: World) -> httpx.Response:
+    return await _on_a_consent(world, "widen", "withdrawn_at = recorded_at")
+
+
+@provokes("nothing-to-reconfirm")
+async def reconfirming_what_nobody_doubts(world: World) -> httpx.Response:
+    return await _on_a_consent(world, "reconfirm", "doubted_at = NULL")
+
+
+@provokes("another-client-needed")
+async def reconfirming_by_the_system_in_doubt(world: World) -> httpx.Response:
+    return await _on_a_consent(world, "reconfirm", "doubted_at = recorded_at")
+
+
 @provokes("nothing-to-withdraw")
 async def withdrawing_twice(world: World) -> httpx.Response:
     sent = await world.consented()

@@ -50,7 +50,7 @@ async def reconfirm_consent(
 ) -> MovedRow:
     """Reconfirm a consent in doubt and open what rests on it, in one statement."""
     row = await db.one(
-        "SELECT * FROM reconfirm_consent($1, $2, $3, $4, $5, $6, $7)",
+        "SELECT * FROM reconfirm_consent($1, $2, $3, $4, $5, $6, $7, $8)",
         key.value,
         key.request_hash,
         db.settings.idempotency_days,

@@ -34,6 +34,9 @@ BEGIN
     WHERE d.case_id = c.case_id AND d.consent_id = c.id AND d.receiver_id = v_me AND d.onward AND d.version_id IS NOT NULL
       AND d.opened_at IS NOT NULL AND d.closed_at IS NULL AND d.locked_at IS NULL AND (d.until_at IS NULL OR d.until_at > p_at)
       AND r.state IN ('accepted', 'in_progress', 'on_hold', 'cancel_requested') AND s = ANY (c.sections);
+    IF o_sections IS NULL THEN
+        o_until := NULL;
+    END IF;
 END $$;
 
 CREATE FUNCTION reaches(c consent, p_code text, p_kind text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$

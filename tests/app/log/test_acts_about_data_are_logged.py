@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
 from tests.app.log.test_every_act_is_logged import torn
+from tests.makers import records
 from tests.makers.world import World
 
 TABLES = (
     "consent",
     "consent_withdrawal",
+    "consent_reconfirmation",
     "correction",
     "request",
     "disclosure",
@@ -28,7 +32,17 @@ async def everything(world: World) -> list[str]:
 
 class TestAnAct:
     @pytest.mark.parametrize(
-        "action", ["consent:withdraw", "case:correct", "case:propose_correction", "record:retract", "request:answer"]
+        "action",
+        [
+            "consent:withdraw",
+            "consent:narrow",
+            "consent:widen",
+            "consent:reconfirm",
+            "case:correct",
+            "case:propose_correction",
+            "record:retract",
+            "request:answer",
+        ],
     )
     async def test_is_one_entry_that_says_who_did_it_or_does_not_happen(self, world: World, action: str) -> None:
         sent, earlier = await world.consented(), await world.consented()
@@ -42,6 +56,21 @@ class TestAnAct:
                 world.iom,
                 f"{case}/consents/{consent}/withdraw",
                 {"requested_by": "person", "requested_at": now},
+            ),
+            "consent:narrow": (
+                world.iom,
+                f"{case}/consents/{consent}/narrow",
+                {"requested_by": "person", "requested_at": now, "purposes": ["shelter"]},
+            ),
+            "consent:widen": (
+                world.police,
+                f"{case}/consents/{consent}/widen",
+                records.consent(world.exchange.clock.now()),
+            ),
+            "consent:reconfirm": (
+                world.police,
+                f"{case}/consents/{consent}/reconfirm",
+                records.consent_act(world.exchange.clock.now()),
             ),
             "case:correct": (
                 world.police,
@@ -60,6 +89,10 @@ class TestAnAct:
             ),
             "request:answer": (world.iom, f"/v1/requests/{request['id']}/answer", {"answer": "erased"}),
         }[action]
+        if action == "consent:reconfirm":
+            await world.owner.execute(
+                "UPDATE consent SET doubted_at = $1, client_id = 'another'", datetime.fromisoformat(now)
+            )
         before = await everything(world)
         async with torn(world, action):
             assert (await who.post(path, body)).status_code == 500

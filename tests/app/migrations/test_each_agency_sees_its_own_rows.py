@@ -16,7 +16,7 @@ Rows = dict[str, list[asyncpg.Record]]
 GUARDED = (
     "case_file", "case_lead", "consent", "record_version", "record_content", "referral", "transfer", "disclosure", "move",
     "event", "feed_end", "idempotency", "consent_withdrawal", "correction", "request", "victim_status", "reassignment", "escalation",
-    "escalation_asked",
+    "escalation_asked", "consent_reconfirmation",
 )  # fmt: skip
 
 
@@ -49,6 +49,7 @@ def expected(rows: Rows, me: UUID) -> dict[str, list[asyncpg.Record]]:
         "case_lead": lambda row: row["agency_id"] == me or row["case_id"] in led,
         "consent": lambda row: row["author_id"] == me or row["case_id"] in led,
         "consent_withdrawal": lambda row: row["agency_id"] == me or row["case_id"] in led or row["consent_id"] in given,
+        "consent_reconfirmation": lambda row: row["case_id"] in led or row["consent_id"] in given,
         "correction": lambda row: row["author_id"] == me or row["case_id"] in led or row["id"] in told,
         "request": lambda row: me in (row["to_id"], row["from_id"]) or row["case_id"] in led,
         "record_version": lambda row: not row["retracted_at"] and (row["author_id"] == me or row["id"] in shown),
@@ -79,6 +80,10 @@ async def put_right(world: World, made: dict[str, Passed]) -> None:
     partly = await world.consented(sender="iom", receiver="shelter")
     for passed, sections, who in ((made["consented"], (), "ministry"), (partly, ("safety",), "shelter")):
         assert (await world.withdraw(passed, *sections, by=world.agencies[who])).status_code == 200
+    await world.owner.execute(
+        """INSERT INTO consent_reconfirmation (id, case_id, consent_id, agency_id, recorded_by_id, client_id, recorded_at, detail)
+           SELECT gen_random_uuid(), case_id, id, author_id, author_id, 'x', now(), '' FROM consent"""
+    )
     case = f"/v1/cases/{made['served'].case_id}"
     right = {"record": {"identity": {"names": [{"full": records.NAME}]}}, "reason": "Spelt otherwise."}
     for path, who, body in (
@@ -252,6 +257,8 @@ class TestAnotherAgencysRows:
             "UPDATE record_content SET author_id = $1",
             "UPDATE consent SET author_id = $1",
             "UPDATE consent SET withdrawn_at = NULL WHERE author_id = $1",
+            "UPDATE consent SET doubted_at = NULL WHERE author_id = $1",
+            "INSERT INTO consent_reconfirmation (agency_id) VALUES ($1)",
             "UPDATE record_content SET retracted_at = NULL WHERE author_id = $1",
             "UPDATE request SET to_id = $1",
             "INSERT INTO request (to_id) VALUES ($1)",
@@ -312,12 +319,17 @@ class TestTheFunctionsOfRequests:
         ("who", "statement"),
         [
             ("stranger", "SELECT apply_withdrawal($1, $2, '{}', NULL, now(), '1 day')"),
+            ("stranger", "SELECT apply_reconfirmation($1, $2, '{}', '', now())"),
+            ("iom", "SELECT apply_reconfirmation($1, $2, '{}', '', now())"),
+            ("iom", "SELECT tell_of_consent($1, $2, 'given', now())"),
+            ("police", "SELECT lock_resting(NULL, 'x', now())"),
+            ("police", "SELECT doubt_consents('x', now(), now())"),
             ("stranger", "SELECT apply_retraction($1, $3, $3, NULL, true, now(), '1 day')"),
             ("iom", "SELECT apply_retraction($1, $3, $3, NULL, true, now(), '1 day')"),
             ("stranger", "SELECT apply_proposal($1, $3, '{}', NULL, now(), '1 day')"),
             ("iom", "SELECT apply_correction($4, now())"),
             ("stranger", "SELECT carry_corrections($1, now())"),
-            ("police", "SELECT disclose_correction(NULL, $1, now())"),
+            ("police", "SELECT disclose_correction(NULL, $1, NULL, now())"),
             ("police", "SELECT tell_of_answer($5, now())"),
             ("iom", "SELECT tell_of_answer($5, now())"),
             ("stranger", "SELECT tell_of_barred_guardian($1, now())"),

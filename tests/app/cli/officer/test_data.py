@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 
@@ -20,6 +21,7 @@ CONSENT = {
     "agency_kinds": ["trauma_centre", "international_organisation"],
     "purposes": ["shelter"],
 }
+ACT = {name: CONSENT[name] for name in ("giver", "method", "language", "notice")} | {"given_at": "2026-11-24T09:00:00Z"}
 ON_CONSENT = {"consent": CONSENT, "bases": [{"kind": "consent", "sections": ["identity", "safety", "needs"]}]}
 
 
@@ -50,6 +52,28 @@ class TestWithdraw:
         sent = office.send("iom")
         ended = office.run("police", "withdraw", sent.reference, "--by", "person", "--at", "00:00")
         assert (ended.code, "nothing of it rests on a consent" in ended.err) == (2, True)
+
+
+class TestConsent:
+    def test_is_given_listed_widened_narrowed_and_withdrawn(self, office: Office, read_by_iom: Passed) -> None:
+        case, reference = read_by_iom.case_id, read_by_iom.reference
+        spoken = {**CONSENT, "method": "spoken"}
+        given = office.done("police", "consent", "give", reference, "-", "--json", stdin=json.dumps(spoken)).json
+        assert given["state"] == "given"
+        listed = office.done("police", "consent", "list", reference).out
+        assert next(line for line in listed.splitlines() if given["id"] in line).endswith("nothing can rest on it")
+        wider = office.done("police", "consent", "widen", case, given["id"], "-", stdin=json.dumps(CONSENT)).out
+        assert "Nothing opened by it" in wider
+        (first,) = {each["consent_id"] for each in office.read("iom", read_by_iom)["disclosures"]}
+        less = ("--by", "person", "--at", "00:00", "--not-to", "iom")
+        assert "is locked" in office.done("police", "consent", "narrow", reference, first, *less).out
+        assert set(office.read("iom", read_by_iom)["withheld"]) == {"identity", "safety", "needs"}
+        again = office.run("police", "consent", "narrow", reference, first, *less)
+        assert again.code == 4
+        office.done("police", "consent", "withdraw", case, "--consent", given["id"], "--by", "person", "--at", "00:00")
+        ended = office.run("police", "consent", "reconfirm", case, first, "-", stdin=json.dumps(ACT))
+        assert (ended.code, "not in doubt" in ended.err) == (4, True)
+        assert office.run("stranger", "consent", "list", case).code != 0
 
 
 class TestRequests:
