@@ -20,7 +20,7 @@ from app.foundation.problems import all_problems
 from app.foundation.settings import Settings
 from auth.scopes import Scope
 from schemas.checks import RecordWarning
-from schemas.exchange import case, common, event, referral
+from schemas.exchange import case, common, consent, event, referral
 from tests.contract.test_openapi import DOCUMENT
 from tests.makers.world import World
 
@@ -57,7 +57,7 @@ OPERATIONS = operations()
 def model_of(content: dict) -> TypeAdapter:
     name = content["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1].split("-")[0]
     return TypeAdapter(
-        next(getattr(module, name) for module in (referral, case, common, event) if hasattr(module, name))
+        next(getattr(module, name) for module in (referral, case, consent, common, event) if hasattr(module, name))
     )
 
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from schemas.checks.births import born, years_before
 from schemas.codes.answers import Answer
-from schemas.codes.disclosure import Assent, ConsentGiver, ConsentMethod, InterpreterRole, NoticeItem
+from schemas.codes.disclosure import ChildAssent, ConsentGiver, ConsentMethod, InterpreterRole, NoticeItem
 from schemas.codes.person import AgeBand
 from schemas.exchange.consent import ConsentAct
 from schemas.record.record import Record
@@ -80,7 +80,7 @@ def own(consent: Mapping[str, Any]) -> bool:
         return False
     if consent["for_child"]:
         by_decision = consent["giver"] in (ConsentGiver.COURT_GUARDIAN, ConsentGiver.STATE_AUTHORITY)
-        return by_decision and consent["decided"] and consent["assent"] == Assent.GIVEN
+        return by_decision and consent["decided"] and consent["assent"] == ChildAssent.GIVEN
     return consent["giver"] in (ConsentGiver.PERSON, ConsentGiver.PERSON_WITH_SUPPORT)
 
 

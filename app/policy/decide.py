@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from app.policy import consents, table
 from app.policy.agreements import Agreed
 from schemas.codes.agencies import AgencyKind
-from schemas.codes.disclosure import Assent, DisclosureBasis
+from schemas.codes.disclosure import ChildAssent, DisclosureBasis
 from schemas.codes.referral import Purpose
 
 
@@ -129,7 +129,7 @@ def uncovered(
         return "consent"
     if not consents.provable(consent):
         return "consent_not_provable"
-    if consent["assent"] == Assent.REFUSED:
+    if consent["assent"] == ChildAssent.REFUSED:
         return "consent_without_assent"
     if child and not consent["for_child"]:
         return "consent_not_for_child"

@@ -101,7 +101,7 @@ class NoticeItem(CodeEnum):
     NO_LOSS_OF_HELP = "no_loss_of_help"
 
 
-class Assent(CodeEnum):
+class ChildAssent(CodeEnum):
     """What a child says to what others decide for it (UU 23/2002 art 10, Convention on the Rights of the Child art 12)."""
 
     GIVEN = "given"

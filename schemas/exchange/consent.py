@@ -10,7 +10,7 @@ from schemas.base import Day, Flag, Moment, Wire
 from schemas.codes.agencies import AgencyKind
 from schemas.codes.base import RequestBody
 from schemas.codes.disclosure import (
-    Assent,
+    ChildAssent,
     ConsentGiver,
     ConsentMethod,
     InterpreterRole,
@@ -74,7 +74,7 @@ class ConsentDecision(Wire):
 class ChildsView(Wire):
     """What the child says. A child is who is not yet 18, or may not be (UU 35/2014 art 1)."""
 
-    assent: Assent
+    assent: ChildAssent
     own_view: Text | None = None
     """In the child's own words."""
 

@@ -16,6 +16,7 @@ from app.exchange.passing import refusals
 from app.exchange.passing.queries import MovedRow
 from app.exchange.passing.reading import LESS_CONSENT, agency_ref, allowed_for, in_force, sections_in_hand
 from app.exchange.passing.service import moved
+from app.exchange.passing.storing import guardian_suspected
 from app.exchange.records.sealing import in_order, open_sections, read_version, seal_sections
 from app.foundation import json
 from app.foundation.ids import uuid7
@@ -48,6 +49,7 @@ async def correct_record(db: Acting, case_id: UUID, body: CorrectRecord, key: Ke
         "version_id": version_id,
         "schema_version": body.record.schema_version,
         "sections": list(included(body.record)),
+        "guardian_suspected": guardian_suspected(body.record),
         "proposal_id": body.proposal,
         "channel": body.channel,
         "occurred_at": happened,

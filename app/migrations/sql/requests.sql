@@ -295,13 +295,16 @@ BEGIN
     m := earlier_answer(a, p_key, p_hash, p_days);
     IF m.id IS NOT NULL THEN RETURN m; END IF;
     SELECT * INTO x FROM jsonb_to_record(p) AS x(id uuid, case_id uuid, version_id uuid, schema_version text, sections text[], proposal_id uuid,
-                                                 channel text, occurred_at timestamptz, recorded_by_id uuid);
+                                                 guardian_suspected boolean, channel text, occurred_at timestamptz, recorded_by_id uuid);
     UPDATE case_file SET records = records + 1, updated_at = a.at WHERE id = x.case_id AND lead_id = a.agency
     RETURNING records, reference INTO v_number, v_reference;
     IF NOT FOUND THEN
         PERFORM FROM case_file WHERE id = x.case_id;
         IF NOT FOUND THEN RAISE EXCEPTION 'no such case' USING ERRCODE = 'RJ404'; END IF;
         RAISE EXCEPTION 'not the lead' USING ERRCODE = 'RJ020';
+    END IF;
+    IF x.guardian_suspected THEN
+        PERFORM bar_guardian(x.case_id, true, a.at);
     END IF;
     PERFORM store_record(a, x.version_id, x.case_id, v_number, x.schema_version, x.sections, '', p_wrapped_key, p_parts, NULL);
     INSERT INTO correction (id, case_id, version_id, author_id, recorded_by_id, actor, sections, proposal_id, channel, occurred_at, recorded_at, detail)

@@ -362,6 +362,24 @@ class TestNarrowing:
             assert locked(found) == dict.fromkeys(CONSENTED, "consent_narrowed")
 
 
+class TestWhatElseRestsOnIt:
+    async def test_a_note_and_a_correction_lock_with_it(self, world: World) -> None:
+        sent = await world.consented(*CONSENTED, **MIXED)
+        consent, case = await world.consent_of(sent), sent.case_id
+        note = {"text": "He dreams of the ship.", "section": "psychosocial", "basis": on(consent, "psychosocial")}
+        assert (await world.police.post(f"{sent.path}/notes", note)).status_code == 200
+        right = {"record": {"psychosocial": {"wishes": "To see Melati and her mother."}}, "reason": "He said more."}
+        correction = (await world.police.post(f"/v1/cases/{case}/corrections", right)).headers["Location"]
+        assert "dreams of the ship" in (await world.shelter.get(sent.path)).text
+        assert "her mother" in (await world.shelter.get(correction)).text
+        reply = await act(world, case, consent, "narrow", sections=["psychosocial"])
+        assert reply.status_code == 200, reply.text
+        assert "dreams of the ship" not in (await world.shelter.get(sent.path)).text
+        assert "her mother" not in (await world.shelter.get(correction)).text
+        assert "dreams of the ship" in (await world.police.get(sent.path)).text
+        assert (await world.stranger.get(correction)).status_code == 404
+
+
 class TestWidening:
     async def test_is_an_act_of_its_own_by_which_nothing_opens(self, world: World) -> None:
         case = await open_case(world)
@@ -522,6 +540,16 @@ class TestDoubt:
         assert over.json()["type"] == "/problems/consent-over"
         assert set(locked(await read(sent)).values()) == {"consent_withdrawn", "consent_narrowed"}
 
+    async def test_leaves_to_whoever_has_the_person_what_keeps_everybody_safe_for_a_day(self, world: World) -> None:
+        sent = await world.moved(await world.consented(*CONSENTED, **MIXED), "start")
+        await doubt(world, "police-system", world.exchange.clock.now() - timedelta(hours=1))
+        found = await read(sent)
+        assert found["record"]["safety"]["must_know"] == "He was followed from the harbour."
+        assert found["record"]["health"] == {"medicines": [{"name": "Rifampicin 450"}]}
+        assert "psychosocial" not in found["record"]
+        world.exchange.later(hours=25)
+        assert not {"safety", "health"} & set((await read(sent))["record"])
+
     async def test_is_raised_by_no_agency(self, world: World) -> None:
         conn = await asyncpg.connect(world.exchange.addresses.app)
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
@@ -606,6 +634,20 @@ class TestABarredGuardian:
         )
         assert reply.status_code == 200, reply.text
         assert (await refer(world, sent.case_id, consent)).status_code == 201
+
+    async def test_is_barred_by_a_correction_that_says_so_too(self, world: World) -> None:
+        consent = records.consent(world.exchange.clock.now(), giver="guardian")
+        sent = await world.accepted(consent=consent, bases=[on()])
+        right = {
+            "record": {
+                "family": {"guardian": {"standing": "parent", "suspected": "yes"}},
+                "safety": {"must_know": "Not the uncle."},
+            },
+            "reason": "The uncle sold the boat.",
+        }
+        assert (await world.police.post(f"/v1/cases/{sent.case_id}/corrections", right)).status_code == 201
+        assert (await world.police.get(f"/v1/cases/{sent.case_id}")).json()["guardian_barred"] is True
+        assert (await read(sent))["corrections"] == [], "nothing new goes by their word"
 
     async def test_opens_nothing_new_by_what_they_said_before(self, world: World) -> None:
         """What was sent stays; no correction, note or new basis goes by it."""

@@ -8,7 +8,7 @@ from uuid import uuid4
 from app.policy import consents
 from app.policy.table import CONSENT_ONLY
 from schemas.codes.agencies import AgencyKind
-from schemas.codes.disclosure import Assent, ConsentGiver, ConsentMethod, NoticeItem
+from schemas.codes.disclosure import ChildAssent, ConsentGiver, ConsentMethod, NoticeItem
 from tests.makers.world import World
 
 
@@ -21,7 +21,7 @@ async def test_provable_and_own_are_what_the_database_keeps(world: World) -> Non
             "decided": decided,
         }
         for giver, method, fair, witnessed, assent, decided in product(
-            ConsentGiver, ConsentMethod, (None, True, False), (True, False), (None, *Assent), (True, False)
+            ConsentGiver, ConsentMethod, (None, True, False), (True, False), (None, *ChildAssent), (True, False)
         )
     ]  # fmt: skip
     await world.owner.executemany(
