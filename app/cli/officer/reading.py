@@ -264,7 +264,8 @@ def _disclosure(each: Document, lang: Language) -> str:
         "may be sent on" if each["onward"] else "",
     ]
     sections = ", ".join(labelled("section", name, lang) for name in each["sections"])
-    return f"{each['access']}: {sections}; on {', '.join(part for part in parts if part)}"
+    why = f"; {coded('lock_reason', each['locked_because'], lang)}" if each["locked_because"] else ""
+    return f"{each['access']}: {sections}; on {', '.join(part for part in parts if part)}{why}"
 
 
 def _history(each: Document, lang: Language) -> list[tuple[int, str]]:

@@ -39,6 +39,7 @@ class TestWithdraw:
         assert "withdrawn" in done.out
         shown = office.done("iom", "show", read_by_iom.reference).out
         assert "locked: Identity" in shown
+        assert "Consent withdrawn" in shown
         assert "accepted" in shown.splitlines()[0]
 
     def test_can_be_of_some_sections(self, office: Office, read_by_iom: Passed) -> None:
