@@ -75,7 +75,7 @@ async def _work(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, told.set)
-    jobs = Worker(settings, where, Keyring.open(settings.keyring_path, create=False), clock)
+    jobs = Worker(settings, where, Keyring.of(settings), clock)
     await jobs.start()
     typer.echo("The worker runs; it ends on SIGTERM or Ctrl-C.")
     await told.wait()

@@ -19,6 +19,7 @@ from app.exchange.passing.storing import consent_detail, consent_for_storage
 from app.exchange.records.sealing import in_order
 from app.foundation import json
 from app.foundation.ids import uuid7
+from app.foundation.keyring import Place
 from app.foundation.problems import InvalidRequest, NotFound, Problem
 from schemas.exchange.case import NewConsent, WithdrawConsent
 from schemas.exchange.common import Moved
@@ -32,7 +33,11 @@ async def give_consent(db: Acting, case_id: UUID, body: NewConsent, key: Key) ->
     consent_id = uuid7(db.at)
     try:
         row = await queries.give_consent(
-            db, key, case_id, consent_for_storage(body, consent_id), consent_detail(db, body, consent_id)
+            db,
+            key,
+            case_id,
+            consent_for_storage(body, consent_id),
+            consent_detail(db, body, consent_id, case_id=case_id),
         )
     except asyncpg.PostgresError as error:
         raise (refusals.problem_of(error) or error) from error
@@ -56,7 +61,13 @@ async def withdraw_consent(db: Acting, case_id: UUID, consent_id: UUID, body: Wi
         "occurred_at": happened,
         "recorded_by_id": db.recorder_id,
     }
-    detail = db.keyring.seal_one(withdrawal_id, json.dumps({"reason": body.reason})) if body.reason else None
+    detail = (
+        db.keyring.seal_one(
+            Place("consent_withdrawal.detail", withdrawal_id, case_id), json.dumps({"reason": body.reason})
+        )
+        if body.reason
+        else None
+    )
     try:
         row = await queries.withdraw_consent(db, key, case_id, consent_id, withdrawal, detail)
     except asyncpg.PostgresError as error:
@@ -107,7 +118,11 @@ def _consent(db: Acting, row: asyncpg.Record, withdrawals: Sequence[asyncpg.Reco
 
 
 def _withdrawal(db: Acting, row: asyncpg.Record) -> dict[str, Any]:
-    said = orjson.loads(db.keyring.open_one(row["id"], row["detail"])) if row["detail"] else {}
+    said = (
+        orjson.loads(db.keyring.open_one(Place("consent_withdrawal.detail", row["id"], row["case_id"]), row["detail"]))
+        if row["detail"]
+        else {}
+    )
     return {
         "id": row["id"],
         "sections": in_order(row["sections"], SECTIONS),

@@ -13,6 +13,7 @@ import rfc8785
 from app.dependencies import Acting
 from app.foundation import json
 from app.foundation.ids import uuid7
+from app.foundation.keyring import Place
 from schemas.codes.answers import Answer
 from schemas.exchange.basis import Basis, ConsentBasis, CourtOrderBasis, LegalBasis
 from schemas.exchange.case import NewConsent
@@ -53,7 +54,7 @@ def in_manifest(said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def bases_for_storage(
-    db: Acting, bases: Sequence[Basis], consent_id: UUID | None
+    db: Acting, bases: Sequence[Basis], consent_id: UUID | None, *, case_id: UUID
 ) -> tuple[list[dict[str, Any]], list[bytes | None]]:
     """Return the bases as rows, and their written reasons encrypted, in the same order."""
     rows: list[dict[str, Any]] = []
@@ -79,7 +80,7 @@ def bases_for_storage(
         said: dict[str, Any] = {"reason": basis.reason}
         if isinstance(basis, CourtOrderBasis):
             said |= {"authority": basis.authority, "number": basis.number, "date": basis.date}
-        reasons.append(db.keyring.seal_one(basis_id, json.dumps(said)))
+        reasons.append(db.keyring.seal_one(Place("disclosure.reason", basis_id, case_id), json.dumps(said)))
     return rows, reasons
 
 
@@ -99,9 +100,9 @@ def consent_for_storage(consent: NewConsent, consent_id: UUID) -> dict[str, Any]
     }
 
 
-def consent_detail(db: Acting, consent: NewConsent, consent_id: UUID) -> bytes | None:
+def consent_detail(db: Acting, consent: NewConsent, consent_id: UUID, *, case_id: UUID) -> bytes | None:
     """Return the rest of a consent, encrypted."""
     rest = consent.model_dump(
         mode="json", include={"interpreter", "notice", "witness", "evidence", "own_view"}, exclude_none=True
     )
-    return db.keyring.seal_one(consent_id, json.dumps(rest)) if rest else None
+    return db.keyring.seal_one(Place("consent.detail", consent_id, case_id), json.dumps(rest)) if rest else None
