@@ -10,20 +10,18 @@ import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 import asyncpg
 
 from app.at_rest import queries
 from app.at_rest.watch import meet
 from app.foundation.database import Connection
-from app.foundation.keyring import Keyring, add_key, can_be_written, remove_key
+from app.foundation.keyring import Keyring, add_key, can_be_written, remove_key, wanted_months
 from app.foundation.settings import Settings
 from auth.queries import log_act
 
 log = logging.getLogger("rujukan.keyring")
-AHEAD: Final = 25
-"""The day of the month from which the next month's key is made."""
 
 
 class KeyNeeded(Exception):
@@ -46,14 +44,6 @@ class Standing:
     held_by: int
     here: bool
     destroyable_at: datetime | None
-
-
-def month_of(now: datetime, *, later: int = 0) -> date:
-    """Return the first day of the month (UTC), or of the one `later` months on."""
-    first = now.astimezone(UTC).date().replace(day=1)
-    for _ in range(later):
-        first = (first + timedelta(days=32)).replace(day=1)
-    return first
 
 
 def state_of(row: asyncpg.Record) -> tuple[str, datetime]:
@@ -205,20 +195,18 @@ async def faults(
             soon.append(f"{name} has outlived its backups: `rujukan keys destroy-kek {row['id']}`")
     have = {row["month"] for row in rows} | {key.month for key in keyring.keys}
     soon += [
-        f"there is no key for {month:%Y-%m}: `rujukan keys rotate-kek`" for month in _wanted(now) if month not in have
+        f"there is no key for {month:%Y-%m}: `rujukan keys rotate-kek`"
+        for month in wanted_months(now)
+        if month not in have
     ]
     return wrong, soon
-
-
-def _wanted(now: datetime) -> list[date]:
-    return [month_of(now)] + ([month_of(now, later=1)] if now.astimezone(UTC).day >= AHEAD else [])
 
 
 async def look_after(conn: Connection, keyring: Keyring, settings: Settings, *, now: datetime) -> None:
     """Add what key is missing for this month and, from the 25th on, for the next, if the file can be written; say what people must do."""
     rows = await queries.keys(conn)
     months = {row["month"] for row in rows} | {key.month for key in keyring.keys}
-    for month in _wanted(now):
+    for month in wanted_months(now):
         if month in months:
             continue
         if can_be_written(keyring.path):

@@ -16,16 +16,14 @@ from app.foundation.keyring import Keyring
 ANOTHER_KEYRING = "RJ090"
 
 
-async def meet(
-    conn: Connection, keyring: Keyring, *, process: UUID | None, known: Sequence[int], now: datetime
-) -> list[asyncpg.Record]:
-    """Say which keyring this is and what it holds; return every key the database knows. `known`: keys it need not be told the proof of."""
+async def meet(conn: Connection, keyring: Keyring, *, process: UUID | None, now: datetime) -> list[asyncpg.Record]:
+    """Say which keyring this is and what it holds; return every key the database knows."""
     held = [
         {
             "id": key.id,
             "month": key.month.isoformat(),
             "made_at": key.made_at.isoformat(),
-            "proof": "" if key.id in known else keyring.proof_of(key.id).hex(),
+            "proof": keyring.proof_of(key.id).hex(),
         }
         for key in keyring.keys
     ]

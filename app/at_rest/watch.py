@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
@@ -27,14 +26,14 @@ EVERY: Final = 30.0
 
 
 async def meet(
-    conn: Connection, keyring: Keyring, *, now: datetime, process: UUID | None = None, known: Iterable[int] = ()
+    conn: Connection, keyring: Keyring, *, now: datetime, process: UUID | None = None
 ) -> list[asyncpg.Record]:
     """Compare the keyring with what the database was made with, and use the key the database says. Returns all keys it knows.
 
     Raises `KeyringUnusable` if it is another keyring, lacks a key that something is wrapped by, or holds another key by its number.
     """
     try:
-        rows = await queries.meet(conn, keyring, process=process, known=list(known), now=now)
+        rows = await queries.meet(conn, keyring, process=process, now=now)
     except asyncpg.PostgresError as error:
         if error.sqlstate != queries.ANOTHER_KEYRING:
             raise
@@ -64,7 +63,6 @@ class KeyWatch:
     def __init__(self, url: str, keyring: Keyring, clock: Clock) -> None:
         self._url, self._keyring, self._clock = url, keyring, clock
         self._process = uuid4()
-        self._known: set[int] = set()
         self._task: asyncio.Task[Any] | None = None
         self._seen_at: float = 0
         self.state = "not compared with the database yet"
@@ -91,11 +89,9 @@ class KeyWatch:
         """Read the file if it was renewed, and ask the database. Raises `KeyringUnusable` and what asyncpg raises."""
         if self._keyring.changed():
             await asyncio.to_thread(self._keyring.reload)
-            self._known = set()
             log.info("the keyring's file was renewed: it holds %d keys", len(self._keyring.keys))
         async with connection(self._url) as conn:
-            rows = await meet(conn, self._keyring, now=self._clock.now(), process=self._process, known=self._known)
-        self._known = {row["id"] for row in rows}
+            rows = await meet(conn, self._keyring, now=self._clock.now(), process=self._process)
         self._seen_at = asyncio.get_running_loop().time()
         held = {key.id for key in self._keyring.keys}
         for row in rows:

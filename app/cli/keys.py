@@ -191,7 +191,7 @@ async def _rotate_kek(settings: Settings, ahead: int, at_once: bool, actor: str 
     async with administer(settings, actor, opens=True) as the:
         keyring = Keyring.of(settings)
         for later in [0] if at_once else range(ahead + 1):
-            month = months.month_of(the.now, later=later)
+            month = keyrings.month_of(the.now, later=later)
             try:
                 key = await months.add(
                     the.conn, keyring, settings, month=month, now=the.now, actor=the.person.reference, at_once=at_once

@@ -20,7 +20,7 @@ import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -36,6 +36,8 @@ prf.register()
 _DOCUMENT_KEY = aead.aead_key_templates.AES256_GCM
 _FOR_THE_KEYRING: Final = b"rujukan keyring"
 KMS_SECONDS: Final = 10
+AHEAD: Final = 25
+"""The day of the month from which the next month's key is made."""
 
 SealedColumn = Literal[
     "case_link.detail",
@@ -276,12 +278,12 @@ def stored(path: Path, *, kms: str | None = None) -> dict[str, Any]:
 
 
 def make(path: Path, now: datetime, *, kms: str | None = None) -> None:
-    """Make a new keyring with a key for this month. Raises `KeyringHere`, `OSError`."""
-    key = _new_key()
+    """Make a new keyring with a key for this month, and the next if that is near. Raises `KeyringHere`, `OSError`."""
+    keys = {month: _new_key() for month in wanted_months(now)}
     content = {
-        "key_encryption": {"primaryKeyId": key["keyId"], "key": [key]},
+        "key_encryption": {"primaryKeyId": keys[month_of(now)]["keyId"], "key": list(keys.values())},
         "lookup": _plain(tink.new_keyset_handle(prf.prf_key_templates.HMAC_SHA256)),
-        "months": {str(key["keyId"]): _month_of(now)},
+        "months": {str(key["keyId"]): _month_of(now, month) for month, key in keys.items()},
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     text = _written(path, content, kms)
@@ -293,6 +295,19 @@ def make(path: Path, now: datetime, *, kms: str | None = None) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+
+
+def month_of(now: datetime, *, later: int = 0) -> date:
+    """Return the first day of the month (UTC), or of the one `later` months on."""
+    first = now.astimezone(UTC).date().replace(day=1)
+    for _ in range(later):
+        first = (first + timedelta(days=32)).replace(day=1)
+    return first
+
+
+def wanted_months(now: datetime) -> list[date]:
+    """Return the months there should be a key for: this one, and from the 25th on the next, so that the file can be given to every machine."""
+    return [month_of(now)] + ([month_of(now, later=1)] if now.astimezone(UTC).day >= AHEAD else [])
 
 
 def add_key(path: Path, now: datetime, *, month: date, kms: str | None = None) -> int:
@@ -371,8 +386,8 @@ def _new_key() -> dict[str, Any]:
     return key
 
 
-def _month_of(now: datetime, month: date | None = None) -> dict[str, str]:
-    return {"month": f"{month or now.astimezone(UTC):%Y-%m}", "made_at": now.astimezone(UTC).isoformat()}
+def _month_of(now: datetime, month: date) -> dict[str, str]:
+    return {"month": f"{month:%Y-%m}", "made_at": now.astimezone(UTC).isoformat()}
 
 
 def _plain(handle: Any) -> dict[str, Any]:

