@@ -86,10 +86,16 @@ class KeyWatch:
         return self.state
 
     async def look(self) -> None:
-        """Read the file if it was renewed, and ask the database. Raises `KeyringUnusable` and what asyncpg raises."""
+        """Read the file if it was renewed, and ask the database. Raises `KeyringUnusable` and what asyncpg raises.
+
+        A file that has become unusable stops nobody: what was read before stays in use, as long as the database is content with it.
+        """
         if self._keyring.changed():
-            await asyncio.to_thread(self._keyring.reload)
-            log.info("the keyring's file was renewed: it holds %d keys", len(self._keyring.keys))
+            try:
+                await asyncio.to_thread(self._keyring.reload)
+                log.info("the keyring's file was renewed: it holds %d keys", len(self._keyring.keys))
+            except KeyringUnusable as error:
+                log.error("%s; the earlier one stays in use", error)
         async with connection(self._url) as conn:
             rows = await meet(conn, self._keyring, now=self._clock.now(), process=self._process)
         self._seen_at = asyncio.get_running_loop().time()

@@ -175,7 +175,7 @@ class Keyring:
         stamp = _stamp(self._path)
         fresh = read(self._path, kms=self._kms)
         if _hash(fresh.prf, "keyring") != self.fingerprint:
-            raise KeyringUnusable(f"the keyring at {self._path} is now another one; the earlier one is kept in use")
+            raise KeyringUnusable(f"the keyring at {self._path} is now another one")
         held = {key.id for key in fresh.keys}
         if self.primary in held:
             fresh = _Unwrapped(fresh.stored, self.primary)
