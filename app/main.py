@@ -17,6 +17,7 @@ from starlette.middleware import Middleware
 import app.pages.endpoints as pages
 from app import openapi
 from app.admin.assembly import PATH, create_admin, to_admin
+from app.at_rest.watch import KeyWatch
 from app.dependencies import MISSING_HEADERS
 from app.exchange.agencies import endpoints as agencies
 from app.exchange.cases import endpoints as cases
@@ -82,13 +83,15 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         state = app.state
         state.settings, state.clock = settings, clock
         found = where or addresses(settings)
-        state.keyring = Keyring.open(settings.keyring_path, create=settings.env == "development")
+        state.keyring = Keyring.of(settings, create=settings.env == "development")
         state.oidc = relying_party(settings, state.keyring, clock.now)
         state.nonces = Nonces(state.keyring) if settings.dpop_nonces == "on" else None
         state.database = Pools(
             await open_pool(found.app, size=settings.database_pool_size),
             await open_pool(found.of("admin"), size=4) if settings.administration == "on" else None,
         )
+        state.key_watch = KeyWatch(found.app, state.keyring, clock)
+        await state.key_watch.start()
         state.directory = Directory(state.database.app, state.keyring, clock)
         state.limits = Limits(settings, found.app, clock)
         state.listener = Listener(found.app)
@@ -107,6 +110,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
             await state.listener.stop()
             await state.limits.stop()
             await state.directory.stop()
+            await state.key_watch.stop()
             await state.database.close()
 
     app = FastAPI(
@@ -216,5 +220,6 @@ async def readiness(app: FastAPI) -> dict[str, str]:
         "database": "ok",
         "role": "ok" if not bypasses else "the role passes row-level security",
         "migrations": "ok" if migrate.serves(revision) else "behind: run `rujukan migrate`",
+        "keyring": state.key_watch.standing(),
         "keys": "ok" if snapshot.signing.active is not None else "no active signing key",
     }

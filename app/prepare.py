@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import auth.keys
+from app.at_rest.watch import meet
 from app.foundation import migrate
 from app.foundation.clock import Clock
 from app.foundation.database import Addresses, addresses, connection
@@ -20,7 +21,9 @@ async def prepare(settings: Settings, clock: Clock) -> Addresses:
         await migrate.ensure_database(found.owner)
     if found.owner is not None and await migrate.current(found.owner) != migrate.newest():
         await migrate.upgrade(found.owner)
-    keyring = Keyring.open(settings.keyring_path, create=settings.env == "development")
+    keyring = Keyring.of(settings, create=settings.env == "development")
+    async with connection(found.app) as conn:  # before anything is written that another keyring could not read
+        await meet(conn, keyring, now=clock.now())
     if found.worker is None:  # an API process beside a worker of its own: that one prepares
         return found
     async with connection(found.worker) as conn:

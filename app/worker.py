@@ -14,6 +14,7 @@ import asyncpg
 import auth.keys
 import auth.limits.queries
 import auth.queries
+from app.at_rest import months, rewrapping
 from app.exchange.escalations.queries import climb
 from app.exchange.own_client.queries import BATCH as KEYS_AT_ONCE
 from app.exchange.own_client.queries import remind_of_ending_keys
@@ -76,6 +77,8 @@ class Worker:
             Job("make partitions", 3600.0, self.make_partitions),
             Job("forget used ids", 60.0, self.forget_used_ids, batch=10_000),
             Job("rotate signing keys", 300.0, self.rotate_signing_keys),
+            Job("look after the keyring", 3600.0, self.look_after_keyring),
+            Job("rewrap keys", 60.0, self.rewrap_keys, batch=1),
             Job("remind of ending keys", 60.0, self.remind_of_ending_keys, batch=KEYS_AT_ONCE),
         ]
 
@@ -141,6 +144,20 @@ class Worker:
                 conn, self._keyring, self._clock.now(), rotate_after=timedelta(days=self._settings.signing_key_days)
             )
         return 0
+
+    async def look_after_keyring(self) -> int:
+        """Add the key of the month, or of the next; say what is left to people."""
+        assert self._pool is not None
+        async with self._pool.acquire() as conn:
+            await months.look_after(conn, self._keyring, self._settings, now=self._clock.now())
+        return 0
+
+    async def rewrap_keys(self) -> int:
+        """Move a batch of documents' keys from earlier months' keys to the one in use."""
+        assert self._pool is not None
+        async with self._pool.acquire() as conn:
+            looked_at = await rewrapping.rewrap(conn, self._keyring, now=self._clock.now())
+        return 0 if looked_at is None else 1
 
     async def remind_of_ending_keys(self) -> int:
         """Tell the agencies of clients whose last key ends soon."""

@@ -18,7 +18,7 @@ from uuid import UUID
 
 from app.foundation.database import Connection
 from app.foundation.ids import uuid7
-from app.foundation.keyring import Keyring
+from app.foundation.keyring import Keyring, Place
 from auth import jose, queries
 from auth.jose import SigningKey, VerificationKey
 
@@ -61,7 +61,7 @@ def load(rows: Iterable[Mapping[str, Any]], keyring: Keyring) -> Signing:
     for row in rows:
         published[row["kid"]] = (jose.import_public(json.loads(row["jwk"])), row["published_until"])
         if row["state"] == "active":
-            active = jose.import_private(json.loads(keyring.open_one(row["id"], row["private_sealed"])))
+            active = jose.import_private(json.loads(keyring.open_one(_place(row["id"]), row["private_sealed"])))
     return Signing(active=active, published=published)
 
 
@@ -145,11 +145,15 @@ async def list_keys(conn: Connection) -> list[Mapping[str, Any]]:
     return list(await queries.signing_keys(conn))
 
 
+def _place(key_id: UUID) -> Place:
+    return Place("signing_key.private_sealed", key_id)
+
+
 async def _add(conn: Connection, keyring: Keyring, *, state: str, now: datetime) -> str:
     id: UUID = uuid7(now)
     key = jose.generate(ALGORITHM)
     kid = key.public.thumbprint
-    sealed = keyring.seal_one(id, json.dumps(key.private_jwk()).encode())
+    sealed = keyring.seal_one(_place(id), json.dumps(key.private_jwk()).encode())
     await queries.insert_signing_key(
         conn, id=id, kid=kid, state=state, jwk=key.public_jwk(), private_sealed=sealed, at=now
     )

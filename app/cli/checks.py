@@ -16,6 +16,7 @@ import httpx
 from cryptography import x509
 
 import auth.keys
+from app.at_rest import months
 from app.cli import queries
 from app.cli.administering import find_database
 from app.cli.common import clock_of
@@ -116,7 +117,7 @@ def of_files(settings: Settings) -> Iterator[Finding]:
         )
         return
     try:
-        Keyring.open(path, create=False)
+        Keyring.of(settings)
         mode = stat.S_IMODE(path.stat().st_mode)
     except KeyringUnusable as error:
         yield Finding("keyring", "fail", str(error), remedy_of(error))
@@ -203,6 +204,7 @@ async def of_database(settings: Settings, found: Addresses, clock: Clock) -> Asy
         ("worker", _of_partitions),
         ("worker", _of_outbox),
         ("signing keys", partial(_of_signing_keys, settings)),
+        ("monthly keys", partial(_of_monthly_keys, settings)),
     ):
         try:
             async with connection(found.worker) as conn:
@@ -257,7 +259,7 @@ async def _of_outbox(conn: asyncpg.Connection, now: datetime) -> Finding:
 
 async def _of_signing_keys(settings: Settings, conn: asyncpg.Connection, now: datetime) -> Finding:
     try:
-        keyring = Keyring.open(settings.keyring_path, create=False)
+        keyring = Keyring.of(settings)
         signing = auth.keys.load(await queries.usable_signing_keys(conn), keyring)
     except KeyringUnusable:
         return Finding("signing keys", "fail", "cannot be read without the keyring", "See the keyring above.")
@@ -275,6 +277,18 @@ async def _of_signing_keys(settings: Settings, conn: asyncpg.Connection, now: da
     if signing.active.public.kid not in published and signing.active.public.thumbprint not in published:
         return Finding("signing keys", "fail", "the active key is not published", "`rujukan keys rotate --at-once`")
     return Finding("signing keys", "ok", f"one is active, {len(published)} are published")
+
+
+async def _of_monthly_keys(settings: Settings, conn: asyncpg.Connection, now: datetime) -> Finding:
+    try:
+        faults, warnings = await months.faults(conn, Keyring.of(settings), settings, now=now)
+    except KeyringUnusable:
+        return Finding("monthly keys", "fail", "cannot be compared without the keyring", "See the keyring above.")
+    if faults:
+        return Finding("monthly keys", "fail", "; ".join(faults), "Put back the keyring this database was made with.")
+    if warnings:
+        return Finding("monthly keys", "warn", "; ".join(warnings), "See `rujukan keys status`, and docs/running.md.")
+    return Finding("monthly keys", "ok", "the keyring is this database's, and has a key for the month")
 
 
 async def of_service(settings: Settings) -> AsyncIterator[Finding]:

@@ -137,6 +137,8 @@ def remedy_of(error: KeyringUnusable) -> str:
     """Return what to do about a keyring that cannot be used."""
     if isinstance(error.__cause__, PermissionError):
         return "Run as the user who made it."
+    if "key service" in str(error) or "RUJUKAN_KEYRING_KMS" in str(error):
+        return 'docs/running.md, "The keyring", says what the key service needs and how a keyring is moved to it (`rujukan keys wrap`).'
     return "Put it back from its backup: without it no record can be read. A new installation makes one by `rujukan keys init`."
 
 

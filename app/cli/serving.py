@@ -13,6 +13,7 @@ import typer
 import uvicorn
 from fastapi import FastAPI
 
+from app.at_rest.watch import KeyWatch
 from app.cli.administering import prepared
 from app.cli.common import at_port, clock_of, load_settings
 from app.cli.failures import Code, Failure
@@ -75,11 +76,15 @@ async def _work(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, told.set)
-    jobs = Worker(settings, where, Keyring.open(settings.keyring_path, create=False), clock)
+    keyring = Keyring.of(settings)
+    watch = KeyWatch(where.of("worker"), keyring, clock)
+    jobs = Worker(settings, where, keyring, clock)
+    await watch.start()
     await jobs.start()
     typer.echo("The worker runs; it ends on SIGTERM or Ctrl-C.")
     await told.wait()
     await jobs.stop()
+    await watch.stop()
 
 
 class _Server(uvicorn.Server):

@@ -144,7 +144,7 @@ class Demonstration:
             at=self._first_day - timedelta(days=1),
         )
         made = plan(samples, {agency["code"]: zone_of(agency) for agency in agencies})
-        worker = HandWorker(settings, where, Keyring.open(settings.keyring_path, create=False), self._clock)
+        worker = HandWorker(settings, where, Keyring.of(settings), self._clock)
         async with (
             served(create_app(settings, clock=self._clock, where=where), self._listening),
             _working(worker),
@@ -214,7 +214,7 @@ class Demonstration:
     async def _serve_on(self, where: Addresses, stop: asyncio.Event) -> None:
         """Let the jobs run by themselves, and say what can be tried."""
         settings = self._settings
-        keyring = Keyring.open(settings.keyring_path, create=False)
+        keyring = Keyring.of(settings)
         async with _working(Worker(settings, where, keyring, self._clock)):
             self.screen.heading("Serving on")
             self.screen.say(

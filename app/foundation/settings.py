@@ -113,6 +113,17 @@ class Settings(BaseSettings):
         None,
         description="File of the key-encryption keyset. Unset: `keyring.json` in the data folder, made at first start (development only).",
     )
+    keyring_kms: str | None = Field(
+        None,
+        pattern=r"^aws-kms://arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$",
+        description="The key of AWS KMS that encrypts the keyring's file, as `aws-kms://arn:aws:kms:…`; credentials come from AWS's own settings."
+        " Unset: the file lies in clear, readable by its owner alone.",
+    )
+    backup_days: int = Field(
+        35,
+        ge=1,
+        description="How long backups of the database are kept. A key-encryption key is destroyed no sooner than this after it wrapped nothing.",
+    )
     worker_in_process: bool = Field(True, description="Run the worker's jobs inside `rujukan serve`.")
     clock_offset_seconds: int = Field(0, description="Shift the process's clock (development only).")
     access_token_seconds: int = Field(300, ge=30, le=600, description="Life of an access token.")

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlmodel import SQLModel
 
+import app.at_rest.tables
 import app.exchange.agencies.tables
 import app.exchange.cases.tables
 import app.exchange.consents.tables

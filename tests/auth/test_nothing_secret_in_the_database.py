@@ -9,12 +9,14 @@ import hashlib
 import json
 import secrets
 from base64 import b64encode, urlsafe_b64decode
+from uuid import UUID
 
 import asyncpg
 import pytest
 from tink import TinkError
 
 from app.foundation.ids import uuid7
+from app.foundation.keyring import Place
 from auth.people import sessions
 from tests.makers import auth as make
 from tests.makers.auth import Party
@@ -61,7 +63,7 @@ async def test_no_private_key_no_token_and_no_session_is_there_in_clear(exchange
 
     # the exchange's keys
     rows = await exchange.owner.fetch("SELECT id, private_sealed FROM signing_key WHERE private_sealed IS NOT NULL")
-    signing = [json.loads(exchange.keyring.open_one(row["id"], row["private_sealed"])) for row in rows]
+    signing = [json.loads(exchange.keyring.open_one(place(row["id"]), row["private_sealed"])) for row in rows]
     assert signing
 
     # an administrator's session
@@ -95,6 +97,10 @@ async def test_no_private_key_no_token_and_no_session_is_there_in_clear(exchange
     assert not any(part in found for part in leaves(keyring) if len(part) > 24)
 
 
+def place(key_id: UUID) -> Place:
+    return Place("signing_key.private_sealed", key_id)
+
+
 def leaves(value: object) -> list[str]:
     if isinstance(value, dict):
         return [text for each in value.values() for text in leaves(each)]
@@ -107,6 +113,6 @@ async def test_a_sealed_key_opens_for_its_own_row_alone(exchange):
     """Its id is bound into the ciphertext: who can write to the table cannot put a key of an older time in another's place."""
     rows = await exchange.owner.fetch("SELECT id, private_sealed FROM signing_key WHERE private_sealed IS NOT NULL")
     sealed = rows[0]["private_sealed"]
-    assert exchange.keyring.open_one(rows[0]["id"], sealed)
+    assert exchange.keyring.open_one(place(rows[0]["id"]), sealed)
     with pytest.raises(TinkError, match="Authentication failed"):
-        exchange.keyring.open_one(uuid7(exchange.clock.now()), sealed)
+        exchange.keyring.open_one(place(uuid7(exchange.clock.now())), sealed)

@@ -17,7 +17,7 @@ from app.cli.client_checks import of_key
 from app.cli.documents import openapi_text
 from app.foundation.clock import Clock
 from app.foundation.ids import uuid7
-from app.foundation.keyring import Keyring
+from app.foundation.keyring import Keyring, Place
 from app.foundation.settings import Settings
 from app.main import create_app
 from auth import jose, queries
@@ -55,7 +55,9 @@ async def port(template, tmp_path):
         kid=key.public.kid,
         state="active",
         jwk=key.public_jwk(),
-        private_sealed=keyring.seal_one(id, json.dumps(key.private_jwk()).encode()),
+        private_sealed=keyring.seal_one(
+            Place("signing_key.private_sealed", id), json.dumps(key.private_jwk()).encode()
+        ),
         at=page.AT,
     )
     acts = {"now": page.AT, "actor": "test"}

@@ -109,3 +109,53 @@ async def desk_at(world: World, code: str = "ministry") -> AsyncIterator[Agency]
     finally:
         await world.owner.execute("UPDATE agency SET desk = false")
         await world.exchange.app.state.directory.refresh()
+
+
+async def said_everywhere(world: World) -> None:
+    """Something said in each way of speaking of a case that `World.busy` leaves out."""
+    at = world.exchange.clock.now()
+
+    async def said(who: Agency, path: str, body: dict[str, Any], **options: Any) -> dict[str, Any]:
+        reply = await who.post(path, body, **options)
+        assert reply.is_success, reply.text
+        found: dict[str, Any] = reply.json()
+        return found
+
+    sent = await world.consented("identity", "safety", "needs", receiver="iom")
+    mine, theirs = await case_of(world, sent.case_id), await opened(world, "lpsk")
+    lead = mine.lead
+    await said(
+        lead,
+        f"{mine.path}/victim-status",
+        {
+            "status": "identified",
+            "ground": "Three indicators; decided with Pak Surya.",
+            "own_statement": "They kept my passport.",
+            "decided_on": str(at.date()),
+        },
+    )
+    proposal = {"pointers": ["/identity/names/0/full"], "text": "He spells it otherwise."}
+    asked = await said(world.iom, f"{mine.path}/correction-proposals", proposal)
+    correction = {
+        "record": {"schema_version": "1.0", "identity": {"names": [{"full": records.NAME}]}},
+        "reason": "Spelt otherwise.",
+    }
+    await said(lead, f"{mine.path}/corrections", correction | {"proposal": asked["id"]})
+    await world.withdraw(sent, reason="Told at the gate that she would rather not.")
+    for request in await world.requests(world.iom):
+        await said(world.iom, f"/v1/requests/{request['id']}/answer", {"answer": "erased", "text": "Done at noon."})
+    link = await said(
+        lead, f"{mine.path}/links", {"kind": "family", "other": theirs.reference, "text": "They are sisters."}
+    )
+    await said(
+        theirs.lead, f"/v1/case-links/{link['id']}/refuse", {"reason": "Other parents."}, if_match=link["version"]
+    )
+    async with desk_at(world, "ministry") as desk:
+        paper = {"number": "B-7/RS/2026", "date": "2026-01-05"}
+        moved = await said(
+            desk,
+            "/v1/reassignments",
+            {"case": mine.reference, "to": "iom", "reason": "The unit was closed.", "paper": paper},
+        )
+        path = f"/v1/reassignments/{moved['id']}/withdraw"
+        await said(desk, path, {"reason": "It answers again."}, if_match=moved["version"])

@@ -65,14 +65,20 @@ class Service:
 
     # the process
 
-    def start(self) -> None:
+    def start(self, **env: str) -> None:
         """Start it, and wait until it is ready."""
         assert self.process is None
         clean = {name: value for name, value in os.environ.items() if not name.startswith("RUJUKAN_")}
         with (self.folder.parent / "service.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "app.cli", "serve"],
-                env={**clean, **WITHOUT_LIMITS, "RUJUKAN_DATA_DIR": str(self.folder), "RUJUKAN_PORT": str(self.port)},
+                env={
+                    **clean,
+                    **WITHOUT_LIMITS,
+                    "RUJUKAN_DATA_DIR": str(self.folder),
+                    "RUJUKAN_PORT": str(self.port),
+                    **env,
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

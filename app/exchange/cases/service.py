@@ -20,6 +20,7 @@ from app.exchange.passing.service import moved, unless_repeated
 from app.foundation import json
 from app.foundation.database import Connection
 from app.foundation.ids import new_reference, uuid7
+from app.foundation.keyring import Place
 from app.foundation.paging import decode_cursor, encode_cursor, next_link
 from app.foundation.problems import InvalidRequest, NotFound, Problem
 from schemas.codes.referral import CaseClosureReason
@@ -108,7 +109,7 @@ async def move(
         "recorded_by_id": db.recorder_id,
     }
     try:
-        answer = await queries.apply_case_move(db, key, parameters, _sealed(db, move_id, body))
+        answer = await queries.apply_case_move(db, key, parameters, _sealed(db, case_id, move_id, body))
     except asyncpg.PostgresError as error:
         raise (refusals.problem_of(error, CASE) or error) from error
     return _moved_by_lead(answer)
@@ -125,7 +126,7 @@ async def record_victim_status(db: Acting, case_id: UUID, body: wire.NewVictimSt
         refused = InvalidRequest([{"pointer": "/decided_on", "code": "in_the_future"}])
         return await unless_repeated(db, CASE, key, refused, by=Party.LEAD)
     status_id = uuid7(db.at)
-    detail = db.keyring.seal_one(status_id, body.model_dump_json().encode())
+    detail = db.keyring.seal_one(Place("victim_status.detail", status_id, case_id), body.model_dump_json().encode())
     try:
         row = await queries.record_victim_status(db, key, case_id, status_id, detail)
     except asyncpg.PostgresError as error:
@@ -149,15 +150,15 @@ async def mark_guardian(db: Acting, case_id: UUID, body: wire.MarkGuardian, key:
         "recorded_by_id": db.recorder_id,
     }
     try:
-        row = await queries.mark_guardian(db, key, mark, _sealed(db, move_id, body))
+        row = await queries.mark_guardian(db, key, mark, _sealed(db, case_id, move_id, body))
     except asyncpg.PostgresError as error:
         raise (refusals.problem_of(error) or error) from error
     return _moved_by_lead(row)
 
 
-def _sealed(db: Acting, move_id: UUID, body: MoveRequest) -> bytes:
+def _sealed(db: Acting, case_id: UUID, move_id: UUID, body: MoveRequest) -> bytes:
     said = body.model_dump(mode="json", exclude={"occurred_at", "channel"}, exclude_none=True)
-    return db.keyring.seal_one(move_id, json.dumps(said))
+    return db.keyring.seal_one(Place("move.detail", move_id, case_id), json.dumps(said))
 
 
 def _moved_by_lead(row: MovedRow) -> Moved:
@@ -255,5 +256,7 @@ async def _for_lead(db: Acting, tx: Connection, row: asyncpg.Record) -> dict[str
 
 
 def _victim_status(db: Acting, row: asyncpg.Record) -> dict[str, Any]:
-    said: dict[str, Any] = orjson.loads(db.keyring.open_one(row["id"], row["detail"]))
+    said: dict[str, Any] = orjson.loads(
+        db.keyring.open_one(Place("victim_status.detail", row["id"], row["case_id"]), row["detail"])
+    )
     return {"id": row["id"], **said, "by": agency_ref(db, row["agency_id"]), "recorded_at": row["recorded_at"]}

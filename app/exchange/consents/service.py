@@ -18,6 +18,7 @@ from app.exchange.passing.storing import consent_detail, consent_for_storage, un
 from app.exchange.records.sealing import in_order
 from app.foundation import json
 from app.foundation.ids import uuid7
+from app.foundation.keyring import Place
 from app.foundation.problems import InvalidRequest, NotFound, Problem
 from app.policy.consents import columns_of
 from schemas.exchange import consent as wire
@@ -35,7 +36,9 @@ async def give_consent(
     consent_id = uuid7(db.at)
     stored = consent_for_storage(body, consent_id) | {"widens_id": widens}
     try:
-        row = await queries.give_consent(db, key, case_id, stored, consent_detail(db, body, consent_id))
+        row = await queries.give_consent(
+            db, key, case_id, stored, consent_detail(db, body, consent_id, case_id=case_id)
+        )
     except asyncpg.PostgresError as error:
         raise (refusals.problem_of(error) or error) from error
     return moved(row, [])
@@ -99,7 +102,13 @@ async def _take_back(
         "occurred_at": happened,
         "recorded_by_id": db.recorder_id,
     }
-    detail = db.keyring.seal_one(withdrawal_id, json.dumps({"reason": body.reason})) if body.reason else None
+    detail = (
+        db.keyring.seal_one(
+            Place("consent_withdrawal.detail", withdrawal_id, case_id), json.dumps({"reason": body.reason})
+        )
+        if body.reason
+        else None
+    )
     try:
         row = await queries.withdraw_consent(db, key, case_id, consent_id, withdrawal, detail)
     except asyncpg.PostgresError as error:
@@ -115,7 +124,14 @@ async def reconfirm_consent(
     own_id = uuid7(db.at)
     act = {"id": own_id, **columns_of(body), "recorded_by_id": db.recorder_id}
     try:
-        row = await queries.reconfirm_consent(db, key, case_id, consent_id, act, consent_detail(db, body, own_id))
+        row = await queries.reconfirm_consent(
+            db,
+            key,
+            case_id,
+            consent_id,
+            act,
+            consent_detail(db, body, own_id, column="consent_reconfirmation.detail", case_id=case_id),
+        )
     except asyncpg.PostgresError as error:
         raise (refusals.problem_of(error) or error) from error
     return moved(row, [])
@@ -146,8 +162,13 @@ async def read_consent(db: Acting, case_id: UUID, consent_id: UUID) -> Document:
 
 def _consent(db: Acting, row: asyncpg.Record, found: queries.Consents) -> Document:
     again = [each for each in found.reconfirmations if each["consent_id"] == row["id"]]
-    latest = again[-1] if again else row
-    said: Document = orjson.loads(db.keyring.open_one(latest["id"], latest["detail"]))
+    said: Document = orjson.loads(
+        db.keyring.open_one(
+            Place("consent_reconfirmation.detail", again[-1]["id"], row["case_id"]), again[-1]["detail"]
+        )
+        if again
+        else db.keyring.open_one(Place("consent.detail", row["id"], row["case_id"]), row["detail"])
+    )
     return {
         "id": row["id"],
         **_how(said),
@@ -177,7 +198,8 @@ def _how(said: Document) -> Document:
 
 
 def _withdrawal(db: Acting, row: asyncpg.Record) -> Document:
-    said = orjson.loads(db.keyring.open_one(row["id"], row["detail"])) if row["detail"] else {}
+    place = Place("consent_withdrawal.detail", row["id"], row["case_id"])
+    said = orjson.loads(db.keyring.open_one(place, row["detail"])) if row["detail"] else {}
     return {
         "id": row["id"],
         "event": row["event"],
@@ -196,7 +218,8 @@ def _withdrawal(db: Acting, row: asyncpg.Record) -> Document:
 
 
 def _reconfirmation(db: Acting, row: asyncpg.Record) -> Document:
-    said = orjson.loads(db.keyring.open_one(row["id"], row["detail"]))
+    place = Place("consent_reconfirmation.detail", row["id"], row["case_id"])
+    said = orjson.loads(db.keyring.open_one(place, row["detail"]))
     return {
         "id": row["id"],
         **_how(said),

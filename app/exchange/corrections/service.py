@@ -20,6 +20,7 @@ from app.exchange.passing.storing import guardian_suspected
 from app.exchange.records.sealing import in_order, open_sections, read_version, seal_sections
 from app.foundation import json
 from app.foundation.ids import uuid7
+from app.foundation.keyring import Place
 from app.foundation.problems import NotFound, Problem
 from auth.scopes import Scope
 from schemas.exchange.common import Moved
@@ -42,7 +43,7 @@ async def correct_record(db: Acting, case_id: UUID, body: CorrectRecord, key: Ke
     if isinstance(happened, Problem):
         raise happened
     correction_id, version_id = uuid7(db.at), uuid7(db.at)
-    wrapped_key, parts = seal_sections(db.keyring, body.record, version_id=version_id)
+    wrapped_key, parts = seal_sections(db.keyring, body.record, version_id=version_id, case_id=case_id)
     correction = {
         "id": correction_id,
         "case_id": case_id,
@@ -55,7 +56,9 @@ async def correct_record(db: Acting, case_id: UUID, body: CorrectRecord, key: Ke
         "occurred_at": happened,
         "recorded_by_id": db.recorder_id,
     }
-    detail = db.keyring.seal_one(correction_id, json.dumps({"reason": body.reason}))
+    detail = db.keyring.seal_one(
+        Place("correction.detail", correction_id, case_id), json.dumps({"reason": body.reason})
+    )
     act = queries.correct_record(db, key, correction, wrapped_key=wrapped_key, parts=parts, detail=detail)
     return await _done(act, body.record)
 
@@ -68,7 +71,7 @@ async def propose_correction(db: Acting, case_id: UUID, body: ProposeCorrection,
     request_id = uuid7(db.at)
     sections = in_order({pointer.split("/")[1] for pointer in body.pointers}, SECTIONS)
     said = {"pointers": list(body.pointers), "text": body.text}
-    detail = db.keyring.seal_one(request_id, json.dumps(said))
+    detail = db.keyring.seal_one(Place("request.detail", request_id, case_id), json.dumps(said))
     return await _done(queries.propose_correction(db, key, case_id, request_id, sections, detail))
 
 
@@ -78,7 +81,7 @@ async def retract_version(db: Acting, case_id: UUID, version_id: UUID, body: Ret
     if isinstance(happened, Problem):
         raise happened
     incident_id = uuid7(db.at)
-    detail = db.keyring.seal_one(incident_id, json.dumps({"text": body.reason}))
+    detail = db.keyring.seal_one(Place("request.detail", incident_id, case_id), json.dumps({"text": body.reason}))
     officer = db.agency.desk and Scope.protection_write in db.caller.scopes
     return await _done(
         queries.retract_version(db, key, case_id, version_id, incident_id=incident_id, detail=detail, officer=officer)
@@ -159,7 +162,11 @@ async def read_correction(db: Acting, correction_id: UUID) -> Document:
         entry = await _entry(tx, db, row)
     shown = {**sections, **in_hand}
     disclosed = set(row["sections"]) if knows_all else {name for each in held for name in each["sections"]}
-    said = orjson.loads(db.keyring.open_one(row["id"], row["detail"])) if knows_all else {}
+    said = (
+        orjson.loads(db.keyring.open_one(Place("correction.detail", row["id"], row["case_id"]), row["detail"]))
+        if knows_all
+        else {}
+    )
     return entry | {
         "case_id": row["case_id"],
         "record": {

@@ -22,6 +22,7 @@ from app.exchange.records.sealing import in_order, open_preview
 from app.exchange.referrals.lifecycle import REFERRAL
 from app.foundation import json
 from app.foundation.ids import new_reference, uuid7
+from app.foundation.keyring import Place
 from app.foundation.paging import decode_cursor, encode_cursor, next_link
 from app.foundation.problems import InvalidRequest, NotFound, Problem
 from app.policy import table
@@ -188,7 +189,9 @@ def _rerouted(
             "basis_id": basis_id,
             "offer_group": uuid7(db.at),
         },
-        "reason": db.keyring.seal_one(basis_id, json.dumps({"reason": body.reason})),
+        "reason": db.keyring.seal_one(
+            Place("disclosure.reason", basis_id, record["case_id"]), json.dumps({"reason": body.reason})
+        ),
         "log": {
             "receiver": receiver.code,
             "purpose": now["purpose"],

@@ -19,6 +19,7 @@ from app.exchange.passing.service import moved, unless_repeated
 from app.foundation import json
 from app.foundation.database import Connection
 from app.foundation.ids import read_reference, uuid7
+from app.foundation.keyring import Place
 from app.foundation.paging import decode_cursor, encode_cursor, next_link
 from app.foundation.problems import NotFound, Problem
 from schemas.exchange import link as wire
@@ -44,7 +45,7 @@ async def propose(db: Acting, case_id: UUID, body: wire.NewLink, key: Key) -> Mo
         "recorded_by_id": db.recorder_id,
     }
     try:
-        row = await queries.propose_link(db, key, link, _sealed(db, link_id, body.text))
+        row = await queries.propose_link(db, key, link, _sealed(db, Place("case_link.detail", link_id), body.text))
     except asyncpg.PostgresError as error:
         raise (refusals.problem_of(error) or error) from error
     return moved(row, LINK.moves_open(row.state, [Party.SENDER]))
@@ -71,7 +72,9 @@ async def move(
         "recorded_by_id": db.recorder_id,
     }
     try:
-        answer = await queries.apply_link_move(db, key, parameters, _sealed(db, link_id, reason))
+        answer = await queries.apply_link_move(
+            db, key, parameters, _sealed(db, Place("case_link.end_detail", link_id), reason)
+        )
     except asyncpg.PostgresError as error:
         raise (refusals.problem_of(error, LINK) or error) from error
     return moved(answer, LINK.moves_open(answer.state, [row.by]))
@@ -120,17 +123,17 @@ def _link(db: Acting, row: asyncpg.Record) -> Document:
         "version": row["version"],
         "proposed_here": row["proposed_here"],
         "other_lead": agency_ref(db, row["other_lead_id"]) if row["other_lead_id"] else None,
-        "text": _said(db, row["id"], row["detail"]),
-        "reason": _said(db, row["id"], row["end_detail"]),
+        "text": _said(db, Place("case_link.detail", row["id"]), row["detail"]),
+        "reason": _said(db, Place("case_link.end_detail", row["id"]), row["end_detail"]),
         "proposed_at": row["proposed_at"],
         "updated_at": row["updated_at"],
         "moves": LINK.moves_open(row["state"], [Party.SENDER, Party.RECEIVER] if row["leads_both"] else [own]),
     }
 
 
-def _sealed(db: Acting, link_id: UUID, text: str | None) -> bytes | None:
-    return db.keyring.seal_one(link_id, json.dumps({"text": text})) if text is not None else None
+def _sealed(db: Acting, place: Place, text: str | None) -> bytes | None:
+    return db.keyring.seal_one(place, json.dumps({"text": text})) if text is not None else None
 
 
-def _said(db: Acting, link_id: UUID, sealed: bytes | None) -> str | None:
-    return str(orjson.loads(db.keyring.open_one(link_id, sealed))["text"]) if sealed is not None else None
+def _said(db: Acting, place: Place, sealed: bytes | None) -> str | None:
+    return str(orjson.loads(db.keyring.open_one(place, sealed))["text"]) if sealed is not None else None

@@ -16,7 +16,7 @@ from app.exchange.passing import queries
 from app.exchange.records.sealing import in_order, open_preview, open_sections, read_version
 from app.foundation import json
 from app.foundation.database import Connection
-from app.foundation.keyring import Sealed
+from app.foundation.keyring import Place, Sealed
 from app.foundation.paging import decode_cursor, encode_cursor, next_link
 from app.foundation.problems import InvalidRequest, NotFound
 from app.policy import table
@@ -314,7 +314,7 @@ async def sections_in_hand(
     if not rows:
         return {}
     parts = db.keyring.open_parts(
-        version_id, Sealed(rows[0]["wrapped_key"], {row["section"]: row["part"] for row in rows})
+        version_id, Sealed(rows[0]["wrapped_key"], {row["section"]: row["part"] for row in rows}), case_id=case_id
     )
     opened: Document = {name: orjson.loads(part) for name, part in parts.items()}
     medicines = opened.pop("health", {}).get("medicines")
@@ -378,7 +378,9 @@ def _locked_because(each: asyncpg.Record, access: str) -> str | None:
 
 def said_of(db: Acting, move: asyncpg.Record) -> Document:
     """Return what was said about a move, decrypted."""
-    said: Document = orjson.loads(db.keyring.open_one(move["id"], move["detail"]))
+    said: Document = orjson.loads(
+        db.keyring.open_one(Place("move.detail", move["id"], move["subject_id"]), move["detail"])
+    )
     return said
 
 

@@ -25,6 +25,7 @@ from app.exchange.passing.storing import (
 from app.exchange.records.sealing import SealedRecord, in_order, seal
 from app.foundation import json
 from app.foundation.ids import new_reference, uuid7
+from app.foundation.keyring import Place
 from app.foundation.problems import InvalidRequest, NotFound, Problem
 from app.foundation.settings import Settings
 from app.policy.agreements import Agreed, agreed
@@ -106,7 +107,7 @@ async def send(db: Acting, lifecycle: Lifecycle, body: NewReferral | NewTransfer
     subject_id, case_id = uuid7(db.at), body.case_id or uuid7(db.at)
     sealed = seal(db.keyring, body.record, version_id=uuid7(db.at), case_id=case_id, at=db.at) if body.record else None
     consent_id = uuid7(db.at) if body.consent else None
-    bases, reasons = bases_for_storage(db, body.bases, consent_id, child=child)
+    bases, reasons = bases_for_storage(db, body.bases, consent_id, case_id=case_id, child=child)
     envelope: dict[str, Any] = {
         "subject": lifecycle.name,
         "id": subject_id,
@@ -144,8 +145,12 @@ async def send(db: Acting, lifecycle: Lifecycle, body: NewReferral | NewTransfer
             envelope,
             sealed=sealed,
             reasons=reasons,
-            consent_detail=consent_detail(db, body.consent, consent_id) if body.consent and consent_id else None,
-            detail=db.keyring.seal_one(subject_id, json.dumps(said)) if said else None,
+            consent_detail=consent_detail(db, body.consent, consent_id, case_id=case_id)
+            if body.consent and consent_id
+            else None,
+            detail=db.keyring.seal_one(Place("move.detail", subject_id, subject_id), json.dumps(said))
+            if said
+            else None,
         )
     except asyncpg.PostgresError as error:
         raise (refusals.problem_of(error, lifecycle, sections=tuple(sections)) or error) from error
@@ -185,7 +190,7 @@ async def new_version(
     if refused := await undisclosable(db, receiver, purpose, sections, body.bases, case_id=row["case_id"], child=child):
         return await unless_repeated(db, lifecycle, key, refused, by=Party.SENDER, record=record)
     sealed = seal(db.keyring, record, version_id=uuid7(db.at), case_id=row["case_id"], at=db.at)
-    bases, reasons = bases_for_storage(db, body.bases, None, child=child)
+    bases, reasons = bases_for_storage(db, body.bases, None, case_id=row["case_id"], child=child)
     facts = {
         "case_id": row["case_id"],
         "version_id": sealed.version_id,
@@ -250,7 +255,7 @@ async def words(
     if body.basis is not None and body.section is not None:
         if refused := await undisclosable(db, other, purpose, [body.section], [body.basis], case_id=row["case_id"]):
             return await unless_repeated(db, lifecycle, key, refused, by=by)
-        bases, reasons = bases_for_storage(db, [body.basis], None)
+        bases, reasons = bases_for_storage(db, [body.basis], None, case_id=row["case_id"])
         facts |= {"bases": bases, "other_id": other.id, "receiver_code": other.code, "receiver_kind": other.kind}
         facts["log"]["basis"] = detail["basis"] = body.basis.kind
     return await _apply(
@@ -328,7 +333,7 @@ async def dispute(
             subject_id,
             move_id,
             {"move_id": own_id, "occurred_at": happened, "channel": body.channel},
-            detail=db.keyring.seal_one(own_id, json.dumps({"text": body.reason})),
+            detail=db.keyring.seal_one(Place("move.detail", own_id, subject_id), json.dumps({"text": body.reason})),
         )
     except asyncpg.PostgresError as error:
         raise (refusals.problem_of(error, lifecycle) or error) from error
@@ -394,7 +399,9 @@ async def _apply(
             db,
             key,
             parameters,
-            detail=db.keyring.seal_one(move_id, json.dumps(detail)) if detail else None,
+            detail=db.keyring.seal_one(Place("move.detail", move_id, subject_id), json.dumps(detail))
+            if detail
+            else None,
             sealed=sealed,
             reasons=reasons,
         )

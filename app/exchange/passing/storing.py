@@ -14,6 +14,7 @@ from app.dependencies import Acting
 from app.exchange.passing.problems import ConsentVoid
 from app.foundation import json
 from app.foundation.ids import uuid7
+from app.foundation.keyring import Place, SealedColumn
 from app.foundation.problems import InvalidRequest, Problem
 from app.policy.consents import columns_of, untold
 from schemas.codes.answers import Answer
@@ -56,7 +57,7 @@ def in_manifest(said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def bases_for_storage(
-    db: Acting, bases: Sequence[Basis], consent_id: UUID | None, *, child: bool = False
+    db: Acting, bases: Sequence[Basis], consent_id: UUID | None, *, case_id: UUID, child: bool = False
 ) -> tuple[list[dict[str, Any]], list[bytes | None]]:
     """Return the bases as rows, and their written reasons encrypted, in the same order. `child`: the record says that it is one."""
     rows: list[dict[str, Any]] = []
@@ -83,7 +84,7 @@ def bases_for_storage(
         said: dict[str, Any] = {"reason": basis.reason}
         if isinstance(basis, CourtOrderBasis):
             said |= {"authority": basis.authority, "number": basis.number, "date": basis.date}
-        reasons.append(db.keyring.seal_one(basis_id, json.dumps(said)))
+        reasons.append(db.keyring.seal_one(Place("disclosure.reason", basis_id, case_id), json.dumps(said)))
     return rows, reasons
 
 
@@ -100,12 +101,14 @@ def consent_for_storage(consent: NewConsent, consent_id: UUID) -> dict[str, Any]
     }
 
 
-def consent_detail(db: Acting, act: ConsentAct, own_id: UUID) -> bytes:
+def consent_detail(
+    db: Acting, act: ConsentAct, own_id: UUID, *, case_id: UUID, column: SealedColumn = "consent.detail"
+) -> bytes:
     """Return how somebody agreed, with all that was said of it, encrypted."""
     said = act.model_dump(
         mode="json", exclude={"until", "sections", "agencies", "agency_kinds", "purposes"}, exclude_none=True
     )
-    return db.keyring.seal_one(own_id, json.dumps(said))
+    return db.keyring.seal_one(Place(column, own_id, case_id), json.dumps(said))
 
 
 def unfit(db: Acting, act: ConsentAct, at: str = "") -> Problem | None:

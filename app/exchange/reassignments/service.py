@@ -20,6 +20,7 @@ from app.exchange.reassignments.lifecycle import REASSIGNMENT
 from app.exchange.reassignments.problems import LeadsAlready, ReassignmentOpen, SecondPersonRequired
 from app.foundation import json
 from app.foundation.ids import new_reference, read_reference, uuid7
+from app.foundation.keyring import Place
 from app.foundation.paging import decode_cursor, encode_cursor, next_link
 from app.foundation.problems import InvalidRequest, NotFound, Problem
 from app.policy.agreements import agreed, crosses_border
@@ -53,7 +54,9 @@ async def propose(db: Acting, body: wire.NewReassignment, key: Key) -> Moved:
     }
     said = body.model_dump_json(include={"reason", "paper"}).encode()
     try:
-        row = await queries.propose_reassignment(db, key, proposed, db.keyring.seal_one(reassignment_id, said))
+        row = await queries.propose_reassignment(
+            db, key, proposed, db.keyring.seal_one(Place("reassignment.detail", reassignment_id), said)
+        )
     except asyncpg.PostgresError as error:
         raise (_problem_of(error) or error) from error
     return moved(row, REASSIGNMENT.moves_open(row.state, [Party.DESK]))
@@ -80,7 +83,11 @@ async def move(
         "disclosure_id": uuid7(db.at),
         "recorded_by_id": db.recorder_id,
     }
-    detail = db.keyring.seal_one(reassignment_id, json.dumps({"reason": reason})) if reason is not None else None
+    detail = (
+        db.keyring.seal_one(Place("reassignment.end_detail", reassignment_id), json.dumps({"reason": reason}))
+        if reason is not None
+        else None
+    )
     try:
         answer = await queries.apply_reassignment_move(db, key, parameters, detail)
     except asyncpg.PostgresError as error:
@@ -168,8 +175,10 @@ def _problem_of(error: asyncpg.PostgresError) -> Problem | None:
 
 
 def _reassignment(db: Acting, row: asyncpg.Record) -> Document:
-    said = orjson.loads(db.keyring.open_one(row["id"], row["detail"]))
-    ended = row["end_detail"] and orjson.loads(db.keyring.open_one(row["id"], row["end_detail"]))
+    said = orjson.loads(db.keyring.open_one(Place("reassignment.detail", row["id"]), row["detail"]))
+    ended = row["end_detail"] and orjson.loads(
+        db.keyring.open_one(Place("reassignment.end_detail", row["id"]), row["end_detail"])
+    )
     parties = [Party.DESK] if db.agency.desk else []
     if row["to_id"] == db.agency_id:
         parties.append(Party.RECEIVER)

@@ -13,7 +13,7 @@ import orjson
 
 from app.foundation import json
 from app.foundation.database import Connection
-from app.foundation.keyring import Keyring, Sealed
+from app.foundation.keyring import Keyring, Place, Sealed
 from app.foundation.problems import InvalidRequest
 from schemas.record.preview import preview_of
 from schemas.record.record import MAX_RECORD_BYTES, Record, included
@@ -58,7 +58,7 @@ class SealedRecord:
 
 def seal(keyring: Keyring, record: Record, *, version_id: UUID, case_id: UUID, at: datetime) -> SealedRecord:
     """Encrypt each section under the version's own key, and the preview apart."""
-    wrapped_key, parts = seal_sections(keyring, record, version_id=version_id)
+    wrapped_key, parts = seal_sections(keyring, record, version_id=version_id, case_id=case_id)
     assert record.needs is not None
     return SealedRecord(
         version_id=version_id,
@@ -69,7 +69,9 @@ def seal(keyring: Keyring, record: Record, *, version_id: UUID, case_id: UUID, a
         ),
         wrapped_key=wrapped_key,
         parts=parts,
-        preview=keyring.seal_one(version_id, json.dumps(preview_in_parts(record, on=at.date()))),
+        preview=keyring.seal_one(
+            Place("record_version.preview", version_id, case_id), json.dumps(preview_in_parts(record, on=at.date()))
+        ),
     )
 
 
@@ -101,7 +103,7 @@ def preview_told(parts: dict[str, Any], sections: Iterable[str]) -> dict[str, An
     return preview
 
 
-def seal_sections(keyring: Keyring, record: Record, *, version_id: UUID) -> tuple[bytes, list[bytes]]:
+def seal_sections(keyring: Keyring, record: Record, *, version_id: UUID, case_id: UUID) -> tuple[bytes, list[bytes]]:
     """Encrypt each section under the version's own key; return the wrapped key and the parts in order.
 
     Raises `InvalidRequest` if it is larger than a record may be.
@@ -110,7 +112,7 @@ def seal_sections(keyring: Keyring, record: Record, *, version_id: UUID) -> tupl
     written = {name: getattr(record, name).model_dump_json(exclude_none=True).encode() for name in sections}
     if sum(map(len, written.values())) > MAX_RECORD_BYTES:
         raise InvalidRequest([{"pointer": "/record", "code": "record_too_large"}])
-    sealed = keyring.seal(version_id, written)
+    sealed = keyring.seal(version_id, written, case_id=case_id)
     return sealed.key, [sealed.parts[name] for name in sections]
 
 
@@ -133,7 +135,9 @@ async def open_sections(
         return {}
     parts = dict(zip(version["sections"], row["parts"], strict=True))
     opened = keyring.open_parts(
-        version["id"], Sealed(row["wrapped_key"], {name: part for name, part in parts.items() if name in wanted})
+        version["id"],
+        Sealed(row["wrapped_key"], {name: part for name, part in parts.items() if name in wanted}),
+        case_id=version["case_id"],
     )
     return {name: orjson.loads(part) for name, part in opened.items()}
 
@@ -142,7 +146,12 @@ def open_preview(keyring: Keyring, version: asyncpg.Record, sections: Iterable[s
     """Return what the preview says of the named sections, or None once it was erased."""
     if version["preview"] is None:
         return None
-    return preview_told(orjson.loads(keyring.open_one(version["id"], version["preview"])), sections)
+    return preview_told(
+        orjson.loads(
+            keyring.open_one(Place("record_version.preview", version["id"], version["case_id"]), version["preview"])
+        ),
+        sections,
+    )
 
 
 def in_order(names: Iterable[str], order: Sequence[str]) -> list[str]:

@@ -17,6 +17,7 @@ from app.exchange.passing.storing import bases_for_storage
 from app.exchange.records.sealing import in_order
 from app.exchange.requests import queries
 from app.foundation import json
+from app.foundation.keyring import Place
 from app.foundation.paging import decode_cursor, encode_cursor, next_link
 from app.foundation.problems import InvalidRequest, NotFound, Problem
 from app.policy.agreements import agreed
@@ -107,8 +108,18 @@ async def read_request(db: Acting, request_id: UUID) -> Document:
             request_id,
             row["case_id"],
         )
-    said = orjson.loads(db.keyring.open_one(row["id"], row["detail"])) if row["detail"] else {}
-    answered = orjson.loads(db.keyring.open_one(row["id"], row["answer_detail"])) if row["answer_detail"] else {}
+    said = (
+        orjson.loads(db.keyring.open_one(Place("request.detail", request_id, row["case_id"]), row["detail"]))
+        if row["detail"]
+        else {}
+    )
+    answered = (
+        orjson.loads(
+            db.keyring.open_one(Place("request.answer_detail", request_id, row["case_id"]), row["answer_detail"])
+        )
+        if row["answer_detail"]
+        else {}
+    )
     return _envelope(db, row) | {
         "text": said.get("text"),
         "pointers": said.get("pointers", []),
@@ -132,7 +143,7 @@ async def answer_request(db: Acting, request_id: UUID, body: AnswerRequest, key:
                 raise refused
             return moved(earlier, [])
         assert row is not None, "what is not there is refused"
-        bases, reasons = _reopening(db, body, locked)
+        bases, reasons = _reopening(db, body, locked, case_id=row["case_id"])
         answer: Document = {
             "kind": row["kind"],
             "answer": body.answer,
@@ -144,7 +155,7 @@ async def answer_request(db: Acting, request_id: UUID, body: AnswerRequest, key:
             **({"bases": bases} if bases else {}),
         }
         said = {"text": body.text, "channel": body.channel, "occurred_at": happened}
-        detail = db.keyring.seal_one(request_id, json.dumps(said))
+        detail = db.keyring.seal_one(Place("request.answer_detail", request_id, row["case_id"]), json.dumps(said))
         return moved(await queries.answer_request(db, key, request_id, answer, detail=detail, reasons=reasons), [])
     except asyncpg.PostgresError as error:
         named = tuple(section for basis in body.bases for section in basis.sections)
@@ -197,14 +208,14 @@ def _unanswerable(
 
 
 def _reopening(
-    db: Acting, body: AnswerRequest, locked: list[asyncpg.Record]
+    db: Acting, body: AnswerRequest, locked: list[asyncpg.Record], *, case_id: UUID
 ) -> tuple[list[Document], list[bytes | None]]:
     """Return a row for each locked disclosure and basis that overlap, and their reasons sealed, in the same order."""
     rows: list[Document] = []
     reasons: list[bytes | None] = []
     for each in locked:
         bases = [basis for basis in body.bases if set(basis.sections) & set(each["sections"])]
-        stored, sealed = bases_for_storage(db, bases, None)
+        stored, sealed = bases_for_storage(db, bases, None, case_id=case_id)
         for row in stored:
             row |= {
                 "place": len(rows) + 1,

@@ -237,7 +237,7 @@ END $$;
 -- For the desk alone, once it was asked, while nobody else has taken it and nobody has accepted: the version and its preview, which of its
 -- sections the receiver's bases cover (for one that expired: covered until then), and which it has.
 CREATE FUNCTION escalated_record(p_escalation uuid, p_at timestamptz) RETURNS TABLE (
-    id uuid, preview bytea, covered text[], sections text[]
+    id uuid, case_id uuid, preview bytea, covered text[], sections text[]
 ) LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE e escalation; v_me uuid := current_agency();
 BEGIN
@@ -246,7 +246,7 @@ BEGIN
         RETURN;
     END IF;
     RETURN QUERY
-        SELECT v.id, v.preview, ARRAY(
+        SELECT v.id, v.case_id, v.preview, ARRAY(
             SELECT DISTINCT u.section FROM disclosure d, unnest(d.sections) AS u(section)
             WHERE d.subject_id = e.subject_id AND d.version_id = v.id AND d.locked_at IS NULL AND (d.until_at IS NULL OR d.until_at > p_at)
               AND (d.closed_at IS NULL OR d.closed_at = s.ended_at)), v.sections

@@ -292,6 +292,44 @@ class TestDurations:
             parse_duration(text)
 
 
+class TestMonthlyKeys:
+    def test_are_added_shown_and_not_destroyed_while_they_are_needed(self, peopled: Machine) -> None:
+        before = peopled.run("keys", "status", "--json").json["keys"]
+        (used,) = [key for key in before if key["state"] == "primary"]
+        assert (used["documents"] >= 2, used["here"]) == (True, True), "the exchange's signing keys at least"
+        added = peopled.run("keys", "rotate-kek", "--months", "3", "--json").json["added"]
+        assert len(before) + len(added) == 4
+        assert peopled.run("keys", "rotate-kek", "--json").json == {"added": []}
+        shown = peopled.run("keys", "status")
+        assert (str(added[0]["key"]) in shown.out, "added" in shown.out) == (True, True)
+        for key in (used["id"], added[0]["key"], 7):
+            refused = peopled.run("keys", "destroy-kek", str(key), "--yes")
+            assert (refused.code, "is not destroyed" in refused.err) == (4, True), refused.err
+        assert peopled.run("keys", "destroy-kek", str(used["id"]), stdin="n\n").code == 1
+
+    def test_used_at_once_take_everything_over(self, peopled: Machine) -> None:
+        (earlier,) = [
+            key["id"] for key in peopled.run("keys", "status", "--json").json["keys"] if key["state"] == "primary"
+        ]
+        (new,) = peopled.run("keys", "rotate-kek", "--at-once", "--json").json["added"]
+        moved = peopled.run("keys", "rewrap", "--json").json
+        assert (moved["moved"] >= 2, moved["left"]) == (True, 0)
+        keys = {key["id"]: key for key in peopled.run("keys", "status", "--json").json["keys"]}
+        assert (keys[earlier]["state"], keys[earlier]["documents"]) == ("emptied", 0)
+        assert (keys[new["key"]]["state"], keys[new["key"]]["documents"] >= 2) == ("primary", True)
+        found = {each["check"]: each for each in peopled.run("doctor", "--json").json}
+        assert found["monthly keys"]["state"] == "ok", found
+
+    def test_need_the_keyring_of_the_database(self, peopled: Machine, tmp_path: Path) -> None:
+        other = {"RUJUKAN_KEYRING_FILE": str(tmp_path / "other.json")}
+        assert peopled.run("keys", "init", **other).code == 0
+        for command in (("keys", "rotate", "--at-once"), ("keys", "rotate-kek"), ("agencies", "list")):
+            ended = peopled.run(*command, **other)
+            assert (ended.code, "not the one this database was made with" in ended.err) == (1, True), command
+        found = {each["check"]: each for each in peopled.run("doctor", "--json", **other).json}
+        assert found["monthly keys"]["state"] == "fail"
+
+
 class TestKeys:
     def test_rotate_at_once_and_not_too_soon(self, peopled: Machine) -> None:
         before = {key["state"]: key["kid"] for key in peopled.run("keys", "list", "--json").json}

@@ -49,6 +49,7 @@ class TestDoctor:
             "partitions",
             "worker",
             "signing keys",
+            "monthly keys",
             "service",
         }
 

@@ -1,6 +1,7 @@
 """The demonstration, as somebody runs it: twice on one folder, the second time to go on serving."""
 
 import asyncio
+import base64
 import fcntl
 import json
 import os
@@ -22,6 +23,7 @@ import pytest
 from app.client import Credentials, ExchangeClient
 from app.demo.samples import load_agencies, load_samples
 from app.foundation.database import embedded_addresses
+from tests.makers import leaks
 
 COMMAND = [sys.executable, "-c", "from app.cli import main; main()", "demo"]
 LONGEST = 300
@@ -87,6 +89,19 @@ async def waiting_at(folder: Path) -> list[dict[str, Any]]:
     return reply.json()["items"]
 
 
+def dump_of(folder: Path) -> Path:
+    """Everything in its database, as `pg_dump` writes it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = embedded_addresses(folder)
+    running = (folder / "postgresql" / "postmaster.opts").read_text().split()[0].strip('"')
+    program = Path(running).with_name("pg_dump")
+    path = folder.parent / "dump.sql"
+    with path.open("wb") as file:
+        subprocess.run([program, found.owner], stdout=file, check=True, timeout=LONGEST)
+    return path
+
+
 def keys_in(folder: Path) -> dict[str, Any]:
     return {path.stem: json.loads(path.read_text())["private_jwk"] for path in (folder / "clients").iterdir()}
 
@@ -106,6 +121,7 @@ def play(folder: Path) -> Played:
     assert first.code == 0, first.out[-2000:] + first.errors
     cases, keys = asyncio.run(cases_in(folder)), keys_in(folder)
     second, waiting = demonstrate_until_told(folder, waiting_at)
+    dump_of(folder)
     return Played(folder, first, second, (cases, asyncio.run(cases_in(folder))), (keys, keys_in(folder)), waiting)
 
 
@@ -195,6 +211,37 @@ class TestFirstRun:
         files = list((played.folder / "clients").iterdir())
         assert {"kemensos-system", "iom-indonesia-system", "polri-polda-maluku-system"} <= {path.stem for path in files}
         assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+
+
+class TestWhatIsLeftOnTheDisk:
+    """Every case was played, by every endpoint that takes words: whoever has the database, or a copy of it, has no word of anyone."""
+
+    def test_holds_nothing_a_sample_person_told_in_a_dump(self, played, tmp_path):
+        told = leaks.told_of_the_samples()
+        assert len(told) > 300
+        assert {"Tarmuji"} & {word for text in told for word in text.split()}
+        dump = played.folder.parent / "dump.sql"
+        assert dump.stat().st_size > 500_000
+        assert leaks.found_in([dump], leaks.looked_for(told), tmp_path) == []
+
+    def test_nor_in_the_files_of_the_database_its_journal_and_its_logs(self, played, tmp_path):
+        files = [path for path in (played.folder / "postgresql").rglob("*") if path.is_file()]
+        assert any("pg_wal" in str(path) for path in files)
+        whole = tmp_path / "files"
+        with whole.open("wb") as file:
+            for path in files:
+                file.write(path.read_bytes())
+        ways = leaks.looked_for(leaks.told_of_the_samples(), shortest=8)
+        assert leaks.found_in([whole], ways, tmp_path) == []
+
+    def test_would_be_found_if_it_was_there(self, tmp_path):
+        told, path = "Tarmuji bin Sutrisno \u00e9", tmp_path / "file"
+        for way in (
+            told.encode(), b"x" + told.encode("utf-16-le"), told.encode().hex().encode(), json.dumps({"a": told}).encode(),
+            *(base64.b64encode(b"y" * before + told.encode() + b"z") for before in range(3)),
+        ):  # fmt: skip
+            path.write_bytes(b"\xff\n" + way + b"\n")
+            assert leaks.found_in([path], leaks.looked_for([told]), tmp_path) != [], way
 
 
 class TestSecondRun:

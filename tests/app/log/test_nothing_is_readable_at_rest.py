@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
 import tink
 
-from app.foundation.keyring import Keyring, Sealed
+from app.foundation.keyring import Keyring, Place, Sealed
 from tests.makers import records
 from tests.makers.world import World
 
@@ -109,25 +110,37 @@ class TestACiphertext:
         await world.owner.execute("UPDATE record_content SET parts = $1", parts)
         assert (await world.iom.get(accepted.path)).status_code == 500
 
-    def test_is_bound_to_its_document_and_its_part(self, world: World) -> None:
+    def test_is_bound_to_its_case_its_document_and_its_part(self, world: World) -> None:
         keyring: Keyring = world.exchange.keyring
-        one, other = UUID(int=1), UUID(int=2)
-        sealed = keyring.seal(one, {"identity": b"a", "health": b"b"})
-        assert keyring.open_parts(one, sealed) == {"identity": b"a", "health": b"b"}
+        one, other, case, another = (UUID(int=number) for number in range(4))
+        sealed = keyring.seal(one, {"identity": b"a", "health": b"b"}, case_id=case)
+        assert keyring.open_parts(one, sealed, case_id=case) == {"identity": b"a", "health": b"b"}
         swapped = Sealed(sealed.key, {"identity": sealed.parts["health"]})
-        for document, moved in ((other, sealed), (one, swapped)):
+        for document, of, moved in ((other, case, sealed), (one, another, sealed), (one, case, swapped)):
             with pytest.raises(tink.TinkError):
-                keyring.open_parts(document, moved)
-        with pytest.raises(tink.TinkError):
-            keyring.open_one(other, keyring.seal_one(one, b"a"))
+                keyring.open_parts(document, moved, case_id=of)
+        place = Place("move.detail", one, case)
+        small = keyring.seal_one(place, b"a")
+        assert keyring.open_one(place, small) == b"a"
+        for elsewhere in (
+            replace(place, id=other),
+            replace(place, of=another),
+            replace(place, of=None),
+            replace(place, column="consent.detail"),
+        ):
+            with pytest.raises(tink.TinkError):
+                keyring.open_one(elsewhere, small)
 
     def test_has_a_key_of_its_own_for_each_document(self, world: World) -> None:
         keyring: Keyring = world.exchange.keyring
         one = UUID(int=1)
-        first, second = keyring.seal(one, {"identity": b"a"}), keyring.seal(one, {"identity": b"a"})
+        first, second = (
+            keyring.seal(one, {"identity": b"a"}, case_id=one),
+            keyring.seal(one, {"identity": b"a"}, case_id=one),
+        )
         assert first.key != second.key
         with pytest.raises(tink.TinkError):
-            keyring.open_parts(one, Sealed(first.key, second.parts))
+            keyring.open_parts(one, Sealed(first.key, second.parts), case_id=one)
 
 
 class TestTheLogsDetail:

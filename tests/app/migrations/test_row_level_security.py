@@ -31,6 +31,10 @@ UNGUARDED = {
     "client_jwks": "when a client's keys were fetched",
     "rate_bucket": "counts of requests",
     "client_refusal": "counts of refusals",
+    "keyring_mark": "a keyed hash of nothing",
+    "encryption_key": "numbers and months of keys, never the keys",
+    "keyring_holder": "which process holds which keys, by number",
+    "rewrap_progress": "how far moving keys has come",
     "alembic_version": "one word",
 }
 """Tables without policies, and why no agency's data stands in them."""
@@ -107,11 +111,15 @@ DEFINER_FUNCTIONS = {
     "count_refusals": "rujukan_definer",
     "ensure_partitions": "rujukan_keeper",
     "drop_idempotency_before": "rujukan_keeper",
+    "meet_keyring": "rujukan_definer",
+    "count_wrapped": "rujukan_rewrapper",
+    "keys_to_move": "rujukan_rewrapper",
+    "move_keys": "rujukan_rewrapper",
 }
 """The functions that may do more than who calls them, and in whose name."""
 
 LOGINS = ("rujukan_app", "rujukan_worker", "rujukan_admin", "rujukan_auditor")
-NO_LOGINS = ("rujukan_definer", "rujukan_keeper")
+NO_LOGINS = ("rujukan_definer", "rujukan_keeper", "rujukan_rewrapper")
 
 
 class TestTables:
