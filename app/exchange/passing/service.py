@@ -27,8 +27,7 @@ from app.foundation.ids import new_reference, uuid7
 from app.foundation.problems import InvalidRequest, NotFound, Problem
 from app.foundation.settings import Settings
 from app.policy.agreements import Agreed, agreed
-from app.policy.decide import covers, decide
-from app.policy.table import BACK_STATE_ONLY
+from app.policy.decide import BasisLike, Decision, covers, decide, kinds_not_told
 from auth.directory import AgencyEntry
 from schemas.checks import warnings_of
 from schemas.codes.agencies import AgencyKind
@@ -283,7 +282,12 @@ def _unfounded(
 
 def agreed_with(db: Acting, receiver: AgencyEntry, purpose: Purpose) -> Agreed | None:
     """Return what the caller may send another agency now, by their agreements."""
-    return agreed(db.directory, db.agency, receiver, purpose, home=db.settings.emergency_country, at=db.at)
+    return agreed_between(db, db.agency, receiver, purpose)
+
+
+def agreed_between(db: Acting, sender: AgencyEntry, receiver: AgencyEntry, purpose: Purpose) -> Agreed | None:
+    """Return what one agency may send another now, by their agreements."""
+    return agreed(db.directory, sender, receiver, purpose, home=db.settings.emergency_country, at=db.at)
 
 
 def _unagreed(
@@ -366,7 +370,7 @@ async def _apply(
         "counts": row.versioned,
         "type": lifecycle.told(row),
         "tells": _told(row.tells),
-        "not_kinds": sorted(BACK_STATE_ONLY) if event == "record_service" else None,
+        "not_kinds": kinds_not_told(event) or None,
         "partners": _PARTNERS_TOLD[event] if Tell.PARTNERS in row.tells else None,
         "handover": event == "confirm_handover",
         "access": row.access,
@@ -467,6 +471,59 @@ def receiver_of(db: Acting, code: str) -> AgencyEntry | Problem:
     return receiver
 
 
+def by_policy(
+    db: Acting, receiver: AgencyEntry, purpose: Purpose, sections: Sequence[str], bases: Sequence[BasisLike]
+) -> Decision:
+    """Return what the tables, the bases and the agreements say of sending these sections; of a consent, only that it is named."""
+    return decide(
+        kind=AgencyKind(receiver.kind),
+        abroad=receiver.country != db.settings.emergency_country,
+        purpose=purpose,
+        included=sections,
+        bases=bases,
+        at=db.at,
+        agreed=agreed_with(db, receiver, purpose),
+    )
+
+
+async def consents_behind(
+    db: Acting, bases: Sequence[BasisLike], *, case_id: UUID | None, consent: NewConsent | None
+) -> dict[UUID | None, Mapping[str, Any]]:
+    """Return the consents that bases name, by id, as far as they count; under None the one that comes in the same request."""
+    named = [basis.consent_id for basis in bases if isinstance(basis, ConsentBasis) and basis.consent_id is not None]
+    known: dict[Any, Mapping[str, Any]] = {None: consent_for_storage(consent, uuid7(db.at))} if consent else {}
+    if case_id is not None and named:
+        async with db.transaction() as tx:
+            known.update(await queries.consents_named(tx, case_id, named))
+    return known
+
+
+def with_consents(
+    db: Acting,
+    decision: Decision,
+    receiver: AgencyEntry,
+    purpose: Purpose,
+    bases: Sequence[BasisLike],
+    known: Mapping[UUID | None, Mapping[str, Any]],
+) -> Decision:
+    """Return the decision with the sections refused of which a consent does not cover what rests on it."""
+    resting = {
+        str(section): basis.consent_id
+        for basis in bases
+        if isinstance(basis, ConsentBasis)
+        for section in basis.sections
+    }
+    refused = dict(decision.refused)
+    for section in decision.sendable:
+        if section in resting:
+            found = known.get(resting[section])
+            if not found or not covers(
+                found, section, receiver=receiver.code, kind=AgencyKind(receiver.kind), purpose=purpose, at=db.at
+            ):
+                refused[section] = "consent"
+    return Decision(tuple(section for section in decision.sendable if section not in refused), refused)
+
+
 async def undisclosable(
     db: Acting,
     receiver: AgencyEntry,
@@ -479,39 +536,14 @@ async def undisclosable(
 ) -> Problem | None:
     """Return the refusal the policy demands, or None; then the consents are left to the statement that sends.
 
-    A refusal names all that is refused, by the consents too, so that one retry is enough.
+    A refusal names all that is refused, by the consents too, so that one retry is enough. `previewing` asks the same.
     """
-    kind = AgencyKind(receiver.kind)
-    decision = decide(
-        kind=kind,
-        abroad=receiver.country != db.settings.emergency_country,
-        purpose=purpose,
-        included=sections,
-        bases=bases,
-        at=db.at,
-        agreed=agreed_with(db, receiver, purpose),
-    )
+    decision = by_policy(db, receiver, purpose, sections, bases)
     if decision.allowed:
         return None
-    resting = {
-        str(section): basis.consent_id
-        for basis in bases
-        if isinstance(basis, ConsentBasis)
-        for section in basis.sections
-    }
-    named = [consent_id for consent_id in resting.values() if consent_id is not None]
-    known: dict[Any, Any] = {None: consent_for_storage(consent, uuid7(db.at))} if consent else {}
-    if case_id is not None and named:
-        async with db.transaction() as tx:
-            known = {**known, **await queries.consents_named(tx, case_id, named)}
-    refused = dict(decision.refused)
-    for section in decision.sendable:
-        if section in resting:
-            found = known.get(resting[section])
-            if not (found and covers(found, section, receiver=receiver.code, kind=kind, purpose=purpose, at=db.at)):
-                refused[section] = "consent"
-    sendable = [section for section in decision.sendable if section not in refused]
-    return refusal(refused, sendable, sender=db.agency, receiver=receiver, purpose=purpose)
+    known = await consents_behind(db, bases, case_id=case_id, consent=consent)
+    decision = with_consents(db, decision, receiver, purpose, bases, known)
+    return refusal(decision.refused, decision.sendable, sender=db.agency, receiver=receiver, purpose=purpose)
 
 
 def refusal(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.policy import table
-from app.policy.decide import Decision, back_state_only, covers, decide
+from app.policy.decide import Decision, covers, decide, flows_back
 from schemas.codes.agencies import AgencyKind
 from schemas.codes.disclosure import DisclosureBasis, Section
 from schemas.codes.referral import Purpose
@@ -74,7 +74,7 @@ class TestTheTables:
         assert table.KINDS[AgencyKind.FOREIGN_MISSION] == {"identity", "needs", "contact", "migration"}
 
     def test_send_services_and_reasons_back_to_helpers_only(self) -> None:
-        told_less = {kind for kind in AgencyKind if back_state_only(kind)}
+        told_less = {kind for kind in AgencyKind if flows_back(kind) != set(table.Back)}
         assert told_less == table._INVESTIGATORS | table._AUTHORITIES | {AgencyKind.FOREIGN_MISSION}
         assert not told_less & table._HELPERS
 
