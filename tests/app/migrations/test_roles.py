@@ -12,7 +12,7 @@ import asyncpg
 from tests.makers.world import World
 
 PAGE = Path(__file__).parents[3] / "docs" / "database-roles.md"
-REWRITE = "RUJUKAN_TEST_REWRITE=1 python -m pytest tests/app/migrations/test_roles.py"
+REWRITE = "REWRITE_ROLES=1 python -m pytest tests/app/migrations/test_roles.py"
 ROLES: Final = {
     "rujukan_app": "The service. It sees the rows that row-level security shows to the agency its transaction acts for.",
     "rujukan_worker": "The worker. It moves events and watches deadlines; it has no way to content, consents or reasons.",
@@ -74,7 +74,7 @@ async def page(owner: asyncpg.Connection) -> str:
 class TestEveryRole:
     async def test_has_exactly_what_the_page_says(self, world: World) -> None:
         found = await page(world.owner)
-        if os.environ.get("RUJUKAN_TEST_REWRITE"):
+        if os.environ.get("REWRITE_ROLES"):
             PAGE.write_text(found)
         assert PAGE.read_text() == found, f"read what has changed, then write it anew: {REWRITE}"
 
