@@ -11,10 +11,11 @@ import typer
 from app.cli.common import Json, say, show_json, show_table
 from app.cli.failures import Failure
 from app.cli.officer.bases import bases_in
-from app.cli.officer.finding import find
+from app.cli.officer.finding import Found, find, id_in
 from app.cli.officer.session import Session, officer_command
 from app.cli.officer.words import Language, coded, labelled, shown_moment
 from app.cli.policy_page import BACK, policy_page
+from app.foundation.ids import read_reference
 from app.policy import table as policy
 from schemas.codes.agencies import AgencyKind
 from schemas.codes.disclosure import DisclosureBasis, Section
@@ -149,13 +150,13 @@ def explain(
     if len(asked) + (case is not None or receiver is not None or receiver_kind is not None) != 1:
         raise Failure("this explains one thing", "Give --referral, or --transfer, or --case with --to (or --to-kind).")
     if asked:
-        found, _ = find(session, referral or transfer or "", (asked[0],))
+        found = _found(session, referral or transfer or "", asked[0])
         view = session.get(f"{found.path}/disclosure")
         session.show(view, lambda: _show_view(session, view))
         return
     if (receiver is None) == (receiver_kind is None):
         raise Failure("nobody is named who would receive it", "Give --to CODE, or --to-kind KIND.")
-    case_id = find(session, case, ("case",))[0].id if case is not None else None
+    case_id = _found(session, case, "case").id if case is not None else None
     sections = [each.value for each in section or Section]
     body = {
         "case_id": case_id,
@@ -167,6 +168,13 @@ def explain(
     }
     answer = session.post("/v1/disclosures/preview", body, key=None)
     session.show(answer, lambda: _show_preview(session, answer))
+
+
+def _found(session: Session, text: str, kind: str) -> Found:
+    """Return what is named, without reading it."""
+    if read_reference(text) is None:
+        return Found(kind, id_in(text), None)
+    return find(session, text, (kind,))[0]
 
 
 def _bases(

@@ -26,8 +26,9 @@ from tests.makers import cases, reading_model, records
 from tests.makers.reading_model import EVERYTHING, Grant, Passed, Reading, Word
 from tests.makers.world import AGENCIES, World
 
-READINGS, SEED = int(os.environ.get("READINGS", "2")), int(os.environ.get("READING_SEED", "0"))
-STEPS = 26
+READINGS, SEED = int(os.environ.get("READINGS", "3")), int(os.environ.get("READING_SEED", "0"))
+STEPS, MOST = 44, 6
+"""How much happens in a life, and to how many referrals and transfers."""
 LETTERS = "bcdfghjklmnpqrstvwxz"
 
 FIXED = {
@@ -142,7 +143,7 @@ class Life:
 
     def bases(self, sections: list[str], consent: str | None) -> list[dict[str, Any]]:
         """Split the sections over bases of random kinds; each has a reason that is for reviewers."""
-        kinds = [*(["consent"] if consent is not None else []), "legal_obligation", "vital_interest", "court_order"]
+        kinds = [*(["consent"] * 3 if consent is not None else []), "legal_obligation", "vital_interest", "court_order"]
         split: dict[str, list[str]] = {}
         covered = self.consents[consent][1] if consent else set(EVERYTHING)
         for section in sections:
@@ -435,7 +436,7 @@ class Life:
         codes = list(m.agencies)
         for _ in range(STEPS):
             roll = chance.random()
-            if roll < 0.22 or len(m.passed) < 3:
+            if len(m.passed) < 3 or (roll < 0.22 and len(m.passed) < MOST):
                 kind = chance.choice(["referral", "referral", "referral", "transfer"])
                 case = chance.choice([None, *self.ids["case_id"]])
                 sender = m.lead[case] if case else chance.choice([each for each in codes if each != "embassy"])
@@ -550,7 +551,7 @@ OPEN_TO: dict[str, dict[str, list[str]]] = {
         "sent": UNANSWERED,
         "received": UNANSWERED,
         "info_requested": ["provide_info", "accept", "decline"],
-        "accepted": [*WORKED_ON, "start", "start", "fail", "decline"],
+        "accepted": [*WORKED_ON, *["start"] * 5, "fail", "decline"],
         "in_progress": [*WORKED_ON, "record_service", "hold", "complete", "fail"],
         "on_hold": [*WORKED_ON, "resume"],
         "cancel_requested": ["confirm_cancel", "refuse_cancel", "confirm_error"],

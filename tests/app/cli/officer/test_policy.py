@@ -73,4 +73,4 @@ class TestExplain:
     def test_of_nothing_or_two_things_says_what_to_give(self, office: Office) -> None:
         for given in ((), ("--case", "K"), ("--referral", "R", "--to", "iom"), ("--to", "iom", "--on", "consent")):
             ended = office.run("police", "policy", "explain", *given)
-            assert (ended.code, "Give" in ended.err or "neither" in ended.err) == (2, True), ended.err
+            assert (ended.code, "Give" in ended.err or "no id" in ended.err) == (2, True), ended.err
