@@ -186,7 +186,9 @@ class Life:
         may = [each for each in EVERYTHING if m.sendable(sender, receiver, purpose, each, "consent")]
         # what may go; and now and then one section more, so that each rule is broken by itself
         right = {"needs", *(may if chance.random() < 0.3 else chance.sample(may, min(5, len(may))))}
-        more = {chance.choice(EVERYTHING)} if chance.random() < 0.35 else set()
+        holds, needed = reading_model.MAY_HOLD[m.agencies[receiver].kind], reading_model.NEEDED_FOR[purpose]
+        broken = sorted(needed - holds) or sorted(holds - needed) or EVERYTHING
+        more = {chance.choice(broken)} if chance.random() < 0.35 else set()
         wanted = sorted(right | more, key=EVERYTHING.index)
         known = [each for each, (of, _) in self.consents.items() if of == case] if case else []
         consent = chance.choice([None, "", "", *known]) if m.agencies[receiver].kind != "foreign_mission" else ""
