@@ -462,6 +462,8 @@ class Life:
                 at_work = [each for each in m.passed.values() if not each.over] if chance.random() < 0.9 else []
                 p = chance.choice(at_work or list(m.passed.values()))
                 await self.move(p, chance.choice(OPEN_TO[p.kind].get(p.state, ["receiver_note"])))
+        if chance.random() < 0.7:  # past the end of some bases
+            self.world.exchange.later(hours=chance.choice([4, 45]))
         await self.world.exchange.settle()
         await self.follow_the_clock()
 
