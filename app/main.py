@@ -28,6 +28,7 @@ from app.exchange.forms import endpoints as forms
 from app.exchange.inbox import endpoints as inbox
 from app.exchange.links import endpoints as links
 from app.exchange.own_client import endpoints as own_client
+from app.exchange.passing import endpoints as passing
 from app.exchange.passing.refusals import log_refusal
 from app.exchange.reassignments import endpoints as reassignments
 from app.exchange.referrals import endpoints as referrals
@@ -141,6 +142,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         reassignments.router,
         referrals.router,
         transfers.router,
+        passing.router,
         escalations.router,
         inbox.router,
         forms.router,

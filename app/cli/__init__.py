@@ -74,6 +74,7 @@ PLACES: Final[dict[str, str]] = {
     "consent": "app.cli.officer.consents",
     **dict.fromkeys(("withdraw", "requests", "answer-request"), "app.cli.officer.data"),
     **dict.fromkeys(("escalations", "take"), "app.cli.officer.escalations"),
+    "policy": "app.cli.policy",
 }
 """Where each command stands. The service itself takes a second to import, which a short command need not wait for."""
 

@@ -86,10 +86,8 @@ def _refuse(
     agreed: Agreed | None,
 ) -> str | None:
     basis_kind = DisclosureBasis(basis.kind)
-    if section not in table.PURPOSES[purpose]:
-        return "purpose"
-    if section not in table.KINDS[kind]:
-        return "agency_kind"
+    if why := why_not_open(section, kind=kind, purpose=purpose):
+        return why
     if kind in table.CONSENT_ONLY and basis_kind is not DisclosureBasis.CONSENT:
         return "consent_only"
     if section not in table.BASES.get(basis_kind, frozenset()):
@@ -138,6 +136,32 @@ def uncovered(
     return None
 
 
-def back_state_only(sender: AgencyKind) -> bool:
-    """Whether a sender of this kind learns no more than state, arrival and end (direction back)."""
-    return sender in table.BACK_STATE_ONLY
+def flows_back(sender: AgencyKind, *, agreed: bool = True) -> frozenset[table.Back]:
+    """Return what of the receiver's doing and saying flows back to a sender of this kind (direction back).
+
+    `agreed`: not recorded across the border on a day without an agreement.
+    """
+    return table.BACK[sender] if agreed else table.BACK[sender] & table.BACK_WITHOUT_AGREEMENT
+
+
+def fields_back(event: str, flowing: frozenset[table.Back], *, accepted: bool = False) -> frozenset[str]:
+    """Return the fields of a receiver's move that a sender learns to whom this flows back; `accepted`: whether it was, before the move."""
+    row = table.BACK_MOVES.get("decline_accepted" if event == "decline" and accepted else event, {})
+    return frozenset(name for name, what in row.items() if what in flowing)
+
+
+def unsaid(event: str, flowing: frozenset[table.Back]) -> bool:
+    """Whether a sender to whom this flows back does not even learn that the move was made."""
+    return event in table.UNSAID and table.UNSAID[event] not in flowing
+
+
+def kinds_not_told(event: str) -> list[str]:
+    """Return the kinds of sender that are not told of a receiver's move."""
+    return sorted(kind for kind, flowing in table.BACK.items() if unsaid(event, flowing))
+
+
+def why_not_open(section: str, *, kind: AgencyKind, purpose: Purpose) -> str | None:
+    """Return what the tables themselves say against a section, whatever a record holds: `purpose`, `agency_kind`, or None."""
+    if section not in table.PURPOSES[purpose]:
+        return "purpose"
+    return None if section in table.KINDS[kind] else "agency_kind"

@@ -1,12 +1,15 @@
 """What may be disclosed to whom, for what. Written to be read by a protection officer.
 
-A section may go to an agency if the *purpose* needs it (first table) and the *kind of agency* may hold it (second table); in addition a
-basis must cover it. The third table says what flows back to the sender of a referral. Nothing is ever trimmed: a request that
-includes more is refused, with the sections named.
+Forward, to the receiver: a section may go to an agency if the *purpose* needs it (`PURPOSES`) and the *kind of agency* may hold it
+(`KINDS`); in addition a basis that can open it must cover it (`BASES`). Nothing is ever trimmed: a request that includes more is refused,
+with the sections named. Back, to the sender: what its kind learns of what the receiver did and said (`BACK`, `BACK_MOVES`).
+
+`rujukan policy table` prints it all, `docs/policy.md` is made from it.
 """
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Final
 
 from schemas.codes.agencies import AgencyKind as Kind
@@ -88,10 +91,6 @@ KINDS: Final[dict[Kind, frozenset[str]]] = {
     Kind.VILLAGE_GOVERNMENT: _sections("contact location family"),
 }
 
-BACK_STATE_ONLY: Final = _INVESTIGATORS | _AUTHORITIES | {Kind.FOREIGN_MISSION}
-"""These learn, of what they referred, the state, the arrival and the end: no services, no outcomes, no free text. Of a refusal before
-acceptance they learn the code and who else might help, so that the person is referred on."""
-
 CONSENT_ONLY: Final = frozenset({Kind.FOREIGN_MISSION})
 """These receive on the person's own consent and on nothing else: not a guardian's, unless it is a child's whose guardian a court or an authority has set,
 and who assents; nor through an interpreter who is not independent (`app/policy/consents.py`)."""
@@ -105,3 +104,61 @@ BASES: Final[dict[DisclosureBasis, frozenset[str]]] = {
     DisclosureBasis.VITAL_INTEREST: frozenset({"identity", "location", "safety", "health", "needs"}),
 }
 """What each basis can open at all. Contract and legitimate interest are not offered."""
+
+
+class Back(StrEnum):
+    """What of the receiver's doing and saying can flow back to the sender."""
+
+    STATE = "state"
+    """State, arrival and end, each with when and by whom."""
+    ACCEPTANCE = "acceptance"
+    """Where to bring the person, when, and whom to ask for."""
+    REFUSAL = "refusal"
+    """Of a refusal before acceptance, the coded reason and who else might help: so that the person is referred on."""
+    QUESTION = "question"
+    """What the receiver asks before it answers: somebody has to answer it."""
+    SERVICES = "services"
+    """Which services were planned, given or missed, and when; also when the last one was."""
+    OUTCOMES = "outcomes"
+    """What became of each need; the coded reason why services ended."""
+    NOTES = "notes"
+    """Notes, and every other free text: reasons of a hold, of an abort, in words of a refusal."""
+
+
+BACK_STATE: Final = frozenset({Back.STATE, Back.ACCEPTANCE, Back.REFUSAL, Back.QUESTION})
+"""State, arrival and end, and what is needed to bring the person or to refer on: no services, no outcomes, no free text."""
+
+BACK: Final[dict[Kind, frozenset[Back]]] = {
+    **dict.fromkeys(Kind, frozenset(Back)),
+    # who may prosecute, inspect or deport, and the state a person may have fled from: what was said in a shelter is not for them
+    **dict.fromkeys(_INVESTIGATORS | _AUTHORITIES | {Kind.FOREIGN_MISSION}, BACK_STATE),
+}
+"""By the sender's kind. A basis of its own, for a section by name, lets a note go beyond it."""
+
+BACK_WITHOUT_AGREEMENT: Final = BACK_STATE
+"""Across the border, of what the receiver recorded on a day when no agreement let it send back `needs`: at most this, whatever the kind."""
+
+BACK_MOVES: Final[dict[str, dict[str, Back]]] = {
+    "accept":             {"ready_to_receive_from": Back.ACCEPTANCE, "service_point": Back.ACCEPTANCE,
+                           "meeting_point": Back.ACCEPTANCE, "contact": Back.ACCEPTANCE},
+    "request_info":       {"text": Back.QUESTION},
+    "decline":            {"reason": Back.REFUSAL, "suggested_receivers": Back.REFUSAL, "text": Back.NOTES},
+    "decline_accepted":   {"reason": Back.OUTCOMES, "suggested_receivers": Back.OUTCOMES, "text": Back.NOTES},
+    "start":              {},
+    "record_service":     {"service": Back.SERVICES, "need": Back.SERVICES, "on": Back.SERVICES, "status": Back.SERVICES,
+                           "next_appointment": Back.SERVICES},
+    "hold":               {"text": Back.NOTES},
+    "refuse_cancel":      {"text": Back.NOTES},
+    "complete":           {"outcomes": Back.OUTCOMES},
+    "fail":               {"reason": Back.OUTCOMES, "text": Back.NOTES},
+    "abort":              {"text": Back.NOTES},
+    "confirm_handover":   {"paper": Back.STATE, "number": Back.STATE, "date": Back.STATE},
+    "handover_paper":     {"number": Back.STATE, "date": Back.STATE},
+    "note":               {"text": Back.NOTES},
+    "dispute":            {"text": Back.NOTES},
+}  # fmt: skip
+"""By the receiver's move, each field and what it belongs to; `decline_accepted`: a refusal after acceptance. That a move was made, when and by
+whom is state, except of what is `UNSAID`. A move or a field that is missing here does not flow back."""
+
+UNSAID: Final[dict[str, Back]] = {"record_service": Back.SERVICES}
+"""Moves of which a sender learns nothing at all, not even when they were made, unless this flows back to its kind."""

@@ -62,6 +62,7 @@ OF_CASES = (
     "/v1/cases",
     "/v1/case-links",
     "/v1/corrections",
+    "/v1/disclosures",
     "/v1/escalations",
     "/v1/inbox",
     "/v1/reassignments",

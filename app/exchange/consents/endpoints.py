@@ -157,7 +157,7 @@ async def reconfirm_consent(
     db: CaseConnection,
     key: IdempotencyKey,
 ) -> Moved:
-    """Record that the person was asked again about a consent in doubt, and still agrees to what it covers.
+    """Record that the person was asked again about a consent in doubt, and still agrees.
 
     By its author or the lead, through another client than the one that was compromised, and proved like a new consent. The consent counts again, and
     what was locked by the doubt opens to its holders.

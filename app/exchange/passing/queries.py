@@ -159,6 +159,16 @@ async def without_barred(tx: Connection, case_id: UUID, disclosures: Sequence[as
     ]
 
 
+async def knows_case(tx: Connection, case_id: UUID) -> bool:
+    """Return whether the agency may know of a case."""
+    return bool(await tx.fetchval("SELECT EXISTS (SELECT FROM case_file WHERE id = $1)", case_id))
+
+
+async def is_barred(tx: Connection, case_id: UUID, giver: str) -> bool:
+    """Return whether what this giver says does not count in a case."""
+    return bool(await tx.fetchval("SELECT is_barred($1, $2)", case_id, giver))
+
+
 async def list_page(
     db: Acting,
     subject: str,

@@ -21,7 +21,8 @@ from app.foundation.paging import decode_cursor, encode_cursor, next_link
 from app.foundation.problems import InvalidRequest, NotFound
 from app.policy import table
 from app.policy.agreements import agreed, crosses_border
-from app.policy.decide import back_state_only
+from app.policy.decide import fields_back, flows_back, unsaid
+from app.policy.table import Back
 from schemas.codes.agencies import AgencyKind
 from schemas.codes.disclosure import DisclosureBasis
 from schemas.codes.referral import Purpose
@@ -58,9 +59,11 @@ def _over(row: asyncpg.Record) -> bool:
 
 
 def _silence_of_others(db: Acting, row: asyncpg.Record) -> bool:
-    """Whether the deadline counts from the last service, of which a sender of the caller's kind learns nothing, not even when it was."""
-    is_sender = row["sender_id"] == db.agency_id
-    return row["state"] == "in_progress" and is_sender and back_state_only(AgencyKind(db.agency.kind))
+    """Whether the deadline counts from the last service, of which the caller, the sender, learns nothing, not even when it was."""
+    if row["state"] != "in_progress" or row["sender_id"] != db.agency_id:
+        return False
+    flowing = flows_back(AgencyKind(db.agency.kind), agreed=agreed_back(db, row, db.at))
+    return unsaid("record_service", flowing)
 
 
 def envelope(db: Acting, lifecycle: Lifecycle, row: asyncpg.Record) -> Document:
@@ -191,16 +194,12 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
         if is_receiver and row["first_read_at"] is None:
             await queries.note_reading(tx, lifecycle.name, subject_id, db.at)
     is_party = is_sender or is_receiver  # else the lead, who learns how it stands
-    state_only = not is_party or (is_sender and back_state_only(AgencyKind(db.agency.kind)))
-    unagreed = set() if state_only or not is_sender else _unagreed_back(db, row, moves)
+    back = _Back(db, row)
     said = {move["id"]: said_of(db, move) for move in moves if is_party and move["detail"] is not None}
-    by_event = {move["event"]: said[move["id"]] for move in moves if move["id"] in said}
-    services = [
-        each for each in moves if each["event"] == "record_service" and not state_only and each["id"] not in unagreed
-    ]
-    reader = _Reader(
-        db, row, disclosures, is_sender=is_sender, is_receiver=is_receiver, state_only=state_only, unagreed=unagreed
-    )
+    by_event = {move["event"]: back.fields(move, said[move["id"]]) for move in moves if move["id"] in said}
+    told = [move for move in moves if not back.unsaid(move)]
+    services = [move for move in told if move["event"] == "record_service"]
+    reader = _Reader(db, row, disclosures, back, is_sender=is_sender, is_receiver=is_receiver)
     found = envelope(db, lifecycle, row)
     found |= {
         "record_version": row["version_id"],
@@ -209,23 +208,13 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
         "record": {"schema_version": version["schema_version"], **_in_record(sections | in_hand)}
         if version and (shown or in_hand)
         else None,
-        "disclosures": [_disclosure(db, row, each) for each in disclosures if each["version_id"]],
+        "disclosures": [_disclosure(db, each) for each in disclosures if each["version_id"]],
         "withheld": in_order(set(row["sections"]) - set(shown), SECTIONS),
         "corrections": _corrected(db, corrections, list(_covered(db, row, disclosures)), is_sender=is_sender),
         "acceptance": _acceptance(db, row, by_event.get("accept"), is_receiver=is_receiver) if is_party else None,
-        "ending": _ending(
-            by_event,
-            accepted=row["accepted_at"] is not None,
-            state_only=state_only or any(each["id"] in unagreed for each in moves if each["event"] in _ENDINGS),
-        )
-        if row["ended_at"] and is_party
-        else None,
+        "ending": _ending(by_event) if row["ended_at"] and is_party else None,
         "prior_agreement": by_event.get(_FIRST[lifecycle.name], {}).get("prior_agreement") if is_party else None,
-        "history": [
-            move_record(db, each, reader.text(each, said))
-            for each in moves
-            if each["event"] != "record_service" or each in services
-        ],
+        "history": [move_record(db, each, reader.text(each, said)) for each in told],
     }
     if lifecycle.name == "referral":
         found["services"] = [_service(said[each["id"]], each) for each in services]
@@ -242,28 +231,50 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
     return found
 
 
-_ENDINGS = ("decline", "complete", "fail")
+def agreed_back(db: Acting, row: asyncpg.Record, at: datetime) -> bool:
+    """Whether more than the state may flow back at `at`: inside the country always, across the border as an agreement lets `needs` go.
 
-
-def _unagreed_back(db: Acting, row: asyncpg.Record, moves: Sequence[asyncpg.Record]) -> set[UUID]:
-    """Return the moves of the receiver of which the sender learns the state only: recorded across the border under no agreement.
-
-    What counts is the day it was recorded: an agreement that has ended since does not close what flowed back under it.
+    What counts is the day something was recorded: an agreement that has ended since does not close what flowed back under it.
     """
     home = db.settings.emergency_country
     sender, receiver = (db.directory.agencies[row[party]] for party in ("sender_id", "receiver_id"))
     if not crosses_border(sender, receiver, home=home):
-        return set()
-    untold = set()
-    for move in moves:
-        if (
-            move["agency_id"] != receiver.id or move["event"] == "note"
-        ):  # a note was refused, or an agreement covered it
-            continue
-        bounds = agreed(db.directory, receiver, sender, Purpose(row["purpose"]), home=home, at=move["recorded_at"])
-        if bounds is not None and "needs" not in bounds.sections:
-            untold.add(move["id"])
-    return untold
+        return True
+    bounds = agreed(db.directory, receiver, sender, Purpose(row["purpose"]), home=home, at=at)
+    return bounds is None or "needs" in bounds.sections
+
+
+class _Back:
+    """What of what was done and said flows to the reader: all of it to the receiver and to its author, to the sender by the table."""
+
+    def __init__(self, db: Acting, row: asyncpg.Record) -> None:
+        self._db, self._row = db, row
+
+    def _flowing(self, move: asyncpg.Record) -> frozenset[Back]:
+        me, row = self._db.agency_id, self._row
+        if me in (row["receiver_id"], move["agency_id"]):
+            return frozenset(Back)
+        if me != row["sender_id"]:  # the lead, who learns how it stands
+            return frozenset()
+        # a note was refused, or an agreement covered it
+        agreed = (
+            move["agency_id"] != row["receiver_id"]
+            or move["event"] == "note"
+            or agreed_back(self._db, row, move["recorded_at"])
+        )
+        return flows_back(AgencyKind(self._db.agency.kind), agreed=agreed)
+
+    def unsaid(self, move: asyncpg.Record) -> bool:
+        """Whether the reader does not even learn of a move."""
+        return unsaid(move["event"], self._flowing(move))
+
+    def fields(self, move: asyncpg.Record, said: Document) -> Document:
+        """Return what the reader learns of what was said with a move."""
+        if self._db.agency_id != self._row["sender_id"] or move["agency_id"] != self._row["receiver_id"]:
+            return said
+        accepted = self._row["accepted_at"] is not None
+        open_back = fields_back(move["event"], self._flowing(move), accepted=accepted)
+        return {name: value for name, value in said.items() if name in open_back}
 
 
 def _open_to(
@@ -347,15 +358,19 @@ def _ended(disclosure: asyncpg.Record, at: datetime) -> bool:
     return disclosure["until_at"] is not None and disclosure["until_at"] <= at
 
 
-def _disclosure(db: Acting, row: asyncpg.Record, each: asyncpg.Record) -> Document:
-    if each["locked_at"]:
-        access = "locked"
-    elif each["closed_at"]:
-        access = "closed"
-    elif _ended(each, db.at):
-        access = "ended"
-    else:
-        access = "full" if each["opened_at"] else "preview"
+def access_of(disclosure: asyncpg.Record, at: datetime) -> str:
+    """Return how what rests on a basis is open: `locked`, `closed`, `ended`, `full` or `preview`."""
+    if disclosure["locked_at"]:
+        return "locked"
+    if disclosure["closed_at"]:
+        return "closed"
+    if _ended(disclosure, at):
+        return "ended"
+    return "full" if disclosure["opened_at"] else "preview"
+
+
+def _disclosure(db: Acting, each: asyncpg.Record) -> Document:
+    access = access_of(each, db.at)
     return {
         "basis": each["basis"],
         "consent_id": each["consent_id"],
@@ -390,18 +405,16 @@ def _acceptance(db: Acting, row: asyncpg.Record, said: Document | None, *, is_re
     point = db.directory.service_points.get(row["service_point_id"])
     hidden = point is None or (point.confidential and not is_receiver)
     return {
-        "ready_to_receive_from": said["ready_to_receive_from"],
+        "ready_to_receive_from": said.get("ready_to_receive_from"),
         "service_point": None if hidden or point is None else point.name,
         "meeting_point": said.get("meeting_point"),
         "contact": said.get("contact"),
     }
 
 
-def _ending(said: dict[str, Document], *, accepted: bool, state_only: bool) -> Document:
-    """Return why it ended. To those who learn the state only: no free text, and of a refusal before acceptance the code and who else might help."""
+def _ending(said: dict[str, Document]) -> Document:
+    """Return why it ended, as far as the reader learns it."""
     told = said.get("decline") or said.get("recall") or said.get("complete") or said.get("fail") or {}
-    if state_only:
-        told = {name: told[name] for name in ("reason", "suggested_receivers") if name in told} if not accepted else {}
     return {
         "reason": told.get("reason"),
         "text": told.get("text"),
@@ -421,16 +434,15 @@ class _Reader:
         db: Acting,
         row: asyncpg.Record,
         disclosures: Sequence[asyncpg.Record],
+        back: _Back,
         *,
         is_sender: bool,
         is_receiver: bool,
-        state_only: bool,
-        unagreed: set[UUID],
     ) -> None:
-        self._unagreed = unagreed
         self._me = db.agency_id
         self._row = row
-        self._is_sender, self._is_receiver, self._state_only = is_sender, is_receiver, state_only
+        self._back = back
+        self._is_sender, self._is_receiver = is_sender, is_receiver
         covered = list(_covered(db, row, disclosures))
         self._open_words = {each["move_id"] for each, _ in covered if each["move_id"]}
         self._open_sections = {name for each, name in covered if each["opened_at"] and not each["move_id"]}
@@ -445,10 +457,9 @@ class _Reader:
             return text if move["id"] in self._open_words else None
         if self._is_receiver:
             return text if move["section"] is None or move["section"] in self._open_sections else None
-        # of an earlier sender the later one reads nothing; who learns the state only still has to answer a question
-        answers = move["agency_id"] == self._row["receiver_id"]
-        open_back = not (self._state_only or move["id"] in self._unagreed) or move["event"] == "request_info"
-        return text if self._is_sender and answers and open_back else None
+        # of an earlier sender the later one reads nothing
+        answers = self._is_sender and move["agency_id"] == self._row["receiver_id"]
+        return self._back.fields(move, told).get("text") if answers else None
 
     def handover(self, said: Document) -> Document | None:
         """Return what the sender says comes with a case: to itself, and to the receiver while what it accepted is open to it."""

@@ -30,8 +30,7 @@ from app.foundation.problems import InvalidRequest, NotFound, Problem
 from app.foundation.settings import Settings
 from app.policy.agreements import Agreed, agreed
 from app.policy.consents import is_child
-from app.policy.decide import decide, uncovered
-from app.policy.table import BACK_STATE_ONLY
+from app.policy.decide import BasisLike, Decision, decide, kinds_not_told, uncovered
 from auth.directory import AgencyEntry
 from schemas.checks import warnings_of
 from schemas.codes.agencies import AgencyKind
@@ -296,7 +295,12 @@ def _unfounded(
 
 def agreed_with(db: Acting, receiver: AgencyEntry, purpose: Purpose) -> Agreed | None:
     """Return what the caller may send another agency now, by their agreements."""
-    return agreed(db.directory, db.agency, receiver, purpose, home=db.settings.emergency_country, at=db.at)
+    return agreed_between(db, db.agency, receiver, purpose)
+
+
+def agreed_between(db: Acting, sender: AgencyEntry, receiver: AgencyEntry, purpose: Purpose) -> Agreed | None:
+    """Return what one agency may send another now, by their agreements."""
+    return agreed(db.directory, sender, receiver, purpose, home=db.settings.emergency_country, at=db.at)
 
 
 def _unagreed(
@@ -379,7 +383,7 @@ async def _apply(
         "counts": row.versioned,
         "type": lifecycle.told(row),
         "tells": _told(row.tells),
-        "not_kinds": sorted(BACK_STATE_ONLY) if event == "record_service" else None,
+        "not_kinds": kinds_not_told(event) or None,
         "partners": _PARTNERS_TOLD[event] if Tell.PARTNERS in row.tells else None,
         "handover": event == "confirm_handover",
         "access": row.access,
@@ -482,24 +486,12 @@ def receiver_of(db: Acting, code: str) -> AgencyEntry | Problem:
     return receiver
 
 
-async def undisclosable(
-    db: Acting,
-    receiver: AgencyEntry,
-    purpose: Purpose,
-    sections: Sequence[str],
-    bases: Sequence[Basis],
-    *,
-    case_id: UUID | None,
-    consent: NewConsent | None = None,
-    child: bool = False,
-) -> Problem | None:
-    """Return the refusal the policy demands, or None; then the consents are left to the statement that sends.
-
-    A refusal names all that is refused, by the consents too, so that one retry is enough. `child`: the record says that the person is one.
-    """
-    kind = AgencyKind(receiver.kind)
-    decision = decide(
-        kind=kind,
+def by_policy(
+    db: Acting, receiver: AgencyEntry, purpose: Purpose, sections: Sequence[str], bases: Sequence[BasisLike]
+) -> Decision:
+    """Return what the tables, the bases and the agreements say of sending these sections; of a consent, only that it is named."""
+    return decide(
+        kind=AgencyKind(receiver.kind),
         abroad=receiver.country != db.settings.emergency_country,
         purpose=purpose,
         included=sections,
@@ -507,9 +499,25 @@ async def undisclosable(
         at=db.at,
         agreed=agreed_with(db, receiver, purpose),
     )
-    if decision.allowed:
-        return None
+
+
+async def with_consents(
+    db: Acting,
+    decision: Decision,
+    receiver: AgencyEntry,
+    purpose: Purpose,
+    bases: Sequence[BasisLike],
+    *,
+    case_id: UUID | None,
+    consent: NewConsent | None,
+    child: bool = False,
+) -> Decision:
+    """Return the decision with the sections refused of which a consent does not cover what rests on it.
+
+    `consent`: what comes in the same request, meant by a basis that names none. `child`: the record says that the person is one.
+    """
     refused = dict(decision.refused)
+    kind = AgencyKind(receiver.kind)
     for basis in bases:
         resting = [str(section) for section in basis.sections if section in decision.sendable]
         if not isinstance(basis, ConsentBasis) or not resting:
@@ -528,8 +536,32 @@ async def undisclosable(
                 refused |= await queries.consent_gaps(
                     tx, case_id, basis.consent_id, resting, receiver.code, kind, purpose, child=child, at=db.at
                 )
-    sendable = [section for section in decision.sendable if section not in refused]
-    return refusal(refused, sendable, sender=db.agency, receiver=receiver, purpose=purpose)
+    return Decision(tuple(section for section in decision.sendable if section not in refused), refused)
+
+
+async def undisclosable(
+    db: Acting,
+    receiver: AgencyEntry,
+    purpose: Purpose,
+    sections: Sequence[str],
+    bases: Sequence[Basis],
+    *,
+    case_id: UUID | None,
+    consent: NewConsent | None = None,
+    child: bool = False,
+) -> Problem | None:
+    """Return the refusal the policy demands, or None; then the consents are left to the statement that sends.
+
+    A refusal names all that is refused, by the consents too, so that one retry is enough; `previewing` asks the same. `child`: the record says
+    that the person is one.
+    """
+    decision = by_policy(db, receiver, purpose, sections, bases)
+    if decision.allowed:
+        return None
+    decision = await with_consents(
+        db, decision, receiver, purpose, bases, case_id=case_id, consent=consent, child=child
+    )
+    return refusal(decision.refused, decision.sendable, sender=db.agency, receiver=receiver, purpose=purpose)
 
 
 def refusal(

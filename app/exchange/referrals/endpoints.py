@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Response
 from app.dependencies import CaseConnection, IdempotencyKey, IfMatch
 from app.exchange.passing import http, moves, problems
 from app.exchange.passing import service as passing
+from app.exchange.passing.disclosed import disclosure
 from app.exchange.passing.reading import page, read
 from app.exchange.referrals import service
 from app.exchange.referrals.lifecycle import REFERRAL
@@ -21,6 +22,7 @@ from app.foundation.problems import NotFound, answers
 from auth.caller import Caller
 from auth.guard import requires
 from auth.scopes import Scope
+from schemas.exchange import disclosure as disclosures
 from schemas.exchange import referral as wire
 from schemas.exchange.common import Moved
 
@@ -99,6 +101,19 @@ async def read_referral(referral_id: ReferralId, caller: CanRead, db: CaseConnec
     `Accept: application/fhir+json` gets the same as a FHIR R4 Bundle, as far as FHIR has a place for it.
     """
     return await represent(db, await read(db, REFERRAL, referral_id), wanted)
+
+
+@router.get(
+    "/{referral_id}/disclosure",
+    response_model=disclosures.DisclosureView,
+    responses=answers(*http.ALWAYS, NotFound),
+)
+async def read_disclosure_of_referral(referral_id: ReferralId, caller: CanRead, db: CaseConnection) -> Response:
+    """Read what the referral discloses to its receiver: each section, on what basis, until when, and by which rule the others are withheld.
+
+    What is withheld stands here alike whether or not the record holds anything there. Nothing of the record is opened; the reading is logged.
+    """
+    return http.json_response(await disclosure(db, REFERRAL, referral_id))
 
 
 @router.post(

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Response
 from app.dependencies import CaseConnection, IdempotencyKey, IfMatch
 from app.exchange.passing import http, moves, problems
 from app.exchange.passing import service as passing
+from app.exchange.passing.disclosed import disclosure
 from app.exchange.passing.reading import page, read
 from app.exchange.transfers import service
 from app.exchange.transfers.lifecycle import TRANSFER
@@ -19,6 +20,7 @@ from app.foundation.problems import NotFound, answers
 from auth.caller import Caller
 from auth.guard import requires
 from auth.scopes import Scope
+from schemas.exchange import disclosure as disclosures
 from schemas.exchange import referral as wire
 from schemas.exchange.common import Moved
 
@@ -88,6 +90,19 @@ async def read_transfer(transfer_id: TransferId, caller: CanRead, db: CaseConnec
     """Read a transfer with its manifest: the preview before it is accepted, the whole record afterwards. Reading is logged."""
     found = await read(db, TRANSFER, transfer_id)
     return http.json_response(found, version=found["version"])
+
+
+@router.get(
+    "/{transfer_id}/disclosure",
+    response_model=disclosures.DisclosureView,
+    responses=answers(*http.ALWAYS, NotFound),
+)
+async def read_disclosure_of_transfer(transfer_id: TransferId, caller: CanRead, db: CaseConnection) -> Response:
+    """Read what the transfer discloses to its receiver: each section, on what basis, until when, and by which rule the others are withheld.
+
+    What is withheld stands here alike whether or not the record holds anything there. Nothing of the record is opened; the reading is logged.
+    """
+    return http.json_response(await disclosure(db, TRANSFER, transfer_id))
 
 
 @router.post(

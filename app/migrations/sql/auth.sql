@@ -303,8 +303,9 @@ GRANT EXECUTE ON FUNCTION use_proof(bytea, timestamptz), use_assertion(bytea, ti
 GRANT EXECUTE ON FUNCTION store_tokens(json) TO rujukan_app;
 
 GRANT EXECUTE ON FUNCTION key_itself(jsonb) TO rujukan_admin, rujukan_definer;
-GRANT SELECT ON agency, agreement, service_point, client, client_agency, client_key, signing_key, revoked_token, epoch, proof_memory
+GRANT SELECT ON agency, agreement, client, client_agency, client_key, signing_key, revoked_token, epoch, proof_memory
     TO rujukan_app, rujukan_worker, rujukan_admin, rujukan_definer;
+GRANT SELECT ON service_point TO rujukan_app, rujukan_admin, rujukan_definer;
 GRANT SELECT, INSERT ON assertion_jti, proof_jti TO rujukan_app;
 GRANT INSERT ON proof_memory TO rujukan_app, rujukan_worker;
 GRANT UPDATE (last_used_at, last_used_from) ON client TO rujukan_app;

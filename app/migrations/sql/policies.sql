@@ -85,7 +85,13 @@ CREATE POLICY own ON idempotency TO rujukan_app
 
 GRANT SELECT, INSERT ON case_file, case_lead, consent, record_version, record_content, move TO rujukan_app;
 GRANT UPDATE (records, updated_at) ON case_file TO rujukan_app;
-GRANT SELECT, INSERT, UPDATE ON referral, transfer, disclosure TO rujukan_app;
+GRANT SELECT, INSERT ON referral, transfer, disclosure TO rujukan_app;
+-- what a move or a reading changes; who is party, what is asked for and what a basis covers is changed by definer functions alone
+GRANT UPDATE (state, version, updated_at, first_read_at, acknowledged_at, accepted_at, ended_at, service_point_id, respond_by, deadline_at, due_at,
+              clock, clock_step, paused_at, pause_used, last_occurred_at, error_reported_at, version_id, sections) ON referral, transfer TO rujukan_app;
+GRANT UPDATE (state_before, started_at, last_recorded_at, review_at, needs_hash) ON referral TO rujukan_app;
+GRANT UPDATE (paper, paper_due_at, manifest, manifest_digest) ON transfer TO rujukan_app;
+GRANT UPDATE (opened_at, closed_at, locked_at, lock_reason) ON disclosure TO rujukan_app;
 GRANT SELECT, INSERT ON idempotency TO rujukan_app;
 GRANT SELECT ON event, feed_end TO rujukan_app;
 
@@ -110,4 +116,4 @@ GRANT SELECT (id, subject_id, closed_at), UPDATE (closed_at) ON disclosure TO ru
 GRANT INSERT ON move TO rujukan_worker;
 GRANT SELECT, INSERT, DELETE ON outbox TO rujukan_worker;
 GRANT SELECT, INSERT ON event TO rujukan_worker;
-GRANT SELECT, INSERT, UPDATE ON feed_end TO rujukan_worker;
+GRANT SELECT, INSERT, UPDATE (position) ON feed_end TO rujukan_worker;

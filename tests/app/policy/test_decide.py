@@ -9,16 +9,22 @@ from typing import Any
 
 import pytest
 
+from app.exchange.lifecycle import Party
+from app.exchange.referrals.lifecycle import REFERRAL
+from app.exchange.transfers.lifecycle import TRANSFER
 from app.policy import consents, table
-from app.policy.decide import Decision, back_state_only, decide, uncovered
+from app.policy.decide import Decision, decide, fields_back, flows_back, kinds_not_told, uncovered, unsaid
 from schemas.codes.agencies import AgencyKind
 from schemas.codes.disclosure import DisclosureBasis, Section
 from schemas.codes.referral import Purpose
 from schemas.exchange.consent import ConsentAct
+from schemas.exchange.disclosure import FlowsBack
 from tests.makers import records
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 EVERY = [section.value for section in Section]
+SAYS_NOTHING = {"acknowledge", "resume", "confirm_cancel", "confirm_error"}
+"""Moves of a receiver that carry no words and no codes."""
 
 
 @dataclass
@@ -76,9 +82,42 @@ class TestTheTables:
         assert table.KINDS[AgencyKind.FOREIGN_MISSION] == {"identity", "needs", "contact", "migration"}
 
     def test_send_services_and_reasons_back_to_helpers_only(self) -> None:
-        told_less = {kind for kind in AgencyKind if back_state_only(kind)}
+        told_less = {kind for kind in AgencyKind if flows_back(kind) != set(table.Back)}
         assert told_less == table._INVESTIGATORS | table._AUTHORITIES | {AgencyKind.FOREIGN_MISSION}
         assert not told_less & table._HELPERS
+
+    def test_have_a_row_of_what_flows_back_for_every_kind_and_every_move_that_says_something(self) -> None:
+        assert set(table.BACK) == set(AgencyKind)
+        assert all(flowing >= table.BACK_STATE for flowing in table.BACK.values())
+        by_receiver = {
+            move.event
+            for lifecycle in (REFERRAL, TRANSFER)
+            for move in lifecycle.moves
+            if move.by in (Party.RECEIVER, Party.EITHER) and move.event not in SAYS_NOTHING
+        }
+        assert by_receiver <= set(table.BACK_MOVES)
+        assert set(table.BACK_MOVES) - by_receiver == {"decline_accepted", "dispute"}
+
+    def test_let_nothing_back_that_has_no_row(self) -> None:
+        everything = frozenset(table.Back)
+        assert fields_back("note", everything) == {"text"}
+        assert fields_back("amend", everything) == frozenset()
+        assert fields_back("decline", table.BACK_STATE) == {"reason", "suggested_receivers"}
+        assert fields_back("decline", table.BACK_STATE, accepted=True) == frozenset()
+        assert fields_back("request_info", table.BACK_STATE) == {"text"}
+
+    def test_tell_those_who_learn_the_state_not_even_that_a_service_was_recorded(self) -> None:
+        assert unsaid("record_service", flows_back(AgencyKind.POLICE))
+        assert unsaid("record_service", flows_back(AgencyKind.SENTRA, agreed=False))
+        assert not unsaid("record_service", flows_back(AgencyKind.SENTRA))
+        assert not unsaid("hold", flows_back(AgencyKind.POLICE))
+        assert set(kinds_not_told("record_service")) == {
+            kind for kind in AgencyKind if flows_back(kind) != set(table.Back)
+        }
+        assert kinds_not_told("hold") == []
+
+    def test_are_said_on_the_wire_as_they_are(self) -> None:
+        assert [each.value for each in FlowsBack] == [each.value for each in table.Back]
 
     def test_can_be_read_as_one_matrix(self) -> None:
         """Who may hold what, for what: a cell a purpose and kind. Nothing of it may be wider than its row and its column."""
