@@ -104,3 +104,15 @@ BASES: Final[dict[DisclosureBasis, frozenset[str]]] = {
     DisclosureBasis.VITAL_INTEREST: frozenset({"identity", "location", "safety", "health", "needs"}),
 }
 """What each basis can open at all. Contract and legitimate interest are not offered."""
+
+EMERGENCY: Final = BASES[DisclosureBasis.VITAL_INTEREST]
+"""What emergency access can open: what a vital interest can, and of it what the kind of agency may hold."""
+
+MAY_KNOCK: Final = _HELPERS | {
+    Kind.HEALTH_FACILITY,
+    Kind.WITNESS_VICTIM_PROTECTION,
+    Kind.MIGRANT_WORKER_OFFICE,
+    Kind.MIGRANT_WORKER_POST,
+}
+"""Who may ask for emergency access to a case in which it takes no part, by its reference: whoever a person in danger is brought to. Not who
+investigates: for that there are bases that do not wait for an emergency."""
