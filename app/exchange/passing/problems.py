@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from app.foundation.problems import Problem
@@ -254,7 +255,10 @@ class DisclosureRefused(Problem):
     `refused` names each section with its reason: `no_basis` (no basis names it), `two_bases`, `not_included` (a basis names a section the
     record does not have), `purpose` (the purpose does not need it), `agency_kind` (this kind of agency may not hold it), `consent_only`
     (this kind receives on the person's own consent alone), `basis_does_not_open`, `basis_ended`, `abroad`, `consent` (the consent does
-    not cover this section, receiver or purpose, or is over). Where one of the reasons is `agreement`, the refusal is `agreement-required`.
+    not cover this section, receiver or purpose, or is over); `legal_basis_unknown`, `legal_basis_not_in_force` (`not_in_force` says what replaced
+    the law), `article_does_not_ground` (the article speaks of something else), `not_a_child`; `court_order_in_the_future`, `court_order_expired`,
+    `court_order_for_another` (it binds neither sender nor receiver), `court_order_scope` (it does not name this section). Where one of the reasons
+    is `agreement`, the refusal is `agreement-required`.
     `sendable_sections` are those that may go as they are: send these now, and seek a basis for the rest.
     """
 
@@ -266,10 +270,19 @@ class DisclosureRefused(Problem):
     )
     log_as = "disclosure"
 
-    def __init__(self, *, refused: Mapping[str, str], sendable: Sequence[str]) -> None:
+    def __init__(
+        self,
+        *,
+        refused: Mapping[str, str],
+        sendable: Sequence[str],
+        not_in_force: Mapping[str, str | None] | None = None,
+    ) -> None:
+        laws = [{"legal_basis": code, "replaced_by": by} for code, by in (not_in_force or {}).items()]
+        more: dict[str, Any] = {"not_in_force": laws} if laws else {}
         super().__init__(
             refused=[{"section": section, "reason": reason} for section, reason in refused.items()],
             sendable_sections=list(sendable),
+            **more,
         )
 
 
@@ -392,9 +405,11 @@ class RequestAnswered(Problem):
 
 
 class NothingToRebase(Problem):
-    """A new basis may open again what this request locked after a consent was withdrawn, and nothing else.
+    """A new basis takes the place of one that ended, locked or waits for review, and of nothing else.
 
-    Sections that were replaced, retracted or whose referral has closed since stay locked.
+    A request that asks to erase opens what it locked. A sender puts on another basis what it sent, but not what a consent still covers. Sections
+    that were replaced, retracted or whose referral has closed since stay locked. A vital interest follows no vital interest, and is no new basis
+    for a sender.
     """
 
     type, status, title, title_id = (

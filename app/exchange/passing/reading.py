@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
@@ -27,6 +27,8 @@ from schemas.codes.referral import Purpose
 from schemas.record.record import SECTIONS
 
 Document = dict[str, Any]
+LEAVES_IN_HAND: Final = frozenset({"consent_withdrawn", "not_justified", "review_lapsed"})
+"""Why sections lock that leave, for a day, to whoever has the person with them what keeps them safe and alive."""
 
 
 def agency_ref(db: Acting, agency_id: UUID) -> Document:
@@ -167,7 +169,7 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
         )
         shown = in_order(sections, SECTIONS)
         in_hand = {}
-        if is_receiver and any(each["lock_reason"] == "consent_withdrawn" for each in disclosures):
+        if is_receiver and any(each["lock_reason"] in LEAVES_IN_HAND for each in disclosures):
             left = await sections_in_hand(
                 tx, db, case_id=row["case_id"], subject_id=subject_id, version_id=row["version_id"]
             )
@@ -362,6 +364,15 @@ def _disclosure(db: Acting, row: asyncpg.Record, each: asyncpg.Record) -> Docume
         "until": each["until_at"],
         "onward": each["onward"],
         "access": access,
+        "lock_reason": each["lock_reason"],
+        "review": {
+            "id": each["review_id"],
+            "state": each["review_state"],
+            "due_at": each["review_due_at"],
+            "decided_at": each["review_decided_at"],
+        }
+        if each["review_id"]
+        else None,
     }
 
 

@@ -21,23 +21,29 @@ from app.exchange.passing.storing import (
     in_manifest,
     said_with_it,
 )
-from app.exchange.records.sealing import SealedRecord, in_order, seal
+from app.exchange.records.sealing import SealedRecord, in_order, open_preview, read_version, seal
 from app.foundation import json
 from app.foundation.ids import new_reference, uuid7
 from app.foundation.problems import InvalidRequest, NotFound, Problem
 from app.foundation.settings import Settings
 from app.policy.agreements import Agreed, agreed
+from app.policy.bases import Asking, day_of, faults, replaced, unknown_articles
 from app.policy.decide import covers, decide
 from app.policy.table import BACK_STATE_ONLY
 from auth.directory import AgencyEntry
 from schemas.checks import warnings_of
+from schemas.checks.warning import RecordWarning
 from schemas.codes.agencies import AgencyKind
+from schemas.codes.answers import Answer
 from schemas.codes.disclosure import DisclosureBasis
+from schemas.codes.person import AgeBand
 from schemas.codes.referral import Purpose, Urgency
+from schemas.codes.warnings import WarningCode
 from schemas.exchange.basis import Basis, ConsentBasis
 from schemas.exchange.case import NewConsent
 from schemas.exchange.common import Moved, MoveRequest
 from schemas.exchange.referral import Amend, Decline, Dispute, NewReferral, NewTransfer, Note, ProvideInfo
+from schemas.record.age import is_adult, is_child
 from schemas.record.record import SECTIONS, Record, included
 
 REFERENCE_PREFIX = {"case": "K", "referral": "R", "transfer": "T"}
@@ -51,8 +57,8 @@ def within(
     return (own or {}).get(name) or cast(timedelta, getattr(settings, name))
 
 
-def moved(row: queries.MovedRow, moves: list[str], record: Record | None = None) -> Moved:
-    """Return the answer to a POST that brought this record, or none.
+def moved(row: queries.MovedRow, moves: list[str], record: Record | None = None, bases: Sequence[Basis] = ()) -> Moved:
+    """Return the answer to a POST that brought this record and these bases, or none.
 
     Warnings are kept nowhere: a request that is repeated brings the same record, and is looked at as of its first day.
     """
@@ -66,7 +72,13 @@ def moved(row: queries.MovedRow, moves: list[str], record: Record | None = None)
         recorded_at=row.recorded_at,
         log_entry=row.log_id,
         moves=moves,
-        warnings=[warning.under("/record") for warning in warnings],
+        warnings=[
+            *(warning.under("/record") for warning in warnings),
+            *(
+                RecordWarning(code=WarningCode.ARTICLE_UNKNOWN, pointer=f"/bases/{place}/article", related=())
+                for place in unknown_articles(bases)
+            ),
+        ],
     )
 
 
@@ -83,7 +95,14 @@ async def send(db: Acting, lifecycle: Lifecycle, body: NewReferral | NewTransfer
         refused, receiver = receiver, db.agency
     sections = included(body.record) if body.record else in_order({s for b in body.bases for s in b.sections}, SECTIONS)
     refused = refused or await undisclosable(
-        db, receiver, body.purpose, sections, body.bases, case_id=body.case_id, consent=body.consent
+        db,
+        receiver,
+        body.purpose,
+        sections,
+        body.bases,
+        case_id=body.case_id,
+        consent=body.consent,
+        adult=await grown_up(db, body.bases, record=body.record, version_id=body.record_version),
     )
     deadline = lifecycle.deadline(lifecycle.initial)
     assert deadline is not None
@@ -144,7 +163,7 @@ async def send(db: Acting, lifecycle: Lifecycle, body: NewReferral | NewTransfer
         )
     except asyncpg.PostgresError as error:
         raise (refusals.problem_of(error, lifecycle, sections=tuple(sections)) or error) from error
-    return moved(row, lifecycle.moves_open(row.state, [Party.SENDER]), body.record)
+    return moved(row, lifecycle.moves_open(row.state, [Party.SENDER]), body.record, body.bases)
 
 
 async def move(
@@ -176,7 +195,8 @@ async def new_version(
     assert record is not None, "an answer without a record is words"
     sections = included(record)
     purpose = Purpose(row["purpose"])
-    if refused := await undisclosable(db, receiver, purpose, sections, body.bases, case_id=row["case_id"]):
+    adult = await grown_up(db, body.bases, record=record)
+    if refused := await undisclosable(db, receiver, purpose, sections, body.bases, case_id=row["case_id"], adult=adult):
         return await unless_repeated(db, lifecycle, key, refused, by=Party.SENDER, record=record)
     sealed = seal(db.keyring, record, version_id=uuid7(db.at), case_id=row["case_id"], at=db.at)
     bases, reasons = bases_for_storage(db, body.bases, None)
@@ -240,7 +260,10 @@ async def words(
     reasons: Sequence[bytes | None] = ()
     detail: dict[str, Any] = {"text": body.text}
     if body.basis is not None and body.section is not None:
-        if refused := await undisclosable(db, other, purpose, [body.section], [body.basis], case_id=row["case_id"]):
+        adult = await grown_up(db, [body.basis], version_id=row["version_id"])
+        if refused := await undisclosable(
+            db, other, purpose, [body.section], [body.basis], case_id=row["case_id"], adult=adult
+        ):
             return await unless_repeated(db, lifecycle, key, refused, by=by)
         bases, reasons = bases_for_storage(db, [body.basis], None)
         facts |= {"bases": bases, "other_id": other.id, "receiver_code": other.code, "receiver_kind": other.kind}
@@ -476,12 +499,14 @@ async def undisclosable(
     *,
     case_id: UUID | None,
     consent: NewConsent | None = None,
+    adult: bool = False,
 ) -> Problem | None:
     """Return the refusal the policy demands, or None; then the consents are left to the statement that sends.
 
-    A refusal names all that is refused, by the consents too, so that one retry is enough.
+    A refusal names all that is refused, by the consents too, so that one retry is enough. `adult`: the record says so of the person.
     """
     kind = AgencyKind(receiver.kind)
+    asking = Asking(at=db.at, parties=(db.agency.code, receiver.code), adult=adult)
     decision = decide(
         kind=kind,
         abroad=receiver.country != db.settings.emergency_country,
@@ -490,6 +515,7 @@ async def undisclosable(
         bases=bases,
         at=db.at,
         agreed=agreed_with(db, receiver, purpose),
+        faults=faults(bases, asking),
     )
     if decision.allowed:
         return None
@@ -511,18 +537,49 @@ async def undisclosable(
             if not (found and covers(found, section, receiver=receiver.code, kind=kind, purpose=purpose, at=db.at)):
                 refused[section] = "consent"
     sendable = [section for section in decision.sendable if section not in refused]
-    return refusal(refused, sendable, sender=db.agency, receiver=receiver, purpose=purpose)
+    return refusal(
+        refused,
+        sendable,
+        sender=db.agency,
+        receiver=receiver,
+        purpose=purpose,
+        not_in_force=replaced(bases, db.at),
+    )
+
+
+async def grown_up(
+    db: Acting, bases: Sequence[Basis], *, record: Record | None = None, version_id: UUID | None = None
+) -> bool:
+    """Return whether the record says, undisputed, that the person is an adult; looked at only where a basis is for children alone."""
+    if all(basis.kind != "best_interests_of_child" for basis in bases):
+        return False
+    if record is not None:
+        return record.identity is not None and is_child(record.identity.birth, on=day_of(db.at)) is Answer.NO
+    if version_id is None:
+        return False
+    async with db.transaction() as tx:
+        version = await read_version(tx, version_id)
+    preview = open_preview(db.keyring, version, ("identity",)) if version is not None else None
+    if preview is None or preview["age_band"] is None or preview["age_disputed"] == Answer.YES:
+        return False
+    return is_adult(AgeBand(preview["age_band"]))
 
 
 def refusal(
-    refused: Mapping[str, str], sendable: Sequence[str], *, sender: AgencyEntry, receiver: AgencyEntry, purpose: Purpose
+    refused: Mapping[str, str],
+    sendable: Sequence[str],
+    *,
+    sender: AgencyEntry,
+    receiver: AgencyEntry,
+    purpose: Purpose,
+    not_in_force: Mapping[str, str | None] | None = None,
 ) -> Problem:
     """Return the problem that names the refused sections and why."""
     if "agreement" in refused.values():
         return problems.AgreementRequired(
             sender=sender.code, receiver=receiver.code, purpose=purpose, refused=refused, sendable=sendable
         )
-    return problems.DisclosureRefused(refused=refused, sendable=sendable)
+    return problems.DisclosureRefused(refused=refused, sendable=sendable, not_in_force=not_in_force)
 
 
 async def unless_repeated(
