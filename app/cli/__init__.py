@@ -71,7 +71,9 @@ PLACES: Final[dict[str, str]] = {
         ("link", "links", "confirm-link", "refuse-link", "end-link", "agree-to-lead", "decline-to-lead"),
         "app.cli.officer.belonging",
     ),
-    **dict.fromkeys(("withdraw", "requests", "answer-request"), "app.cli.officer.data"),
+    **dict.fromkeys(("withdraw", "requests", "answer-request", "rebase"), "app.cli.officer.data"),
+    "reviews": "app.cli.officer.reviews",
+    "break-glass": "app.cli.officer.emergencies",
     **dict.fromkeys(("escalations", "take"), "app.cli.officer.escalations"),
 }
 """Where each command stands. The service itself takes a second to import, which a short command need not wait for."""
