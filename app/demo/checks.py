@@ -75,7 +75,7 @@ class Checks:
         sender = found["sender"]["code"]
         self._check(sender == each.sender, f"{each.reference}: its sender is {sender}, not {each.sender}")
         # a vital interest opens for three days, and the story is weeks long
-        lapsed = all(each["lock_reason"] == "review_lapsed" for each in found["disclosures"])
+        lapsed = all(each["access"] in ("ended", "locked") for each in found["disclosures"])
         unseen = (
             lapsed or found["accepted_at"] is None or state in ("declined", "cancelled", "aborted", "entered_in_error")
         )
