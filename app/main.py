@@ -23,6 +23,7 @@ from app.exchange.agencies import endpoints as agencies
 from app.exchange.cases import endpoints as cases
 from app.exchange.consents import endpoints as consents
 from app.exchange.corrections import endpoints as corrections
+from app.exchange.emergencies import endpoints as emergencies
 from app.exchange.escalations import endpoints as escalations
 from app.exchange.forms import endpoints as forms
 from app.exchange.inbox import endpoints as inbox
@@ -33,6 +34,7 @@ from app.exchange.passing.refusals import log_refusal
 from app.exchange.reassignments import endpoints as reassignments
 from app.exchange.referrals import endpoints as referrals
 from app.exchange.requests import endpoints as requests
+from app.exchange.reviews import endpoints as reviews
 from app.exchange.transfers import endpoints as transfers
 from app.foundation import http, migrate, outbound
 from app.foundation.clock import Clock
@@ -144,6 +146,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         transfers.router,
         passing.router,
         escalations.router,
+        reviews.router,
+        emergencies.router,
         inbox.router,
         forms.router,
         events.router,

@@ -15,12 +15,14 @@ import auth.keys
 import auth.limits.queries
 import auth.queries
 from app.at_rest import months, rewrapping
+from app.exchange.emergencies.jobs import end_emergencies
 from app.exchange.escalations.queries import climb
 from app.exchange.own_client.queries import BATCH as KEYS_AT_ONCE
 from app.exchange.own_client.queries import remind_of_ending_keys
 from app.exchange.passing.clock import watch
 from app.exchange.referrals.lifecycle import REFERRAL
 from app.exchange.requests.jobs import watch_requests
+from app.exchange.reviews.jobs import watch_reviews
 from app.exchange.transfers.lifecycle import TRANSFER
 from app.foundation.clock import Clock
 from app.foundation.database import UNREACHABLE, Addresses, open_pool
@@ -74,6 +76,7 @@ class Worker:
             Job("sequence events", 0.03, self.sequence_events),
             Job("watch deadlines", 1.0, self.watch_deadlines, batch=200),
             Job("climb escalations", 1.0, self.climb_escalations, batch=200),
+            Job("watch reviews", 1.0, self.watch_reviews, batch=50),
             Job("make partitions", 3600.0, self.make_partitions),
             Job("forget used ids", 60.0, self.forget_used_ids, batch=10_000),
             Job("rotate signing keys", 300.0, self.rotate_signing_keys),
@@ -111,6 +114,13 @@ class Worker:
             ]
             found.append(await watch_requests(conn, self._settings, self._clock.now()))
         return max(found)
+
+    async def watch_reviews(self) -> int:
+        """Remind of reviews, close what a vital interest opened when its time is out, end emergency access."""
+        assert self._pool is not None
+        now = self._clock.now()
+        async with self._pool.acquire() as conn:
+            return max(await watch_reviews(conn, self._settings, now), await end_emergencies(conn, now))
 
     async def climb_escalations(self) -> int:
         """Ask the next one about what nobody has taken."""

@@ -188,7 +188,11 @@ class Exchange:
 
     async def settle(self) -> None:
         """Do what the worker would do by now."""
-        while await self.worker.watch_deadlines() or await self.worker.climb_escalations():
+        while (
+            await self.worker.watch_deadlines()
+            or await self.worker.climb_escalations()
+            or await self.worker.watch_reviews()
+        ):
             pass
         while await self.worker.sequence_events():
             pass

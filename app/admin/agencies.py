@@ -45,6 +45,8 @@ class Agency(Wire):
     status: Status
     desk: bool
     """Whether it is the ministry's desk."""
+    reviewer: bool
+    """Whether it was made the agency that reviews what is disclosed without consent; where none was, the desk is it."""
     sandbox: bool
     """Whether it is a practice agency, for invented people only."""
     residential: Accepts | None
@@ -175,6 +177,19 @@ async def make_desk(code: AgencyInPath, who: CanRun, admin: Admin) -> Approval:
     async with admin.transaction() as conn:
         return wire(
             await agency_life.ask_for_desk(
+                conn, code, by=who, now=admin.now, two_people=admin.settings.needs_two_people
+            )
+        )
+
+
+@router.post(
+    "/{code}/reviewer", status_code=202, response_model=Approval, responses=answers(NotThere, NotPossible, NotRight)
+)
+async def make_reviewer(code: AgencyInPath, who: CanRun, admin: Admin) -> Approval:
+    """Ask that an agency review what is disclosed without consent; the one before it does so no more. Until one is made it, the desk does."""
+    async with admin.transaction() as conn:
+        return wire(
+            await agency_life.ask_for_reviewer(
                 conn, code, by=who, now=admin.now, two_people=admin.settings.needs_two_people
             )
         )

@@ -72,7 +72,9 @@ PLACES: Final[dict[str, str]] = {
         "app.cli.officer.belonging",
     ),
     "consent": "app.cli.officer.consents",
-    **dict.fromkeys(("withdraw", "requests", "answer-request"), "app.cli.officer.data"),
+    **dict.fromkeys(("withdraw", "requests", "answer-request", "rebase"), "app.cli.officer.data"),
+    "reviews": "app.cli.officer.reviews",
+    "break-glass": "app.cli.officer.emergencies",
     **dict.fromkeys(("escalations", "take"), "app.cli.officer.escalations"),
     "policy": "app.cli.policy",
 }

@@ -32,7 +32,7 @@ from schemas.exchange.directory import DutyContacts
 from schemas.text import AgencyCode, CountryCode, RegionCode
 
 app = typer.Typer(
-    help="Add, list, suspend, resume and close agencies; say which one is the desk, and whom to call.",
+    help="Add, list, suspend, resume and close agencies; say which one is the desk and which reviews, and whom to call.",
     no_args_is_help=True,
 )
 
@@ -177,7 +177,7 @@ def list_(as_json: Json = False) -> None:
 
 
 def _standing(agency: ListedAgency) -> str:
-    return agency.status + ", desk" * agency.desk + ", practice" * agency.sandbox
+    return agency.status + ", desk" * agency.desk + ", reviewer" * agency.reviewer + ", practice" * agency.sandbox
 
 
 def vars_of(agency: ListedAgency) -> dict[str, Any]:
@@ -243,6 +243,16 @@ def desk(code: Annotated[str, typer.Argument(help="Its code.")], actor: Actor = 
     settings = load_settings()
     waits = asyncio.run(_ask(settings, agency_life.ask_for_desk, code, actor))
     _answer(code, f"{code} is the desk.", waits, as_json=as_json)
+
+
+@app.command()
+def reviewer(
+    code: Annotated[str, typer.Argument(help="Its code.")], actor: Actor = None, as_json: Json = False
+) -> None:
+    """Make an agency the one that reviews what is disclosed without consent, with another person's yes; until then the desk is it."""
+    settings = load_settings()
+    waits = asyncio.run(_ask(settings, agency_life.ask_for_reviewer, code, actor))
+    _answer(code, f"{code} reviews what is disclosed without consent.", waits, as_json=as_json)
 
 
 @app.command("takes-nobody")

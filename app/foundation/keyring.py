@@ -47,6 +47,7 @@ SealedColumn = Literal[
     "consent_withdrawal.detail",
     "correction.detail",
     "disclosure.reason",
+    "emergency_access.detail",
     "move.detail",
     "reassignment.detail",
     "reassignment.end_detail",
@@ -54,6 +55,7 @@ SealedColumn = Literal[
     "record_version.preview",
     "request.answer_detail",
     "request.detail",
+    "review.ground",
     "signing_key.private_sealed",
     "victim_status.detail",
 ]

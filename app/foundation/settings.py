@@ -248,6 +248,33 @@ class Settings(BaseSettings):
         timedelta(hours=24),
         description="How long `safety` and medicines stay readable, after their consent was withdrawn, to whoever has the person with them.",
     )
+    review_vital_interest_within: timedelta = Field(
+        timedelta(hours=72),
+        gt=timedelta(0),
+        le=timedelta(hours=72),
+        description="How long a vital interest opens sections: until then it is reviewed, and its sender gives it another basis (3 × 24 hours).",
+    )
+    review_within: timedelta = Field(
+        timedelta(days=30),
+        gt=timedelta(0),
+        description="Deadline to review what was disclosed on a law or a court's order.",
+    )
+    justified_at_most: timedelta = Field(
+        timedelta(days=30),
+        gt=timedelta(0),
+        description="How far ahead the reviewers may let a vital interest last that they find justified.",
+    )
+    emergency_access_lasts: timedelta = Field(
+        timedelta(hours=4),
+        gt=timedelta(0),
+        le=timedelta(hours=24),
+        description="How long emergency access lasts where nobody says; at most 24 hours in any case.",
+    )
+    emergency_knocks_per_day: int = Field(
+        5,
+        ge=0,
+        description="How often in 24 hours an agency may ask for emergency access to a case it takes no part in, by a reference.",
+    )
     next_contact_after_immediate: timedelta = Field(
         timedelta(minutes=15), description="When an escalation nobody takes goes to the next contact: immediate."
     )

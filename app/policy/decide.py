@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, Final, Protocol
 
 from app.policy import consents, table
 from app.policy.agreements import Agreed
 from schemas.codes.agencies import AgencyKind
 from schemas.codes.disclosure import ChildAssent, DisclosureBasis
 from schemas.codes.referral import Purpose
+
+_NO_FAULTS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class BasisLike(Protocol):
@@ -37,7 +40,7 @@ class Decision:
     sendable: tuple[str, ...]
     refused: dict[str, str]
     """Section → `no_basis`, `two_bases`, `basis_does_not_open`, `basis_ended`, `purpose`, `agency_kind`, `consent_only`, `abroad`,
-    `agreement`, `not_included`."""
+    `agreement`, `not_included`, or what makes its basis fail (app/policy/bases.py)."""
 
     @property
     def allowed(self) -> bool:
@@ -54,10 +57,12 @@ def decide(
     bases: Sequence[BasisLike],
     at: datetime,
     agreed: Agreed | None,
+    faults: Mapping[str, str] = _NO_FAULTS,
 ) -> Decision:
     """Decide about each included section for a receiver of `kind`; `abroad`: outside the country of the exchange.
 
     `agreed`: what the agreements between the two let go for this purpose; None: they have none and need none.
+    `faults`: sections whose basis does not hold, with the reason.
     """
     sections = list(included)
     refused: dict[str, str] = {}
@@ -67,7 +72,7 @@ def decide(
             refused[section] = "no_basis"
         elif len(resting) > 1:
             refused[section] = "two_bases"
-        elif why := _refuse(section, resting[0], kind, abroad, purpose, at, agreed):
+        elif why := _refuse(section, resting[0], kind, abroad, purpose, at, agreed) or faults.get(section):
             refused[section] = why
     for basis in bases:
         for section in basis.sections:

@@ -162,3 +162,14 @@ whom is state, except of what is `UNSAID`. A move or a field that is missing her
 
 UNSAID: Final[dict[str, Back]] = {"record_service": Back.SERVICES}
 """Moves of which a sender learns nothing at all, not even when they were made, unless this flows back to its kind."""
+EMERGENCY: Final = BASES[DisclosureBasis.VITAL_INTEREST]
+"""What emergency access can open: what a vital interest can, and of it what the kind of agency may hold."""
+
+MAY_KNOCK: Final = _HELPERS | {
+    Kind.HEALTH_FACILITY,
+    Kind.WITNESS_VICTIM_PROTECTION,
+    Kind.MIGRANT_WORKER_OFFICE,
+    Kind.MIGRANT_WORKER_POST,
+}
+"""Who may ask for emergency access to a case in which it takes no part, by its reference: whoever a person in danger is brought to. Not who
+investigates: for that there are bases that do not wait for an emergency."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from app.foundation.database import Connection
-from auth.admin.agencies import resume_agency, set_desk
+from auth.admin.agencies import resume_agency, set_desk, set_reviewer
 from auth.admin.agreements import add_agreement, read_agreement
 from auth.admin.client_changes import add_client_key, widen_client
 from auth.admin.clients import change_client
@@ -70,6 +70,10 @@ async def _resume_agency(conn: Connection, subject: str, _: Mapping[str, Any], n
 
 async def _set_desk(conn: Connection, subject: str, _: Mapping[str, Any], now: datetime, actor: str) -> None:
     await set_desk(conn, subject, now=now, actor=actor)
+
+
+async def _set_reviewer(conn: Connection, subject: str, _: Mapping[str, Any], now: datetime, actor: str) -> None:
+    await set_reviewer(conn, subject, now=now, actor=actor)
 
 
 async def _add_agreement(conn: Connection, subject: str, detail: Mapping[str, Any], now: datetime, actor: str) -> None:
@@ -148,6 +152,7 @@ ACTS: Final[dict[str, Act]] = {
     "client:add_key": Act("Give a client another key.", _OPERATORS, _add_client_key),
     "agency:resume": Act("Let a suspended agency in again.", _OPERATORS, _resume_agency),
     "agency:desk": Act("Make an agency the ministry's desk.", _OPERATORS, _set_desk),
+    "agency:reviewer": Act("Let an agency review what is disclosed without consent.", _OPERATORS, _set_reviewer),
     "agreement:add": Act("Let two agencies do what they have agreed.", _OPERATORS, _add_agreement),
     "admin:add": Act(
         "Let somebody administer. They need the link their asker holds, and the code whoever says the last yes is shown.",

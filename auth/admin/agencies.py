@@ -32,6 +32,7 @@ class ListedAgency:
     parent: str | None
     status: str
     desk: bool
+    reviewer: bool
     sandbox: bool
     created_at: datetime
 
@@ -128,6 +129,21 @@ async def set_desk(conn: Connection, code: str, *, now: datetime, actor: str) ->
             raise UnknownAgencyError(f"there is no active agency {code}")
         await queries.log_act(
             conn, at=now, actor=actor, action="agency:desk", subject="agency", subject_id=id, detail={"code": code}
+        )
+
+
+async def set_reviewer(conn: Connection, code: str, *, now: datetime, actor: str) -> None:
+    """Make an agency the one that reviews; the one before it is so no more. Raises `UnknownAgencyError`, `InvalidValueError`."""
+    async with conn.transaction():
+        if await queries.is_practice(conn, code):
+            raise InvalidValueError(
+                "reviews are of what was disclosed of real people: a practice agency is not the reviewer"
+            )
+        id = await queries.set_reviewer(conn, code)
+        if id is None:
+            raise UnknownAgencyError(f"there is no active agency {code}")
+        await queries.log_act(
+            conn, at=now, actor=actor, action="agency:reviewer", subject="agency", subject_id=id, detail={"code": code}
         )
 
 

@@ -19,6 +19,14 @@ async def ask_to_resume(conn: Connection, code: str, *, by: Person, now: datetim
     return await ask(conn, "agency:resume", code, by=by, now=now, two_people=two_people)
 
 
+async def ask_for_reviewer(conn: Connection, code: str, *, by: Person, now: datetime, two_people: bool) -> Approval:
+    """Ask that an agency become the one that reviews. Raises `UnknownAgencyError`, `TakenError`, `InvalidValueError`."""
+    found = await read_agency(conn, code)
+    if found.reviewer:
+        raise TakenError(f"{code} is the reviewing agency already")
+    return await ask(conn, "agency:reviewer", code, by=by, now=now, two_people=two_people)
+
+
 async def ask_for_desk(conn: Connection, code: str, *, by: Person, now: datetime, two_people: bool) -> Approval:
     """Ask that an agency become the ministry's desk. Raises `UnknownAgencyError`, `TakenError`, `InvalidValueError`."""
     found = await read_agency(conn, code)

@@ -288,6 +288,8 @@ async def check_agreement(conn: Connection, wanted: NewAgreement, *, now: dateti
         raise InvalidValueError("a practice agency and a real one do not know each other, and agree on nothing")
     if wanted.kind == "acts_for" and found[wanted.agency]["desk"]:
         raise InvalidValueError("nobody acts for the ministry's desk: its two people could not be told apart")
+    if wanted.kind == "acts_for" and found[wanted.agency]["reviewer"]:
+        raise InvalidValueError("nobody acts for the reviewing agency: its people could not be told apart")
     agency_id, other_id = found[wanted.agency]["id"], found[wanted.other]["id"] if wanted.other is not None else None
     if await queries.agreed_already(
         conn,

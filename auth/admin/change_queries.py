@@ -15,7 +15,7 @@ from app.foundation.database import Connection
 from auth.admin.queries import CLIENTS
 
 _AGENCY: Final = (
-    "SELECT a.id, a.code, a.name, a.kind, a.region, a.country, p.code AS parent, a.status, a.desk, a.sandbox, a.created_at,"
+    "SELECT a.id, a.code, a.name, a.kind, a.region, a.country, p.code AS parent, a.status, a.desk, a.reviewer, a.sandbox, a.created_at,"
     " a.residential, coalesce(a.accepts, '{}')::text AS accepts, a.capacity, a.note"
     " FROM agency a LEFT JOIN agency p ON p.id = a.parent_id"
 )

@@ -157,7 +157,7 @@ async def waiting_about(conn: Connection, client_id: str, at: datetime) -> list[
 async def leaving(conn: Connection, code: str, at: datetime) -> asyncpg.Record | None:
     """Return what an agency still has, by number, with the ids and codes commands need; None if there is no such agency."""
     return await conn.fetchrow(
-        """SELECT a.status, a.desk, a.capacity = 0 AS takes_nobody, d.*, o.*,
+        """SELECT a.status, a.desk, a.reviewer, a.capacity = 0 AS takes_nobody, d.*, o.*,
              ARRAY(SELECT c.client_id FROM client c JOIN client_agency ca USING (client_id) WHERE ca.agency_id = a.id AND c.status <> 'retired'
                    AND NOT EXISTS (SELECT FROM client_agency x WHERE x.client_id = c.client_id AND x.agency_id <> a.id) ORDER BY 1) AS clients,
              ARRAY(SELECT c.client_id FROM client c JOIN client_agency ca USING (client_id) WHERE ca.agency_id = a.id AND c.status <> 'retired'

@@ -67,6 +67,7 @@ async def offboarding(conn: Connection, code: str, *, now: datetime) -> Offboard
         Step("close the escalations it has taken", row["escalations"], own),
         Step("see what it has sent to its end, or hand it over with its case", row["sent"], own, must=False),
         Step("let another agency be the ministry's desk", int(row["desk"]), "rujukan agencies desk CODE"),
+        Step("let another agency review what is disclosed without consent", int(row["reviewer"]), "rujukan agencies reviewer CODE"),
         some("close or move the agencies that belong to it", row["below"], "rujukan agencies offboard CODE, for each", must=False),
         some("end the tokens by which systems could still register for it", row["tokens"], "end each initial access token", must=False),
         some("end its agreements", row["agreements"], "rujukan agreements end ID, for each", must=False),

@@ -71,10 +71,21 @@ async def agencies(conn: Connection) -> list[asyncpg.Record]:
     """Return all agencies by code."""
     return list(
         await conn.fetch(
-            "SELECT a.id, a.code, a.name, a.kind, a.region, a.country, p.code AS parent, a.status, a.desk, a.sandbox, a.created_at"
+            "SELECT a.id, a.code, a.name, a.kind, a.region, a.country, p.code AS parent, a.status, a.desk, a.reviewer, a.sandbox, a.created_at"
             " FROM agency a LEFT JOIN agency p ON p.id = a.parent_id ORDER BY a.code"
         )
     )
+
+
+async def set_reviewer(conn: Connection, code: str) -> UUID | None:
+    """Make an active agency the one that reviews and return its id; None, and nothing changed, if there is none of that code."""
+    found: UUID | None = await conn.fetchval(
+        "SELECT id FROM agency WHERE code = $1 AND status = 'active' FOR UPDATE", code
+    )
+    if found is not None:
+        await conn.execute("UPDATE agency SET reviewer = false WHERE reviewer AND id <> $1", found)
+        await conn.execute("UPDATE agency SET reviewer = true WHERE id = $1", found)
+    return found
 
 
 async def set_desk(conn: Connection, code: str) -> UUID | None:
@@ -89,9 +100,10 @@ async def set_desk(conn: Connection, code: str) -> UUID | None:
 
 
 async def lock_agencies(conn: Connection, codes: Sequence[str]) -> dict[str, asyncpg.Record]:
-    """Return `id`, `desk` and `sandbox` of agencies by code, and keep others from changing what they have agreed until commit."""
+    """Return `id`, `desk`, `reviewer` and `sandbox` of agencies by code, and keep others from changing what they have agreed until commit."""
     rows = await conn.fetch(
-        "SELECT id, code, desk, sandbox FROM agency WHERE code = ANY ($1) ORDER BY id FOR NO KEY UPDATE", codes
+        "SELECT id, code, desk, reviewer, sandbox FROM agency WHERE code = ANY ($1) ORDER BY id FOR NO KEY UPDATE",
+        codes,
     )
     return {row["code"]: row for row in rows}
 

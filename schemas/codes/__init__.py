@@ -11,6 +11,7 @@ from schemas.codes.disclosure import (
     ConsentMethod,
     DataClass,
     DisclosureBasis,
+    EmergencyReason,
     InterpreterRole,
     LockReason,
     NoticeItem,
@@ -143,6 +144,7 @@ ENUMS: Final[dict[str, type[CodeEnum]]] = {
     "distress_sign": DistressSign,
     "document_kind": DocumentKind,
     "education": Education,
+    "emergency_reason": EmergencyReason,
     "entry_channel": EntryChannel,
     "escort": Escort,
     "exploitation": ExploitationForm,
@@ -215,7 +217,7 @@ ENUMS: Final[dict[str, type[CodeEnum]]] = {
     "warning": WarningCode,
     "withdrawal_answer": WithdrawalAnswer,
 }
-"""The enumeration of each closed list. `legal_basis` has none: laws come and go."""
+"""The enumeration of each closed list. `legal_basis` and `legal_article` have none: laws come and go."""
 
 LIST_OF: Final[dict[type[CodeEnum], str]] = {enum: name for name, enum in ENUMS.items()}
 """The name of each enumeration's list."""
@@ -256,6 +258,7 @@ __all__ = [
     "DistressSign",
     "DocumentKind",
     "Education",
+    "EmergencyReason",
     "EntryChannel",
     "Escort",
     "ExploitationAct",

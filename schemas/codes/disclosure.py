@@ -120,6 +120,8 @@ class LockReason(CodeEnum):
     RETRACTED = "retracted"
     ENTERED_IN_ERROR = "entered_in_error"
     TRANSFER_ABORTED = "transfer_aborted"
+    NOT_JUSTIFIED = "not_justified"
+    REVIEW_LAPSED = "review_lapsed"
 
 
 class WithdrawalAnswer(CodeEnum):
@@ -129,3 +131,13 @@ class WithdrawalAnswer(CodeEnum):
     RESTRICTED = "restricted"
     KEPT = "kept"
     RE_BASED = "re_based"
+
+
+class EmergencyReason(CodeEnum):
+    """Why sections are read in an emergency, without having been sent."""
+
+    DANGER_TO_LIFE = "danger_to_life"
+    MEDICAL_EMERGENCY = "medical_emergency"
+    SUICIDE_RISK = "suicide_risk"
+    MISSING_OR_TAKEN = "missing_or_taken"
+    FOUND_UNABLE_TO_SPEAK = "found_unable_to_speak"

@@ -34,6 +34,7 @@ COLUMNS: Final = ("code", "id", "en", "definition_id", "definition_en", "status"
 
 EXTRA_COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "isic_section": ("isic",),
+    "legal_article": ("law", "article", "grounds"),
     "legal_basis": ("valid_from", "valid_to"),
     "urgency": ("respond_within",),
 }
@@ -86,6 +87,12 @@ class CodeEntry(Wire):
     """Of a law: the day it came into force."""
     valid_to: date | None
     """Of a law: its last day."""
+    law: Line | None
+    """Of an article: the law it stands in, a code of `legal_basis`."""
+    article: Line | None
+    """Of an article: its number."""
+    grounds: Line | None
+    """Of an article: the codes of `disclosure_basis` it may ground, separated by spaces; null: none."""
     isic: Line | None
     """Of a section of economic activity: its letter in ISIC Rev. 4."""
     mappings: tuple[CodeMapping, ...]

@@ -71,6 +71,14 @@ EVENT_TYPES: Final[dict[str, str]] = {
     "request.reminder": "An answer about data is due soon.",
     "request.overdue": "An answer about data is overdue.",
     "request.answered": "A request about data was answered.",
+    "referral.rebased": "What was sent to you rests on another basis now. Read it again; the state is as it was.",
+    "transfer.rebased": "What was sent to you rests on another basis now. Read it again; the state is as it was.",
+    "review.opened": "Something was disclosed without consent. Read why, and find it justified or not, in time.",
+    "review.due": "A review is due soon. Judge it; if it is a vital interest you disclosed on, put the sections on another basis before it ends.",
+    "review.overdue": "The time of a review is over. Sections that rested on a vital interest are locked; the person stays where they are.",
+    "review.decided": "A disclosure without consent was judged, or rests on another basis now. What was not justified is locked.",
+    "emergency_access.opened": "Somebody reads sections of the case in an emergency. Read why; end it if there is none, and help if there is.",
+    "emergency_access.ended": "The emergency access has ended.",
     "case.closed": "The lead has closed the case. A referral of yours that is open goes on.",
     "case.reopened": "The case is open again.",
     "case.death_corrected": "The person lives; the death was recorded by mistake. Go on, and look at your deadlines.",
@@ -105,7 +113,7 @@ class Event(Wire):
     """Dense: the next event of this agency is one higher."""
     type: str
     subject: str
-    """What changed: `referral`, `transfer`, `case`, `consent`, `escalation`, `request`, `client`, `client_key`, …"""
+    """What changed: `referral`, `transfer`, `case`, `consent`, `escalation`, `request`, `review`, `emergency_access`, `client`, `client_key`, …"""
     subject_id: UUID
     case_id: UUID | None
     """None where it is about no case."""

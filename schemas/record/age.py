@@ -45,6 +45,11 @@ def age_band(birth: Birth | None, *, on: date) -> AgeBand:
     return AgeBand(birth.missing.value) if birth.missing is not None else AgeBand.UNKNOWN
 
 
+def is_adult(band: AgeBand) -> bool:
+    """Whether a band is known and of adults."""
+    return band not in _NOT_KNOWN and band not in _CHILDREN
+
+
 def is_child(birth: Birth | None, *, on: date) -> Answer:
     """Whether the person is to be treated as a child: also while their age is in doubt."""
     if birth is not None and birth.disputed is Answer.YES:

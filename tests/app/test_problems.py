@@ -637,6 +637,63 @@ async def re_routing_what_is_accepted(world: World) -> httpx.Response:
         await world.set_desk(None)
 
 
+EMERGENCY = {"sections": ["identity"], "reason": "danger_to_life", "text": "He is being followed."}
+
+
+async def _review(world: World, sent: Passed) -> str:
+    (basis,) = (await sent.sender.get(sent.path)).json()["disclosures"]
+    return f"/v1/reviews/{basis['review']['id']}/justify"
+
+
+@provokes("reviewers-only")
+async def judging_ones_own_disclosure(world: World) -> httpx.Response:
+    path = await _review(world, await world.send(sender="ministry"))
+    return await world.ministry.post(path, {"text": "It was right."})
+
+
+@provokes("another-reviewer-required")
+async def judging_what_one_did(world: World) -> httpx.Response:
+    async with cases.desk_at(world) as desk:
+        path = await _review(world, await world.send(sender=desk.code))
+        return await desk.post(path, {"text": "It was right."})
+
+
+@provokes("review-decided")
+async def judging_twice(world: World) -> httpx.Response:
+    async with cases.desk_at(world) as desk:
+        path = await _review(world, await world.send())
+        await desk.post(path, {"text": "It was right."})
+        return await desk.post(path, {"text": "It was right."})
+
+
+@provokes("emergency-not-for-you")
+async def an_emergency_of_investigators(world: World) -> httpx.Response:
+    return await world.police.post("/v1/emergency-access", {**EMERGENCY, "reference": "K-0000-0000-0"})
+
+
+@provokes("emergency-open")
+async def an_emergency_twice(world: World) -> httpx.Response:
+    body = {**EMERGENCY, "case_id": (await world.send()).case_id}
+    assert (await world.iom.post("/v1/emergency-access", body)).status_code == 201
+    return await world.iom.post("/v1/emergency-access", body)
+
+
+@provokes("emergency-ended")
+async def ending_an_emergency_twice(world: World) -> httpx.Response:
+    body = {**EMERGENCY, "case_id": (await world.send()).case_id}
+    path = f"{(await world.iom.post('/v1/emergency-access', body)).headers['location']}/end"
+    await world.iom.post(path)
+    return await world.iom.post(path)
+
+
+@provokes("too-many-knocks")
+async def knocking_everywhere(world: World) -> httpx.Response:
+    for seconds in range(5):
+        at = world.exchange.clock.now() - timedelta(seconds=seconds)
+        await world.owner.execute("INSERT INTO emergency_knock VALUES ($1, $2)", world.id_of("iom"), at)
+    return await world.iom.post("/v1/emergency-access", {**EMERGENCY, "reference": "K-0000-0000-0"})
+
+
 async def _browser(world: World, *roles: Role) -> Browser:
     """The browser of somebody who administers and is signed in."""
     exchange = world.exchange

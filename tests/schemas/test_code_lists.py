@@ -49,7 +49,7 @@ class Body(Wire):
 
 class TestEveryList:
     def test_is_an_enumeration_except_the_laws(self):
-        assert set(list_names()) - set(ENUMS) == {"legal_basis"}
+        assert set(list_names()) - set(ENUMS) == {"legal_basis", "legal_article"}
 
     def test_is_a_file_and_every_file_is_a_list(self):
         found = {each.name for each in files("schemas.codes").joinpath("lists").iterdir()}
@@ -65,7 +65,7 @@ class TestEveryList:
 
     def test_has_codes_of_one_form_each_once(self):
         for name in list_names():
-            form = r"[a-z0-9]+(-[a-z0-9]+)*" if name == "legal_basis" else r"[a-z0-9]+(_[a-z0-9]+)*"
+            form = r"[a-z0-9]+(-[a-z0-9]+)*" if name in ("legal_basis", "legal_article") else r"[a-z0-9]+(_[a-z0-9]+)*"
             codes = [entry.code for entry in code_list(name).codes]
             assert codes, name
             assert len(set(codes)) == len(codes), name
@@ -106,6 +106,7 @@ class TestEveryList:
             "case_state",
             "data_class",
             "delivery_mode",
+            "legal_article",
             "referral_state",
             "service_stage",
             "transfer_state",

@@ -83,7 +83,8 @@ def again(
 def _again(each: dict[str, Any], legal_basis: str | None, article: str | None, reason: str | None) -> dict[str, Any]:
     kind = each["basis"]
     basis = {"kind": kind, "sections": each["sections"], "onward": each["onward"]}
-    if each["until"] is not None:
+    # a vital interest has three days of its own each time
+    if each["until"] is not None and kind != DisclosureBasis.VITAL_INTEREST:
         basis["until"] = each["until"]
     if kind == DisclosureBasis.CONSENT:
         return {**basis, "consent_id": each["consent_id"]}

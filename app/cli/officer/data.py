@@ -1,4 +1,4 @@
-"""`withdraw`, `requests`, `answer-request`: a consent taken back, and what is asked about data."""
+"""`withdraw`, `requests`, `answer-request`, `rebase`: a consent taken back, what is asked about data, another basis."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from app.cli.common import say, show_table
 from app.cli.failures import Failure
 from app.cli.officer.bases import RESTS, bases_in
-from app.cli.officer.finding import find, id_in
+from app.cli.officer.finding import PASSED, find, id_in
 from app.cli.officer.session import Channel, Key, OccurredAt, Session, Subject, officer_command
 from app.cli.officer.sheet import Sheet
 from app.cli.officer.words import (
@@ -183,3 +183,25 @@ def answer_request(
     }
     moved = session.post(f"/v1/requests/{id_in(id)}/answer", said, key=key)
     session.show(moved, lambda: say(f"The request is {plain(moved['state'])}."))
+
+
+@officer_command(app, "rebase", panel=PANEL)
+def rebase(
+    session: Session,
+    reference: Subject,
+    basis: Annotated[
+        Path,
+        typer.Option(
+            help="JSON: the basis or bases it rests on from now on, with their sections.", rich_help_panel=RESTS
+        ),
+    ],
+    occurred_at: OccurredAt = None,
+    channel: Channel = None,
+    key: Key = None,
+) -> None:
+    """Put sections you sent on another basis, a consent or a law, before a vital interest ends; or again, after they have locked."""
+    found, document = find(session, reference, PASSED)
+    version = (document or session.get(found.path))["version"]
+    said = {"bases": bases_in(basis), "occurred_at": occurred_at, "channel": channel}
+    answer = session.post(f"{found.path}/rebase", said, key=key, if_match=version)
+    session.show(answer, lambda: say(f"{answer['reference']}: the sections rest on another basis now."))

@@ -14,7 +14,7 @@ from app.exchange.cases.queries import case_by_id
 from app.exchange.corrections import queries
 from app.exchange.passing import refusals
 from app.exchange.passing.queries import MovedRow
-from app.exchange.passing.reading import LESS_CONSENT, agency_ref, allowed_for, in_force, sections_in_hand
+from app.exchange.passing.reading import LEAVES_IN_HAND, agency_ref, allowed_for, in_force, sections_in_hand
 from app.exchange.passing.service import moved
 from app.exchange.passing.storing import guardian_suspected
 from app.exchange.records.sealing import in_order, open_sections, read_version, seal_sections
@@ -140,7 +140,7 @@ async def read_correction(db: Acting, correction_id: UUID) -> Document:
         version = await read_version(tx, row["version_id"])
         sections = await open_sections(tx, db.keyring, version, names) if version else {}
         in_hand = {}
-        if any(each["lock_reason"] in LESS_CONSENT for each in held):
+        if any(each["lock_reason"] in LEAVES_IN_HAND for each in held):
             allowed = allowed_for(db, {each["purpose"] for each in held}) - set(sections)
             found = await sections_in_hand(
                 tx, db, case_id=row["case_id"], subject_id=correction_id, version_id=row["version_id"]

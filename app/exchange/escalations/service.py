@@ -18,6 +18,7 @@ from app.exchange.passing import queries as passing_queries
 from app.exchange.passing import service as passing
 from app.exchange.passing.problems import DeskOnly
 from app.exchange.passing.reading import agency_ref
+from app.exchange.passing.storing import review_by
 from app.exchange.records.sealing import in_order, open_preview
 from app.exchange.referrals.lifecycle import REFERRAL
 from app.foundation import json
@@ -188,6 +189,7 @@ def _rerouted(
             "sections": sections,
             "basis_id": basis_id,
             "offer_group": uuid7(db.at),
+            "review_by": review_by(db, DisclosureBasis.VITAL_INTEREST),
         },
         "reason": db.keyring.seal_one(
             Place("disclosure.reason", basis_id, record["case_id"]), json.dumps({"reason": body.reason})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from app.foundation.problems import Problem
@@ -257,7 +258,10 @@ class DisclosureRefused(Problem):
     not cover this section, receiver or purpose, or is over), `consent_doubted` (the person must be asked again first), `consent_not_provable`
     (only spoken, or heard by nobody but an interpreter who is not independent), `consent_without_assent` (the child does not agree),
     `consent_not_for_child` (the record says it is a child, the consent does not), `consent_not_own` (a foreign mission receives on the
-    person's own consent alone). Where one of the reasons is `agreement`, the refusal is `agreement-required`.
+    person's own consent alone); `legal_basis_unknown`, `legal_basis_not_in_force` (`not_in_force` says what replaced the law),
+    `article_does_not_ground` (the article speaks of something else), `not_a_child`; `court_order_in_the_future`, `court_order_expired`,
+    `court_order_for_another` (it binds neither sender nor receiver), `court_order_scope` (it does not name this section). Where one of the reasons
+    is `agreement`, the refusal is `agreement-required`.
     `sendable_sections` are those that may go as they are: send these now, and seek a basis for the rest.
     """
 
@@ -269,10 +273,19 @@ class DisclosureRefused(Problem):
     )
     log_as = "disclosure"
 
-    def __init__(self, *, refused: Mapping[str, str], sendable: Sequence[str]) -> None:
+    def __init__(
+        self,
+        *,
+        refused: Mapping[str, str],
+        sendable: Sequence[str],
+        not_in_force: Mapping[str, str | None] | None = None,
+    ) -> None:
+        laws = [{"legal_basis": code, "replaced_by": by} for code, by in (not_in_force or {}).items()]
+        more: dict[str, Any] = {"not_in_force": laws} if laws else {}
         super().__init__(
             refused=[{"section": section, "reason": reason} for section, reason in refused.items()],
             sendable_sections=list(sendable),
+            **more,
         )
 
 
@@ -450,9 +463,11 @@ class RequestAnswered(Problem):
 
 
 class NothingToRebase(Problem):
-    """A new basis may open again what this request locked after a consent was withdrawn, and nothing else.
+    """A new basis takes the place of one that ended, locked or waits for review, and of nothing else.
 
-    Sections that were replaced, retracted or whose referral has closed since stay locked.
+    A request that asks to erase opens what it locked. A sender puts on another basis what it sent, but not what a consent still covers. Sections
+    that were replaced, retracted or whose referral has closed since stay locked. A vital interest follows no vital interest, and is no new basis
+    for a sender.
     """
 
     type, status, title, title_id = (

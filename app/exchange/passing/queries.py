@@ -211,7 +211,9 @@ async def find(tx: Connection, subject: str, subject_id: UUID) -> asyncpg.Record
 async def disclosures_of(tx: Connection, subject_id: UUID, version_id: UUID) -> list[asyncpg.Record]:
     """Return the bases of the present version, and of words that have one of their own."""
     rows: list[asyncpg.Record] = await tx.fetch(
-        "SELECT * FROM disclosure WHERE subject_id = $1 AND (version_id = $2 OR move_id IS NOT NULL) ORDER BY recorded_at, id",
+        """SELECT d.*, v.id AS review_id, v.state AS review_state, v.due_at AS review_due_at, v.decided_at AS review_decided_at
+           FROM disclosure d LEFT JOIN review v ON v.disclosure_id = d.id AND v.case_id = d.case_id
+           WHERE d.subject_id = $1 AND (d.version_id = $2 OR d.move_id IS NOT NULL) ORDER BY d.recorded_at, d.id""",
         subject_id,
         version_id,
     )

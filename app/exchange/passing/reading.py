@@ -29,8 +29,10 @@ from schemas.codes.referral import Purpose
 from schemas.record.record import SECTIONS
 
 Document = dict[str, Any]
-LESS_CONSENT: Final = frozenset({"consent_withdrawn", "consent_narrowed", "consent_doubted"})
-"""Locked because a consent ended, in whole or in part: for a day whoever has the person reads what keeps everybody safe."""
+LEAVES_IN_HAND: Final = frozenset(
+    {"consent_withdrawn", "consent_narrowed", "consent_doubted", "not_justified", "review_lapsed"}
+)
+"""Why sections lock that leave, for a day, to whoever has the person with them what keeps them safe and alive."""
 
 
 def agency_ref(db: Acting, agency_id: UUID) -> Document:
@@ -173,7 +175,7 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
         )
         shown = in_order(sections, SECTIONS)
         in_hand = {}
-        if is_receiver and any(each["lock_reason"] in LESS_CONSENT for each in disclosures):
+        if is_receiver and any(each["lock_reason"] in LEAVES_IN_HAND for each in disclosures):
             left = await sections_in_hand(
                 tx, db, case_id=row["case_id"], subject_id=subject_id, version_id=row["version_id"]
             )
@@ -381,6 +383,14 @@ def _disclosure(db: Acting, each: asyncpg.Record) -> Document:
         "onward": each["onward"],
         "access": access,
         "locked_because": _locked_because(each, access),
+        "review": {
+            "id": each["review_id"],
+            "state": each["review_state"],
+            "due_at": each["review_due_at"],
+            "decided_at": each["review_decided_at"],
+        }
+        if each["review_id"]
+        else None,
     }
 
 

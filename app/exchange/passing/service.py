@@ -22,24 +22,31 @@ from app.exchange.passing.storing import (
     said_with_it,
     unfit,
 )
-from app.exchange.records.sealing import SealedRecord, in_order, seal
+from app.exchange.records.sealing import SealedRecord, in_order, open_preview, read_version, seal
 from app.foundation import json
 from app.foundation.ids import new_reference, uuid7
 from app.foundation.keyring import Place
 from app.foundation.problems import InvalidRequest, NotFound, Problem
 from app.foundation.settings import Settings
 from app.policy.agreements import Agreed, agreed
+from app.policy.bases import Asking, day_of, faults, replaced, unknown_articles
 from app.policy.consents import is_child
 from app.policy.decide import BasisLike, Decision, decide, kinds_not_told, uncovered
 from auth.directory import AgencyEntry
 from schemas.checks import warnings_of
+from schemas.checks.warning import RecordWarning
 from schemas.codes.agencies import AgencyKind
+from schemas.codes.answers import Answer
 from schemas.codes.disclosure import DisclosureBasis
+from schemas.codes.person import AgeBand
 from schemas.codes.referral import Purpose, Urgency
+from schemas.codes.warnings import WarningCode
 from schemas.exchange.basis import Basis, ConsentBasis
 from schemas.exchange.common import Moved, MoveRequest
 from schemas.exchange.consent import NewConsent
 from schemas.exchange.referral import Amend, Decline, Dispute, NewReferral, NewTransfer, Note, ProvideInfo
+from schemas.record.age import is_adult
+from schemas.record.age import is_child as is_child_by_birth
 from schemas.record.record import SECTIONS, Record, included
 
 REFERENCE_PREFIX = {"case": "K", "referral": "R", "transfer": "T"}
@@ -53,8 +60,8 @@ def within(
     return (own or {}).get(name) or cast(timedelta, getattr(settings, name))
 
 
-def moved(row: queries.MovedRow, moves: list[str], record: Record | None = None) -> Moved:
-    """Return the answer to a POST that brought this record, or none.
+def moved(row: queries.MovedRow, moves: list[str], record: Record | None = None, bases: Sequence[Basis] = ()) -> Moved:
+    """Return the answer to a POST that brought this record and these bases, or none.
 
     Warnings are kept nowhere: a request that is repeated brings the same record, and is looked at as of its first day.
     """
@@ -68,7 +75,13 @@ def moved(row: queries.MovedRow, moves: list[str], record: Record | None = None)
         recorded_at=row.recorded_at,
         log_entry=row.log_id,
         moves=moves,
-        warnings=[warning.under("/record") for warning in warnings],
+        warnings=[
+            *(warning.under("/record") for warning in warnings),
+            *(
+                RecordWarning(code=WarningCode.ARTICLE_UNKNOWN, pointer=f"/bases/{place}/article", related=())
+                for place in unknown_articles(bases)
+            ),
+        ],
     )
 
 
@@ -88,7 +101,15 @@ async def send(db: Acting, lifecycle: Lifecycle, body: NewReferral | NewTransfer
         refused = unfit(db, body.consent, "/consent")
     child = is_child(body.record, db.at.date())
     refused = refused or await undisclosable(
-        db, receiver, body.purpose, sections, body.bases, case_id=body.case_id, consent=body.consent, child=child
+        db,
+        receiver,
+        body.purpose,
+        sections,
+        body.bases,
+        case_id=body.case_id,
+        consent=body.consent,
+        child=child,
+        adult=await grown_up(db, body.bases, record=body.record, version_id=body.record_version),
     )
     deadline = lifecycle.deadline(lifecycle.initial)
     assert deadline is not None
@@ -153,7 +174,7 @@ async def send(db: Acting, lifecycle: Lifecycle, body: NewReferral | NewTransfer
         )
     except asyncpg.PostgresError as error:
         raise (refusals.problem_of(error, lifecycle, sections=tuple(sections)) or error) from error
-    return moved(row, lifecycle.moves_open(row.state, [Party.SENDER]), body.record)
+    return moved(row, lifecycle.moves_open(row.state, [Party.SENDER]), body.record, body.bases)
 
 
 async def move(
@@ -186,7 +207,10 @@ async def new_version(
     sections = included(record)
     purpose = Purpose(row["purpose"])
     child = is_child(record, db.at.date())
-    if refused := await undisclosable(db, receiver, purpose, sections, body.bases, case_id=row["case_id"], child=child):
+    adult = await grown_up(db, body.bases, record=record)
+    if refused := await undisclosable(
+        db, receiver, purpose, sections, body.bases, case_id=row["case_id"], child=child, adult=adult
+    ):
         return await unless_repeated(db, lifecycle, key, refused, by=Party.SENDER, record=record)
     sealed = seal(db.keyring, record, version_id=uuid7(db.at), case_id=row["case_id"], at=db.at)
     bases, reasons = bases_for_storage(db, body.bases, None, case_id=row["case_id"], child=child)
@@ -252,7 +276,10 @@ async def words(
     reasons: Sequence[bytes | None] = ()
     detail: dict[str, Any] = {"text": body.text}
     if body.basis is not None and body.section is not None:
-        if refused := await undisclosable(db, other, purpose, [body.section], [body.basis], case_id=row["case_id"]):
+        adult = await grown_up(db, [body.basis], version_id=row["version_id"])
+        if refused := await undisclosable(
+            db, other, purpose, [body.section], [body.basis], case_id=row["case_id"], adult=adult
+        ):
             return await unless_repeated(db, lifecycle, key, refused, by=by)
         bases, reasons = bases_for_storage(db, [body.basis], None, case_id=row["case_id"])
         facts |= {"bases": bases, "other_id": other.id, "receiver_code": other.code, "receiver_kind": other.kind}
@@ -487,9 +514,18 @@ def receiver_of(db: Acting, code: str) -> AgencyEntry | Problem:
 
 
 def by_policy(
-    db: Acting, receiver: AgencyEntry, purpose: Purpose, sections: Sequence[str], bases: Sequence[BasisLike]
+    db: Acting,
+    receiver: AgencyEntry,
+    purpose: Purpose,
+    sections: Sequence[str],
+    bases: Sequence[BasisLike],
+    *,
+    faults: Mapping[str, str] | None = None,
 ) -> Decision:
-    """Return what the tables, the bases and the agreements say of sending these sections; of a consent, only that it is named."""
+    """Return what the tables, the bases and the agreements say of sending these sections; of a consent, only that it is named.
+
+    `faults`: sections whose basis does not hold today, and why.
+    """
     return decide(
         kind=AgencyKind(receiver.kind),
         abroad=receiver.country != db.settings.emergency_country,
@@ -498,6 +534,7 @@ def by_policy(
         bases=bases,
         at=db.at,
         agreed=agreed_with(db, receiver, purpose),
+        faults=faults or {},
     )
 
 
@@ -549,30 +586,63 @@ async def undisclosable(
     case_id: UUID | None,
     consent: NewConsent | None = None,
     child: bool = False,
+    adult: bool = False,
 ) -> Problem | None:
     """Return the refusal the policy demands, or None; then the consents are left to the statement that sends.
 
-    A refusal names all that is refused, by the consents too, so that one retry is enough; `previewing` asks the same. `child`: the record says
-    that the person is one.
+    A refusal names all that is refused, by the consents too, so that one retry is enough; `previewing` asks the same. `child`, `adult`: the
+    record says so of the person, the latter undisputed.
     """
-    decision = by_policy(db, receiver, purpose, sections, bases)
+    asking = Asking(at=db.at, parties=(db.agency.code, receiver.code), adult=adult)
+    decision = by_policy(db, receiver, purpose, sections, bases, faults=faults(bases, asking))
     if decision.allowed:
         return None
     decision = await with_consents(
         db, decision, receiver, purpose, bases, case_id=case_id, consent=consent, child=child
     )
-    return refusal(decision.refused, decision.sendable, sender=db.agency, receiver=receiver, purpose=purpose)
+    return refusal(
+        decision.refused,
+        decision.sendable,
+        sender=db.agency,
+        receiver=receiver,
+        purpose=purpose,
+        not_in_force=replaced(bases, db.at),
+    )
+
+
+async def grown_up(
+    db: Acting, bases: Sequence[Basis], *, record: Record | None = None, version_id: UUID | None = None
+) -> bool:
+    """Return whether the record says, undisputed, that the person is an adult; looked at only where a basis is for children alone."""
+    if all(basis.kind != "best_interests_of_child" for basis in bases):
+        return False
+    if record is not None:
+        return record.identity is not None and is_child_by_birth(record.identity.birth, on=day_of(db.at)) is Answer.NO
+    if version_id is None:
+        return False
+    async with db.transaction() as tx:
+        version = await read_version(tx, version_id)
+    preview = open_preview(db.keyring, version, ("identity",)) if version is not None else None
+    if preview is None or preview["age_band"] is None or preview["age_disputed"] == Answer.YES:
+        return False
+    return is_adult(AgeBand(preview["age_band"]))
 
 
 def refusal(
-    refused: Mapping[str, str], sendable: Sequence[str], *, sender: AgencyEntry, receiver: AgencyEntry, purpose: Purpose
+    refused: Mapping[str, str],
+    sendable: Sequence[str],
+    *,
+    sender: AgencyEntry,
+    receiver: AgencyEntry,
+    purpose: Purpose,
+    not_in_force: Mapping[str, str | None] | None = None,
 ) -> Problem:
     """Return the problem that names the refused sections and why."""
     if "agreement" in refused.values():
         return problems.AgreementRequired(
             sender=sender.code, receiver=receiver.code, purpose=purpose, refused=refused, sendable=sendable
         )
-    return problems.DisclosureRefused(refused=refused, sendable=sendable)
+    return problems.DisclosureRefused(refused=refused, sendable=sendable, not_in_force=not_in_force)
 
 
 async def unless_repeated(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,8 +17,10 @@ from app.foundation import json
 from app.foundation.ids import uuid7
 from app.foundation.keyring import Place, SealedColumn
 from app.foundation.problems import InvalidRequest, Problem
+from app.policy.bases import ends
 from app.policy.consents import columns_of, untold
 from schemas.codes.answers import Answer
+from schemas.codes.disclosure import DisclosureBasis
 from schemas.exchange.basis import Basis, ConsentBasis, CourtOrderBasis, LegalBasis
 from schemas.exchange.consent import ConsentAct, NewConsent
 from schemas.exchange.referral import NewReferral, NewTransfer
@@ -73,9 +76,10 @@ def bases_for_storage(
                 "legal_basis": basis.legal_basis if isinstance(basis, LegalBasis) else None,
                 "article": basis.article if isinstance(basis, LegalBasis) else None,
                 "sections": list(basis.sections),
-                "until_at": basis.until,
+                "until_at": ends(basis),
                 "onward": basis.onward,
                 "child": child,
+                "review_by": review_by(db, basis.kind),
             }
         )
         if isinstance(basis, ConsentBasis):
@@ -83,9 +87,19 @@ def bases_for_storage(
             continue
         said: dict[str, Any] = {"reason": basis.reason}
         if isinstance(basis, CourtOrderBasis):
-            said |= {"authority": basis.authority, "number": basis.number, "date": basis.date}
+            said |= basis.model_dump(
+                mode="json", include={"authority", "number", "date", "scope", "addressed_to", "valid_until"}
+            )
         reasons.append(db.keyring.seal_one(Place("disclosure.reason", basis_id, case_id), json.dumps(said)))
     return rows, reasons
+
+
+def review_by(db: Acting, kind: str) -> datetime | None:
+    """Return when what rests on a basis of this kind must have been reviewed; a consent needs none."""
+    if kind == DisclosureBasis.CONSENT:
+        return None
+    vital = kind == DisclosureBasis.VITAL_INTEREST
+    return db.at + (db.settings.review_vital_interest_within if vital else db.settings.review_within)
 
 
 def consent_for_storage(consent: NewConsent, consent_id: UUID) -> dict[str, Any]:

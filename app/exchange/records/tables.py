@@ -76,3 +76,4 @@ class DisclosureRow(SQLModel, table=True):
     lock_reason: str | None = Field(default=None, sa_type=Text)
     request_id: UUID | None = Field(default=None)
     origin_id: UUID | None = Field(default=None)
+    review_by: datetime | None = Field(default=None, sa_type=Timestamp)

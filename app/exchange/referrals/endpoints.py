@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Response
 
-from app.dependencies import CaseConnection, IdempotencyKey, IfMatch
+from app.dependencies import CaseConnection, IdempotencyKey, IfMatch, VersionRequired
 from app.exchange.passing import http, moves, problems
 from app.exchange.passing import service as passing
 from app.exchange.passing.disclosed import disclosure
@@ -15,6 +15,7 @@ from app.exchange.passing.reading import page, read
 from app.exchange.referrals import service
 from app.exchange.referrals.lifecycle import REFERRAL
 from app.exchange.referrals.representations import IN_FHIR, Wanted, represent
+from app.exchange.reviews import service as reviews
 from app.foundation.http import StrictRoute
 from app.foundation.negotiation import NotAcceptable
 from app.foundation.paging import InvalidCursor
@@ -25,6 +26,7 @@ from auth.scopes import Scope
 from schemas.exchange import disclosure as disclosures
 from schemas.exchange import referral as wire
 from schemas.exchange.common import Moved
+from schemas.exchange.review import Rebase
 
 router = APIRouter(prefix="/v1/referrals", tags=["referrals"], route_class=StrictRoute)
 CanRead = Annotated[Caller, requires(Scope.referrals_read)]
@@ -345,6 +347,29 @@ async def dispute_move_of_referral(
 ) -> Moved:
     """Dispute what another agency recorded for yours. The move stands, marked as disputed; both parties and the recorder are told."""
     return await passing.dispute(db, REFERRAL, subject_id=referral_id, move_id=move_id, key=key, body=body)
+
+
+@router.post(
+    "/{referral_id}/rebase",
+    responses=answers(
+        *http.ALWAYS,
+        *http.POSTED,
+        NotFound,
+        VersionRequired,
+        problems.AgreementRequired,
+        problems.DisclosureRefused,
+        problems.NothingToRebase,
+        problems.StaleVersion,
+    ),
+)
+async def rebase_referral(
+    referral_id: ReferralId, body: Rebase, caller: CanAct, db: CaseConnection, seen: IfMatch, key: IdempotencyKey
+) -> Moved:
+    """Put sections you sent on another basis, a consent or a law: what rests on a vital interest before its time is out, what ended, what locked.
+
+    What the receiver had open it reads on, or again. The state does not change.
+    """
+    return await reviews.rebase(db, REFERRAL, referral_id, body, seen, key)
 
 
 @router.post(

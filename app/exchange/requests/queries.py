@@ -57,12 +57,12 @@ async def request_by_id(tx: Connection, request_id: UUID) -> asyncpg.Record | No
 
 
 async def locked_by(tx: Connection, request_id: UUID, receiver_id: UUID) -> list[asyncpg.Record]:
-    """Return what a withdrawal or narrowing locked and a new basis may open again, with the purpose it was disclosed for."""
+    """Return what a withdrawal, a narrowing or the end of a vital interest locked and a new basis may open again, with the purpose it was for."""
     rows: list[asyncpg.Record] = await tx.fetch(
-        """SELECT d.id, d.sender_id, d.sections, coalesce(r.purpose, t.purpose) AS purpose FROM disclosure d
+        """SELECT d.id, d.sender_id, d.version_id, d.lock_reason, d.sections, coalesce(r.purpose, t.purpose) AS purpose FROM disclosure d
            LEFT JOIN referral r ON r.id = coalesce(d.origin_id, d.subject_id)
            LEFT JOIN transfer t ON t.id = coalesce(d.origin_id, d.subject_id)
-           WHERE d.request_id = $1 AND d.receiver_id = $2 AND d.lock_reason IN ('consent_withdrawn', 'consent_narrowed')
+           WHERE d.request_id = $1 AND d.receiver_id = $2 AND d.lock_reason IN ('consent_withdrawn', 'consent_narrowed', 'review_lapsed')
              AND d.closed_at IS NULL ORDER BY d.id""",
         request_id,
         receiver_id,

@@ -12,7 +12,7 @@ from app.dependencies import Acting, Key, occurred
 from app.exchange.passing import problems, refusals
 from app.exchange.passing.queries import earlier_answer
 from app.exchange.passing.reading import agency_ref
-from app.exchange.passing.service import moved, refusal
+from app.exchange.passing.service import grown_up, moved, refusal
 from app.exchange.passing.storing import bases_for_storage
 from app.exchange.records.sealing import in_order
 from app.exchange.requests import queries
@@ -21,8 +21,10 @@ from app.foundation.keyring import Place
 from app.foundation.paging import decode_cursor, encode_cursor, next_link
 from app.foundation.problems import InvalidRequest, NotFound, Problem
 from app.policy.agreements import agreed
+from app.policy.bases import Asking, day_of, faults, replaced
 from app.policy.decide import decide
 from schemas.codes.agencies import AgencyKind
+from schemas.codes.laws import in_force, law_of
 from schemas.codes.referral import Purpose
 from schemas.exchange.common import Moved
 from schemas.exchange.request import AnswerRequest
@@ -136,8 +138,9 @@ async def answer_request(db: Acting, request_id: UUID, body: AnswerRequest, key:
     async with db.transaction() as tx:
         row = await queries.request_by_id(tx, request_id)
         locked = await queries.locked_by(tx, request_id, db.agency_id) if body.bases else []
+    adult = await grown_up(db, body.bases, version_id=next((each["version_id"] for each in locked), None))
     try:
-        refused = happened if isinstance(happened, Problem) else _unanswerable(db, row, body, locked)
+        refused = happened if isinstance(happened, Problem) else _unanswerable(db, row, body, locked, adult=adult)
         if refused is not None:
             if (earlier := await earlier_answer(db, key)) is None:
                 raise refused
@@ -163,7 +166,7 @@ async def answer_request(db: Acting, request_id: UUID, body: AnswerRequest, key:
 
 
 def _unanswerable(
-    db: Acting, row: asyncpg.Record | None, body: AnswerRequest, locked: list[asyncpg.Record]
+    db: Acting, row: asyncpg.Record | None, body: AnswerRequest, locked: list[asyncpg.Record], *, adult: bool
 ) -> Problem | None:
     if row is None or row["to_id"] != db.agency_id:
         return NotFound()
@@ -171,6 +174,14 @@ def _unanswerable(
         return problems.RequestAnswered()
     if body.answer not in ANSWERS[row["kind"]]:
         return InvalidRequest([{"pointer": "/answer", "code": "another_kind_of_request"}])
+    law = law_of(body.legal_basis) if body.legal_basis is not None else None
+    if body.legal_basis is not None and (law is None or not in_force(law, day_of(db.at))):
+        code = "legal_basis_unknown" if law is None else "legal_basis_not_in_force"
+        return InvalidRequest([{"pointer": "/legal_basis", "code": code}])
+    if any(basis.kind == "vital_interest" for basis in body.bases) and any(
+        each["lock_reason"] == "review_lapsed" for each in locked
+    ):
+        return problems.NothingToRebase()
     named = [str(section) for basis in body.bases for section in basis.sections]
     if not set(named) <= {section for each in locked for section in each["sections"]}:
         return problems.NothingToRebase()
@@ -198,12 +209,20 @@ def _unanswerable(
                 home=db.settings.emergency_country,
                 at=db.at,
             ),
+            faults=faults(body.bases, Asking(at=db.at, parties=(sender.code, db.agency.code), adult=adult)),
         )
         # a basis may name what another purpose included
         refused = {name: why for name, why in decision.refused.items() if name in included}
         if refused:
             sendable = [name for name in decision.sendable if name not in refused]
-            return refusal(refused, sendable, sender=sender, receiver=db.agency, purpose=Purpose(purpose))
+            return refusal(
+                refused,
+                sendable,
+                sender=sender,
+                receiver=db.agency,
+                purpose=Purpose(purpose),
+                not_in_force=replaced(body.bases, db.at),
+            )
     return None
 
 

@@ -7,11 +7,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Response
 
-from app.dependencies import CaseConnection, IdempotencyKey, IfMatch
+from app.dependencies import CaseConnection, IdempotencyKey, IfMatch, VersionRequired
 from app.exchange.passing import http, moves, problems
 from app.exchange.passing import service as passing
 from app.exchange.passing.disclosed import disclosure
 from app.exchange.passing.reading import page, read
+from app.exchange.reviews import service as reviews
 from app.exchange.transfers import service
 from app.exchange.transfers.lifecycle import TRANSFER
 from app.foundation.http import StrictRoute
@@ -23,6 +24,7 @@ from auth.scopes import Scope
 from schemas.exchange import disclosure as disclosures
 from schemas.exchange import referral as wire
 from schemas.exchange.common import Moved
+from schemas.exchange.review import Rebase
 
 router = APIRouter(prefix="/v1/transfers", tags=["transfers"], route_class=StrictRoute)
 CanRead = Annotated[Caller, requires(Scope.transfers_read)]
@@ -282,6 +284,29 @@ async def dispute_move_of_transfer(
 ) -> Moved:
     """Dispute what another agency recorded for yours. The move stands, marked as disputed; both parties and the recorder are told."""
     return await passing.dispute(db, TRANSFER, subject_id=transfer_id, move_id=move_id, key=key, body=body)
+
+
+@router.post(
+    "/{transfer_id}/rebase",
+    responses=answers(
+        *http.ALWAYS,
+        *http.POSTED,
+        NotFound,
+        VersionRequired,
+        problems.AgreementRequired,
+        problems.DisclosureRefused,
+        problems.NothingToRebase,
+        problems.StaleVersion,
+    ),
+)
+async def rebase_transfer(
+    transfer_id: TransferId, body: Rebase, caller: CanAct, db: CaseConnection, seen: IfMatch, key: IdempotencyKey
+) -> Moved:
+    """Put sections you sent on another basis, a consent or a law: what rests on a vital interest before its time is out, what ended, what locked.
+
+    What the receiver had open it reads on, or again. The state does not change.
+    """
+    return await reviews.rebase(db, TRANSFER, transfer_id, body, seen, key)
 
 
 @router.post(

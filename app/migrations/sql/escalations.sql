@@ -301,7 +301,7 @@ BEGIN
     END IF;
     SELECT * INTO x FROM jsonb_to_record(p) AS x(
         id uuid, reference text, escalation_id uuid, receiver_id uuid, urgency text, respond_by timestamptz, due_at timestamptz,
-        version_id uuid, sections text[], basis_id uuid, offer_group uuid);
+        version_id uuid, sections text[], basis_id uuid, offer_group uuid, review_by timestamptz);
     SELECT * INTO e FROM escalation WHERE id = x.escalation_id;
     IF NOT FOUND OR NOT is_asked(e.id, e.case_id) THEN
         RAISE EXCEPTION 'nothing here' USING ERRCODE = 'RJ404';
@@ -338,8 +338,8 @@ BEGIN
         RAISE EXCEPTION 'an open twin' USING ERRCODE = 'RJ023', DETAIL = jsonb_build_object('referral_id', v_other)::text;
     END IF;
     UPDATE referral SET offer_group = v_group WHERE case_id = r.case_id AND id = r.id;
-    INSERT INTO disclosure (id, case_id, subject, subject_id, version_id, sender_id, receiver_id, basis, reason, sections, onward, recorded_at)
-    VALUES (x.basis_id, r.case_id, 'referral', x.id, r.version_id, r.sender_id, x.receiver_id, 'vital_interest', p_reason, x.sections, false, p_at);
+    INSERT INTO disclosure (id, case_id, subject, subject_id, version_id, sender_id, receiver_id, basis, reason, sections, onward, recorded_at, review_by)
+    VALUES (x.basis_id, r.case_id, 'referral', x.id, r.version_id, r.sender_id, x.receiver_id, 'vital_interest', p_reason, x.sections, false, p_at, x.review_by);
     INSERT INTO move (id, case_id, subject, subject_id, event, to_state, version, sender_id, receiver_id, agency_id, recorded_by_id, actor,
                       channel, occurred_at, recorded_at)
     VALUES (x.id, r.case_id, 'referral', x.id, 'send', 'sent', 1, r.sender_id, x.receiver_id, v_me, p_recorder, p_actor, 'system', p_at, p_at);
@@ -369,6 +369,7 @@ BEGIN
     SELECT * INTO e FROM escalation WHERE id = (p->>'escalation_id')::uuid;
     m := (false, 'referral', (p->>'id')::uuid, e.case_id, p->>'reference', 'sent', 1,
           log_by(a, 'referral:reroute', 'done', 'referral', (p->>'id')::uuid, e.case_id, p_log || jsonb_build_object('instead_of', e.subject_id)), a.at);
+    PERFORM note_in_reviews(a, e.case_id, m.log_id);
     PERFORM keep_answer(a, p_key, p_hash, m);
     RETURN m;
 END $$;

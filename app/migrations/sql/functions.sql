@@ -168,12 +168,13 @@ BEGIN
     PERFORM check_consents(a, p_case, p_receiver_code, p_receiver_kind, p_purpose, p_bases);
     -- what rests on a consent ends with it, at the latest
     INSERT INTO disclosure (id, case_id, subject, subject_id, version_id, move_id, sender_id, receiver_id, basis, consent_id, legal_basis, article,
-                            reason, sections, until_at, onward, recorded_at, opened_at)
+                            reason, sections, until_at, onward, recorded_at, opened_at, review_by)
     SELECT b.id, p_case, p_subject, p_subject_id, p_version, p_move, a.agency, p_receiver, b.basis, b.consent_id, b.legal_basis, b.article,
            p_reasons[b.place], b.sections,
-           least(b.until_at, consent_until(p_case, b.consent_id)), b.onward, a.at, p_opened_at
+           least(b.until_at, consent_until(p_case, b.consent_id)), b.onward, a.at, p_opened_at,
+           b.review_by
     FROM jsonb_to_recordset(p_bases) AS b(place integer, id uuid, basis text, consent_id uuid, legal_basis text, article text,
-                                          sections text[], until_at timestamptz, onward boolean);
+                                          sections text[], until_at timestamptz, onward boolean, review_by timestamptz);
 END $$;
 
 CREATE FUNCTION store_consent(a acting, p_case uuid, p jsonb, p_detail bytea) RETURNS uuid LANGUAGE plpgsql AS $$
@@ -359,6 +360,7 @@ BEGIN
                  jsonb_build_object('receiver', x.receiver_code, 'purpose', x.purpose, 'bases', (
                      SELECT jsonb_agg(jsonb_build_object('basis', b.basis, 'sections', b.sections))
                      FROM jsonb_to_recordset(x.bases) AS b(basis text, sections text[])))), a.at);
+    PERFORM note_in_reviews(a, x.case_id, m.log_id);
     PERFORM publish(x.subject, x.id, CASE x.subject WHEN 'referral' THEN 'referral.sent' ELSE 'transfer.offered' END, '{receiver}', a.at, NULL);
     PERFORM keep_answer(a, p_key, p_hash, m);
     RETURN m;
@@ -583,6 +585,9 @@ BEGIN
             a.actor, x.channel, x.occurred_at, a.at, x.section, p_detail);
     m := (false, x.subject, x.id, s.case_id, s.reference, v_to, v_version,
           log_by(a, x.subject || ':' || x.event, 'done', x.subject, x.id, s.case_id, x.log), a.at, met_by(s));
+    IF x.bases IS NOT NULL THEN
+        PERFORM note_in_reviews(a, s.case_id, m.log_id);
+    END IF;
     IF cardinality(x.tells) > 0 THEN
         PERFORM publish(x.subject, x.id, x.type, x.tells, a.at, x.not_kinds);
     END IF;

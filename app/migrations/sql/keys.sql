@@ -54,6 +54,7 @@ CREATE FUNCTION sealed_columns() RETURNS TABLE (place text, relation text, col t
         ('consent_withdrawal', 'detail', 'id', 'case_id'),
         ('correction', 'detail', 'id', 'case_id'),
         ('disclosure', 'reason', 'id', 'case_id'),
+        ('emergency_access', 'detail', 'id', NULL),
         ('move', 'detail', 'id', 'subject_id'),
         ('reassignment', 'detail', 'id', NULL),
         ('reassignment', 'end_detail', 'id', NULL),
@@ -61,6 +62,7 @@ CREATE FUNCTION sealed_columns() RETURNS TABLE (place text, relation text, col t
         ('record_version', 'preview', 'id', 'case_id'),
         ('request', 'answer_detail', 'id', 'case_id'),
         ('request', 'detail', 'id', 'case_id'),
+        ('review', 'ground', 'id', NULL),
         ('signing_key', 'private_sealed', 'id', NULL),
         ('victim_status', 'detail', 'id', 'case_id')
     ) AS v(relation, col, id_col, of_col)

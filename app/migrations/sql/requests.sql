@@ -428,14 +428,15 @@ BEGIN
                 SELECT jsonb_agg(b) FROM jsonb_array_elements(p->'bases') AS b WHERE b->>'purpose' = v_purpose));
         END LOOP;
         INSERT INTO disclosure (id, case_id, subject, subject_id, version_id, move_id, sender_id, receiver_id, basis, consent_id, legal_basis, article,
-                                reason, sections, until_at, onward, recorded_at, opened_at, origin_id)
+                                reason, sections, until_at, onward, recorded_at, opened_at, origin_id, review_by)
         SELECT b.id, d.case_id, d.subject, d.subject_id, d.version_id, d.move_id, d.sender_id, d.receiver_id, b.basis, b.consent_id, b.legal_basis, b.article,
                p_reasons[b.place], b.sections,
-               least(b.until_at, consent_until(r.case_id, b.consent_id)), b.onward, a.at, a.at, d.origin_id
+               least(b.until_at, consent_until(r.case_id, b.consent_id)), b.onward, a.at, a.at, d.origin_id,
+               b.review_by
         FROM jsonb_to_recordset(p->'bases') AS b(place integer, id uuid, locked_id uuid, basis text, consent_id uuid, legal_basis text, article text,
-                                                 sections text[], until_at timestamptz, onward boolean)
+                                                 sections text[], until_at timestamptz, onward boolean, review_by timestamptz)
         JOIN disclosure d ON d.id = b.locked_id AND d.case_id = r.case_id AND d.request_id = r.id AND d.receiver_id = a.agency
-            AND d.lock_reason IN ('consent_withdrawn', 'consent_narrowed') AND d.closed_at IS NULL AND b.sections <@ d.sections;
+            AND d.lock_reason IN ('consent_withdrawn', 'consent_narrowed', 'review_lapsed') AND d.closed_at IS NULL AND b.sections <@ d.sections;
         GET DIAGNOSTICS v_count = ROW_COUNT;
         IF v_count <> jsonb_array_length(p->'bases') THEN
             RAISE EXCEPTION 'nothing to open again' USING ERRCODE = 'RJ063';
@@ -446,6 +447,9 @@ BEGIN
           log_by(a, 'request:answer', 'done', 'request', r.id, r.case_id, jsonb_strip_nulls(jsonb_build_object(
               'kind', r.kind, 'answer', r.answer, 'legal_basis', r.legal_basis, 'review', CASE WHEN r.answer IN ('kept', 're_based') THEN true END,
               'bases', (SELECT jsonb_agg(jsonb_build_object('basis', b->'basis', 'sections', b->'sections')) FROM jsonb_array_elements(p->'bases') AS b)))), a.at);
+    IF p->'bases' IS NOT NULL THEN
+        PERFORM note_in_reviews(a, r.case_id, m.log_id);
+    END IF;
     PERFORM keep_answer(a, p_key, p_hash, m);
     RETURN m;
 END $$;
@@ -464,7 +468,7 @@ BEGIN
                  unnest(v.sections, c.parts) AS s(section, part)
             WHERE c.version_id = p_version AND c.case_id = p_case AND c.retracted_at IS NULL AND s.section IN ('safety', 'health') AND EXISTS (
                 SELECT FROM disclosure d WHERE d.subject_id = p_subject_id AND d.version_id = p_version AND d.receiver_id = current_agency()
-                  AND (d.lock_reason IN ('consent_withdrawn', 'consent_narrowed') AND d.request_id IS NOT NULL
+                  AND (d.lock_reason IN ('consent_withdrawn', 'consent_narrowed', 'not_justified', 'review_lapsed') AND d.request_id IS NOT NULL
                        OR d.lock_reason = 'consent_doubted' AND d.opened_at IS NOT NULL)
                   AND d.locked_at > p_after AND d.closed_at IS NULL
                   AND s.section = ANY (d.sections));

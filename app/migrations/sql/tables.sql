@@ -233,6 +233,7 @@ CREATE TABLE disclosure (
     lock_reason text,
     request_id uuid,  -- the erasure request that came of the lock
     origin_id uuid,   -- of a correction: the holder's own referral or transfer, by which it is open or not
+    review_by timestamptz,  -- without consent: when it must have been reviewed
     CHECK ((version_id IS NULL) = (move_id IS NOT NULL)),
     PRIMARY KEY (id, case_id)
 );

@@ -133,3 +133,19 @@ class TestTheDesk:
     async def test_is_no_practice_agency(self, operator):
         made = (await operator.post("/agencies", new_agency(sandbox=True))).json()
         assert (await operator.post(f"/agencies/{made['code']}/desk")).status_code == 422
+
+
+class TestTheReviewer:
+    async def test_is_made_by_two_people_and_is_no_practice_agency(
+        self, operator, officer, agency, world: World, two_people
+    ):
+        asked = await operator.post(f"/agencies/{agency}/reviewer")
+        assert asked.status_code == 202
+        assert (await operator.get(f"/agencies/{agency}")).json()["reviewer"] is False
+        assert (await officer.approve(asked.json())).json()["state"] == "approved"
+        assert (await operator.get(f"/agencies/{agency}")).json()["reviewer"] is True
+        assert (await operator.post(f"/agencies/{agency}/reviewer")).status_code == 409
+        made = (await operator.post("/agencies", new_agency(sandbox=True))).json()
+        assert (await operator.post(f"/agencies/{made['code']}/reviewer")).status_code == 422
+        assert await world.owner.fetchval("SELECT code FROM agency WHERE reviewer") == agency
+        await world.owner.execute("UPDATE agency SET reviewer = false WHERE reviewer")

@@ -270,7 +270,9 @@ class TestWhoeverIsNotSignedIn:
             assert staffed.run("agencies", "resume", code).code == 0
         assert actors(staffed, "agency:suspend")[-2:] == ["machine:staff-1", "night-shift"]
 
-    @pytest.mark.parametrize(("move", "act"), [("resume", "agency:resume"), ("desk", "agency:desk")])
+    @pytest.mark.parametrize(
+        ("move", "act"), [("resume", "agency:resume"), ("desk", "agency:desk"), ("reviewer", "agency:reviewer")]
+    )
     def test_opens_no_agency(self, staffed: Machine, move: str, act: str) -> None:
         code = agency(staffed)
         if move == "resume":

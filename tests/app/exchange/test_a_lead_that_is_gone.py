@@ -218,6 +218,7 @@ class TestAgreeing:
         assert await world.lead_of(case.id) == "iom"
         assert await world.told() == [
             ("lpsk", "case.lead_changed"),
+            ("ministry", "review.opened"),
             ("ministry", "case.reassignment_agreed"),
             ("police", "case.lead_changed"),
         ]

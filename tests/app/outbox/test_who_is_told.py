@@ -59,8 +59,8 @@ TRANSFER_TELLS: dict[str, list[tuple[str, str]]] = {
 }  # fmt: skip
 BY_OTHERS = {
     f"{kind}.{what}" for kind in ("referral", "transfer") for what in ("reminder", "overdue", "expired", "disputed")
-} | {"referral.absorbed", "referral.rerouted"}
-"""What is told by the clock, by a handover, and of what another agency recorded."""
+} | {"referral.absorbed", "referral.rerouted", "referral.rebased", "transfer.rebased"}
+"""What is told by the clock, by a handover, of what another agency recorded, and of another basis."""
 
 
 async def held(world: World) -> Passed:

@@ -1,0 +1,1 @@
+"""Reviews: what was disclosed on another basis than consent is looked at afterwards, by one agency."""
