@@ -29,6 +29,7 @@ from app.exchange.links import endpoints as links
 from app.exchange.own_client import endpoints as own_client
 from app.exchange.passing.refusals import log_refusal
 from app.exchange.reassignments import endpoints as reassignments
+from app.exchange.receipts import endpoints as receipts
 from app.exchange.referrals import endpoints as referrals
 from app.exchange.requests import endpoints as requests
 from app.exchange.transfers import endpoints as transfers
@@ -140,6 +141,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         escalations.router,
         inbox.router,
         forms.router,
+        receipts.router,
         events.router,
         code_lists.router,
         published_schemas.router,

@@ -10,7 +10,6 @@ r7p4…=                          the root of the tree of this size
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
@@ -74,8 +73,8 @@ def read_vkey(text: str) -> Verifier:
     name, _, rest = text.strip().partition("+")
     id, _, key = rest.partition("+")
     try:
-        raw = base64.b64decode(key, validate=True)
-    except (binascii.Error, ValueError):
+        raw = _base64(key)
+    except ValueError:
         raise NoteRefused("not a verifier key") from None
     if not _NAME.fullmatch(name) or raw[:1] != ED25519 or len(raw) != 33:
         raise NoteRefused("not a verifier key of Ed25519")
@@ -134,12 +133,20 @@ def read(text: str) -> Checkpoint:
     if len(lines) < 4 or lines[-1] != "" or not lines[0] or not _SIZE.fullmatch(lines[1]):
         raise NoteRefused("not a checkpoint")
     try:
-        root = base64.b64decode(lines[2], validate=True)
-    except (binascii.Error, ValueError):
+        root = _base64(lines[2])
+    except ValueError:
         raise NoteRefused("not a checkpoint: the root cannot be read") from None
-    if len(root) != HASH_BYTES or base64.b64encode(root).decode() != lines[2]:
+    if len(root) != HASH_BYTES:
         raise NoteRefused("not a checkpoint: the root cannot be read")
     return Checkpoint(lines[0], int(lines[1]), root)
+
+
+def _base64(text: str) -> bytes:
+    """Return what base64 stands for, in the one way it is written. Raises `ValueError`."""
+    raw = base64.b64decode(text, validate=True)
+    if base64.b64encode(raw).decode() != text:
+        raise ValueError("not the base64 of anything")
+    return raw
 
 
 def _split(note: str) -> tuple[str, list[tuple[str, bytes]]]:
@@ -153,8 +160,8 @@ def _split(note: str) -> tuple[str, list[tuple[str, bytes]]]:
     for line in tail.removesuffix("\n").split("\n"):
         name, space, encoded = line.removeprefix(_DASH).partition(" ")
         try:
-            raw = base64.b64decode(encoded, validate=True)
-        except (binascii.Error, ValueError):
+            raw = _base64(encoded)
+        except ValueError:
             raw = b""
         if not line.startswith(_DASH) or not space or not _NAME.fullmatch(name) or len(raw) < 5:
             raise NoteRefused("not a signed note: a signature line cannot be read")

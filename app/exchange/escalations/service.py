@@ -80,17 +80,17 @@ async def read_escalation(db: Acting, escalation_id: UUID) -> dict[str, Any]:
         asked = await queries.asked(tx, row["case_id"], escalation_id)
         contacts = await duty_contacts(tx, now["receiver_id"])
         record = await queries.record(tx, escalation_id, db.at)
-        preview = (
-            open_preview(db.keyring, record, _previewed(db.agency, now["purpose"], record["covered"]))
-            if record
-            else None
-        )
+        previewed = _previewed(db.agency, now["purpose"], record["covered"]) if record else frozenset()
+        preview = open_preview(db.keyring, record, previewed) if record else None
         await tx.fetchval(
             "SELECT log_by($1, 'escalation:read', 'done', 'escalation', $2, $3, $4)",
             db.parameter(),
             escalation_id,
             row["case_id"],
-            json.text({"preview": preview is not None, "subject": row["subject"], "subject_id": row["subject_id"]}),
+            json.text(
+                {"preview": preview is not None, "subject": row["subject"], "subject_id": row["subject_id"]}
+                | ({"previewed": in_order(previewed, SECTIONS), "purpose": now["purpose"]} if preview else {})
+            ),
         )
     reroutable = record is not None and row["subject"] == "referral"
     return _envelope(row) | {

@@ -182,6 +182,8 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
             row["case_id"],
             json.text(
                 {"sections": shown, "preview": preview is not None, "purpose": row["purpose"]}
+                | ({"previewed": in_order(previewed, SECTIONS)} if preview is not None else {})
+                | _rested_on(db, row, disclosures, {*shown, *(previewed if preview is not None else ())})
                 | ({"after_withdrawal": sorted(in_hand)} if in_hand else {})
             ),
         )
@@ -283,6 +285,24 @@ def _covered(
         # not what an earlier lead, whose place the caller has taken, was disclosed
         if each["receiver_id"] == db.agency_id and in_force(each, db.at):
             yield from ((each, name) for name in each["sections"] if name in allowed)
+
+
+def reads_all(db: Acting, row: asyncpg.Record, version: asyncpg.Record, disclosures: Sequence[asyncpg.Record]) -> bool:
+    """Whether the caller may read every section of a version now."""
+    is_sender = row["sender_id"] == db.agency_id
+    return set(version["sections"]) <= set(_open_to(db, row, version, disclosures, is_sender=is_sender))
+
+
+def _rested_on(db: Acting, row: asyncpg.Record, disclosures: Sequence[asyncpg.Record], shown: set[str]) -> Document:
+    """Return what the log says of the bases on which sections were shown; nothing of what is the reader's own."""
+    rested: dict[UUID, Document] = {}
+    for each, name in _covered(db, row, disclosures):
+        if name in shown and not each["move_id"]:
+            found = rested.setdefault(each["id"], {"basis": each["basis"], "sections": []})
+            found["sections"].append(name)
+            if each["consent_id"]:
+                found["consent"] = each["consent_id"]
+    return {"bases": list(rested.values())} if rested else {}
 
 
 def allowed_for(db: Acting, purposes: Iterable[str]) -> frozenset[str]:

@@ -78,12 +78,13 @@ BEGIN
     RETURN QUERY SELECT e.* FROM log_entry e WHERE e.id = p_id AND e.outcome = 'done' AND is_receipt_for(e, current_agency());
 END $$;
 
+-- Services recorded are the receiver's own affair: some senders do not even learn when one was given.
 CREATE FUNCTION is_receipt_for(e log_entry, p_agency uuid) RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT e.agency_id = p_agency OR e.detail->>'recorded_by' = p_agency::text
-        OR (e.subject = 'referral' AND e.action NOT LIKE '%:read' AND e.agency_id IS NOT NULL AND EXISTS (
-            SELECT FROM referral r WHERE r.id = e.subject_id AND p_agency IN (r.sender_id, r.receiver_id)))
-        OR (e.subject = 'transfer' AND e.action NOT LIKE '%:read' AND e.agency_id IS NOT NULL AND EXISTS (
-            SELECT FROM transfer t WHERE t.id = e.subject_id AND p_agency IN (t.sender_id, t.receiver_id)))
+        OR (e.agency_id IS NOT NULL AND e.action NOT LIKE '%:read' AND e.action NOT LIKE '%:record_service' AND CASE e.subject
+            WHEN 'referral' THEN EXISTS (SELECT FROM referral r WHERE r.id = e.subject_id AND p_agency IN (r.sender_id, r.receiver_id))
+            WHEN 'transfer' THEN EXISTS (SELECT FROM transfer t WHERE t.id = e.subject_id AND p_agency IN (t.sender_id, t.receiver_id))
+            ELSE false END)
 $$;
 
 -- The acts on one referral or transfer for which the caller may hold a receipt, oldest first.
