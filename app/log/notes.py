@@ -141,6 +141,17 @@ def read(text: str) -> Checkpoint:
     return Checkpoint(lines[0], int(lines[1]), root)
 
 
+def read_hash(text: Any) -> bytes:
+    """Return a hash that a proof lists. Raises `NoteRefused`."""
+    try:
+        found = _base64(text)
+    except (TypeError, ValueError):
+        found = b""
+    if len(found) != HASH_BYTES:
+        raise NoteRefused("a hash cannot be read")
+    return found
+
+
 def _base64(text: str) -> bytes:
     """Return what base64 stands for, in the one way it is written. Raises `ValueError`."""
     raw = base64.b64decode(text, validate=True)
