@@ -18,6 +18,7 @@ import app.pages.endpoints as pages
 from app import openapi
 from app.admin.assembly import PATH, create_admin, to_admin
 from app.dependencies import MISSING_HEADERS
+from app.exchange.access import endpoints as access
 from app.exchange.agencies import endpoints as agencies
 from app.exchange.cases import endpoints as cases
 from app.exchange.consents import endpoints as consents
@@ -142,6 +143,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         inbox.router,
         forms.router,
         receipts.router,
+        access.router,
         events.router,
         code_lists.router,
         published_schemas.router,

@@ -68,6 +68,7 @@ OF_CASES = (
     "/v1/corrections",
     "/v1/escalations",
     "/v1/inbox",
+    "/v1/protection",
     "/v1/reassignments",
     "/v1/references",
     "/v1/referrals",

@@ -107,6 +107,7 @@ DEFINER_FUNCTIONS = {
     "log_to_seal": "rujukan_definer",
     "entry_for_receipt": "rujukan_definer",
     "entries_for_receipts": "rujukan_definer",
+    "access_to_case": "rujukan_definer",
     "ensure_partitions": "rujukan_keeper",
     "drop_idempotency_before": "rujukan_keeper",
 }
