@@ -37,6 +37,7 @@ PLACES: Final[dict[str, str]] = {
     "schema": "app.cli.schema",
     **dict.fromkeys(("inbox", "show"), "app.cli.officer.reading"),
     "form": "app.cli.officer.printing",
+    "access-report": "app.cli.officer.access",
     **dict.fromkeys(("refer", "transfer", "amend", "reroute"), "app.cli.officer.sending"),
     **dict.fromkeys(
         (

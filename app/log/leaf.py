@@ -12,7 +12,7 @@ import rfc8785
 
 from app.log.tree import hash_leaf
 
-FORM: Final = b"rujukan log entry v1\n"
+FORM: Final = b"rujukan-log-entry/v1\n"
 """The first line of every leaf: no leaf of this form is anything else, whoever else hashes with SHA-256 (domain separation)."""
 MEMBERS: Final = (
     "id",

@@ -39,7 +39,7 @@ async def seal(
             raise LogAltered("an entry is gone that was never sealed")
         key = await keys.load_active(conn, keyring)
         assert key is not None, "made above"
-        frontier = await _taken_up(conn)
+        frontier = await taken_up(conn)
         first, hashes, subtrees = frontier.size, [], []
         for row in rows:
             hashes.append(leaf_hash_of(row))
@@ -60,7 +60,7 @@ async def seal(
     return len(rows)
 
 
-async def _taken_up(conn: Connection) -> Frontier:
+async def taken_up(conn: Connection) -> Frontier:
     """Return the tree of the last checkpoint. Raises `LogAltered` unless it is the tree that was signed."""
     last = await queries.newest_checkpoint(conn)
     size = await queries.end_of_leaves(conn)

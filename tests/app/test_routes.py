@@ -60,7 +60,7 @@ PUBLIC = {
 record may say, or that the process lives. Of the log: its size, hashes and keys, which are worth the more the more people
 keep them. A blank form says nothing of anybody, and is wanted where there is no system yet."""
 
-NO_SCOPE = {"read_me", "list_own_keys", "list_receipts", "read_receipt"}
+NO_SCOPE = {"read_me", "list_own_keys", "read_receipt"}
 """What a token of any scope may ask."""
 OF_CASES = (
     "/v1/cases",

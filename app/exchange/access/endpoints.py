@@ -70,7 +70,7 @@ async def print_access_report(
     db: CaseConnection,
     asked_by: Annotated[
         AskedBy, Query(description="Who asks for it: the person, or the guardian, who gets none while under suspicion.")
-    ],
+    ] = "person",
     lang: Annotated[Lang | None, Query(description="`id` or `en`; unset: by `Accept-Language`.")] = None,
 ) -> Response:
     """Print the report for the person, in plain words: agencies by name, kinds of data, reasons and days. For the case's lead to hand over.

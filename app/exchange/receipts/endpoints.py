@@ -8,8 +8,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from app.dependencies import CallerConnection, MayNotActFor
-from app.exchange.passing.http import json_response
+from app.dependencies import CallerConnection, CaseConnection, MayNotActFor
+from app.exchange.passing import http
 from app.exchange.receipts import service
 from app.exchange.receipts.problems import NoCheckpoint, NotThatSize
 from app.foundation import json
@@ -18,6 +18,7 @@ from app.foundation.problems import InvalidRequest, NotFound, ServiceUnavailable
 from app.foundation.published import cacheable
 from auth.caller import Caller
 from auth.guard import requires
+from auth.scopes import Scope
 from schemas.exchange import receipt as wire
 
 router = APIRouter(prefix="/v1", tags=["receipts"], route_class=StrictRoute)
@@ -30,25 +31,27 @@ Size = Annotated[int, Query(ge=1, le=2**53 - 1)]
 
 
 @router.get(
-    "/receipts",
-    response_model=wire.ReceiptList,
-    responses=answers(InvalidRequest, NotFound, MayNotActFor, ServiceUnavailable),
+    "/referrals/{referral_id}/receipts", response_model=wire.ReceiptList, responses=answers(*http.ALWAYS, NotFound)
 )
-async def list_receipts(
-    caller: AnyClient,
-    db: CallerConnection,
-    referral_id: Annotated[UUID | None, Query(description="Of this referral.")] = None,
-    transfer_id: Annotated[UUID | None, Query(description="Of this transfer.")] = None,
+async def list_referral_receipts(
+    referral_id: Annotated[UUID, Path(description="The referral's id.")],
+    caller: Annotated[Caller, requires(Scope.referrals_read)],
+    db: CaseConnection,
 ) -> Response:
-    """List the acts on a referral or transfer, by either party, for which each of them may hold a receipt. Name one of the two. Needs no scope."""
-    if (referral_id is None) == (transfer_id is None):
-        raise InvalidRequest([{"parameter": "referral_id", "code": "one_of_referral_id_and_transfer_id"}])
-    found = (
-        await service.list_receipts(db, "referral", referral_id)
-        if referral_id is not None
-        else await service.list_receipts(db, "transfer", transfer_id)  # type: ignore[arg-type]  # one of them is there
-    )
-    return json_response(found)
+    """List the acts on a referral, by either party, for which each of them may hold a receipt."""
+    return http.json_response(await service.list_receipts(db, "referral", referral_id))
+
+
+@router.get(
+    "/transfers/{transfer_id}/receipts", response_model=wire.ReceiptList, responses=answers(*http.ALWAYS, NotFound)
+)
+async def list_transfer_receipts(
+    transfer_id: Annotated[UUID, Path(description="The transfer's id.")],
+    caller: Annotated[Caller, requires(Scope.transfers_read)],
+    db: CaseConnection,
+) -> Response:
+    """List the acts on a transfer, by either party, for which each of them may hold a receipt."""
+    return http.json_response(await service.list_receipts(db, "transfer", transfer_id))
 
 
 @router.get(
@@ -66,7 +69,7 @@ async def read_receipt(
     Ask at once and keep it: from then on nobody can alter the act, nor say that it was not. Seconds later it also has the act's position in the
     log and the proof of it.
     """
-    return json_response(await service.read_receipt(db, receipt_id))
+    return http.json_response(await service.read_receipt(db, receipt_id))
 
 
 @router.get("/log/checkpoint", response_class=Response, responses=_NOTE | answers(NoCheckpoint, ServiceUnavailable))

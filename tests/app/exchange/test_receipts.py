@@ -146,15 +146,14 @@ class TestAReceipt:
         for agency in (world.stranger, world.lpsk, world.ministry):
             assert (await agency.get(path)).status_code == 404
             assert (await agency.get(sent.reply.json()["receipt"])).status_code == 404
-            assert (await agency.get(f"/v1/receipts?referral_id={sent.id}")).status_code == 404
+            assert (await agency.get(f"/v1/referrals/{sent.id}/receipts")).status_code == 404
         assert (await world.iom.get(f"/v1/receipts/{uuid.uuid4()}")).status_code == 404
-        listed = (await world.iom.get(f"/v1/receipts?referral_id={sent.id}")).json()["items"]
+        listed = (await world.iom.get(f"/v1/referrals/{sent.id}/receipts")).json()["items"]
         assert [(each["action"], each["by"]["code"]) for each in listed] == [
             ("referral:send", "police"),
             ("referral:accept", "iom"),
         ]
-        for query in ("", f"?referral_id={sent.id}&transfer_id={sent.id}", "?referral_id=x"):
-            assert (await world.iom.get(f"/v1/receipts{query}")).status_code == 422
+        assert (await world.iom.get(f"/v1/transfers/{sent.id}/receipts")).status_code == 404
 
     async def test_never_tells_of_readings_or_services_of_the_other_party(self, world: World) -> None:
         """Some senders do not even learn when a service was given."""
@@ -165,7 +164,7 @@ class TestAReceipt:
             entry = (await world.log(action=action))[-1]["id"]
             assert (await world.iom.get(f"/v1/receipts/{entry}")).status_code == 200
             assert (await world.police.get(f"/v1/receipts/{entry}")).status_code == 404
-        listed = (await world.police.get(f"/v1/receipts?referral_id={sent.id}")).json()["items"]
+        listed = (await world.police.get(f"/v1/referrals/{sent.id}/receipts")).json()["items"]
         assert {each["action"] for each in listed} == {"referral:send", "referral:accept", "referral:start"}
 
     async def test_gives_the_salt_to_who_may_read_the_whole_document_while_they_may(self, world: World) -> None:
