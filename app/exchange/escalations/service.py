@@ -18,7 +18,7 @@ from app.exchange.passing import queries as passing_queries
 from app.exchange.passing import service as passing
 from app.exchange.passing.problems import DeskOnly
 from app.exchange.passing.reading import agency_ref
-from app.exchange.records.sealing import in_order, open_preview
+from app.exchange.records.sealing import PREVIEWED, in_order, open_preview
 from app.exchange.referrals.lifecycle import REFERRAL
 from app.foundation import json
 from app.foundation.ids import new_reference, uuid7
@@ -89,7 +89,11 @@ async def read_escalation(db: Acting, escalation_id: UUID) -> dict[str, Any]:
             row["case_id"],
             json.text(
                 {"preview": preview is not None, "subject": row["subject"], "subject_id": row["subject_id"]}
-                | ({"previewed": in_order(previewed, SECTIONS), "purpose": now["purpose"]} if preview else {})
+                | (
+                    {"previewed": in_order(previewed & PREVIEWED, SECTIONS), "purpose": now["purpose"]}
+                    if preview
+                    else {}
+                )
             ),
         )
     reroutable = record is not None and row["subject"] == "referral"

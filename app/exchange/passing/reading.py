@@ -13,7 +13,7 @@ import orjson
 from app.dependencies import Acting
 from app.exchange.lifecycle import Lifecycle, Need, Party
 from app.exchange.passing import queries
-from app.exchange.records.sealing import in_order, open_preview, open_sections, read_version
+from app.exchange.records.sealing import PREVIEWED, in_order, open_preview, open_sections, read_version
 from app.foundation import json
 from app.foundation.database import Connection
 from app.foundation.keyring import Sealed
@@ -166,6 +166,7 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
             tx, subject_id, row["receiver_id"], version["recorded_at"] if version else row["sent_at"]
         )
         shown = in_order(sections, SECTIONS)
+        drawn_from = PREVIEWED & set(previewed) if preview is not None else frozenset()
         in_hand = {}
         if is_receiver and any(each["lock_reason"] == "consent_withdrawn" for each in disclosures):
             left = await sections_in_hand(
@@ -182,8 +183,8 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
             row["case_id"],
             json.text(
                 {"sections": shown, "preview": preview is not None, "purpose": row["purpose"]}
-                | ({"previewed": in_order(previewed, SECTIONS)} if preview is not None else {})
-                | _rested_on(db, row, disclosures, {*shown, *(previewed if preview is not None else ())})
+                | ({"previewed": in_order(drawn_from, SECTIONS)} if preview is not None else {})
+                | _rested_on(db, row, disclosures, {*shown, *drawn_from})
                 | ({"after_withdrawal": sorted(in_hand)} if in_hand else {})
             ),
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
@@ -46,6 +45,9 @@ PREVIEW_DRAWN_FROM: Final[dict[str, str]] = {
 """Each part of the preview, and the section it says something of. A version may be sent again with fewer sections than it has.
 
 The flags that bind a shelter come from two sections, `safety` and `family`, and are kept apart beside the preview."""
+
+PREVIEWED: Final = frozenset(PREVIEW_DRAWN_FROM.values()) | {"safety", "family"}
+"""The sections that a preview says something of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +125,14 @@ def seal_sections(keyring: Keyring, record: Record, *, version_id: UUID) -> Seal
     Raises `InvalidRequest` if it is larger than a record may be.
     """
     sections = included(record)
-    written = {name: getattr(record, name).model_dump_json(exclude_none=True).encode() for name in sections}
+    document = {name: getattr(record, name).model_dump(mode="json", exclude_none=True) for name in sections}
+    written = {name: orjson.dumps(section) for name, section in document.items()}
     if sum(map(len, written.values())) > MAX_RECORD_BYTES:
         raise InvalidRequest([{"pointer": "/record", "code": "record_too_large"}])
     salt = secrets.token_bytes(32)
-    document = {"schema_version": record.schema_version, **{name: orjson.loads(each) for name, each in written.items()}}
     sealed = keyring.seal(version_id, {**written, SALT: salt})
-    return SealedSections(sealed.key, [sealed.parts[name] for name in (*sections, SALT)], commitment_to(document, salt))
+    parts = [sealed.parts[name] for name in (*sections, SALT)]
+    return SealedSections(sealed.key, parts, commitment_to({"schema_version": record.schema_version, **document}, salt))
 
 
 SALT: Final = "(salt)"
@@ -146,17 +149,39 @@ def commitment_to(document: Mapping[str, Any], salt: bytes) -> str:
     return urlsafe_b64encode(hashlib.sha256(salt + canonical).digest()).rstrip(b"=").decode()
 
 
-_FRACTION: Final = re.compile(rb"[:,\[]-?[0-9]+[.eE]")
-"""A number that is not whole, in JSON without spaces; texts that look like it too."""
+FRACTIONAL: Final = frozenset({"exploitation", "psychosocial"})
+"""The sections with numbers that may have a fraction, besides extensions, which may have anything."""
 
 
 def _canonical(name: str, section: Any) -> bytes:
     """Write a section as RFC 8785 does, which in Python takes a hundred times as long as orjson with sorted members.
 
-    They differ in numbers that are not whole, and in the order of names that are not ASCII, which only extensions have.
+    They differ in whole numbers that are kept as fractions (1.0), in very large and very small ones, and in the order of names that are
+    not ASCII, which only extensions have.
     """
-    quick = orjson.dumps(section, option=orjson.OPT_SORT_KEYS)
-    return rfc8785.dumps(section) if name == "extensions" or _FRACTION.search(quick) else quick
+    if name == "extensions":
+        return rfc8785.dumps(section)
+    if name in FRACTIONAL:
+        try:
+            section = _without_fractions(section)
+        except OverflowError:
+            return rfc8785.dumps(section)
+    return orjson.dumps(section, option=orjson.OPT_SORT_KEYS)
+
+
+def _without_fractions(value: Any) -> Any:
+    """Return whole numbers as such. Raises `OverflowError` for a number that orjson may write otherwise than RFC 8785."""
+    if isinstance(value, dict):
+        return {name: each if isinstance(each, str) else _without_fractions(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [each if isinstance(each, str) else _without_fractions(each) for each in value]
+    if not isinstance(value, float):
+        return value
+    if value.is_integer() and abs(value) < 1e15:
+        return int(value)
+    if not 1e-4 <= abs(value) < 1e15:
+        raise OverflowError
+    return value
 
 
 async def read_version(tx: Connection, version_id: UUID) -> asyncpg.Record | None:

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from app.cli import app
 from app.exchange.receipts.signing import unb64url
-from app.exchange.records.sealing import commitment_to
-from schemas.record.record import Record
+from app.exchange.records.sealing import FRACTIONAL, commitment_to
+from schemas.record.record import SECTION_MODELS, Record
 from tests.makers import records
 from tests.makers.world import Agency, World
 
@@ -205,8 +205,8 @@ def test_the_commitment_is_over_what_rfc_8785_writes() -> None:
         json.loads(Record.model_validate(records.full_record()).model_dump_json(exclude_none=True)),
         {
             "schema_version": "1.0",
-            "location": {"latitude": -6.0, "longitude": 106.80000000000001},
-            "psychosocial": {"score": 1e21},
+            "psychosocial": {"a": [6.0, -0.0, 2.5, 0.1, 106.80000000000001, {"b": -3.0, "z": None, "c": True}]},
+            "exploitation": {"tiny": 1e-7, "huge": 1e21},
         },
         {
             "schema_version": "1.0",
@@ -222,6 +222,13 @@ def test_the_commitment_is_over_what_rfc_8785_writes() -> None:
     for document in documents:
         expected = hashlib.sha256(b"salt" + rfc8785.dumps(document)).digest()
         assert unb64url(commitment_to(document, b"salt")) == expected, document
+
+
+def test_the_sections_with_fractions_are_those_that_are_looked_through_for_them() -> None:
+    found = {
+        name for name, model in SECTION_MODELS.items() if '"type": "number"' in json.dumps(model.model_json_schema())
+    }
+    assert found == FRACTIONAL
 
 
 class TestTheLog:
