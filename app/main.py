@@ -19,6 +19,7 @@ from app import openapi
 from app.admin.assembly import PATH, create_admin, to_admin
 from app.at_rest.watch import KeyWatch
 from app.dependencies import MISSING_HEADERS
+from app.exchange.access import endpoints as access
 from app.exchange.agencies import endpoints as agencies
 from app.exchange.cases import endpoints as cases
 from app.exchange.consents import endpoints as consents
@@ -32,6 +33,7 @@ from app.exchange.own_client import endpoints as own_client
 from app.exchange.passing import endpoints as passing
 from app.exchange.passing.refusals import log_refusal
 from app.exchange.reassignments import endpoints as reassignments
+from app.exchange.receipts import endpoints as receipts
 from app.exchange.referrals import endpoints as referrals
 from app.exchange.requests import endpoints as requests
 from app.exchange.reviews import endpoints as reviews
@@ -150,6 +152,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         emergencies.router,
         inbox.router,
         forms.router,
+        receipts.router,
+        access.router,
         events.router,
         code_lists.router,
         published_schemas.router,

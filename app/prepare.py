@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import app.log.keys
 import auth.keys
 from app.at_rest.watch import meet
 from app.foundation import migrate
@@ -29,4 +32,11 @@ async def prepare(settings: Settings, clock: Clock) -> Addresses:
     async with connection(found.worker) as conn:
         await conn.fetchval("SELECT ensure_partitions($1)", clock.now())
         await auth.keys.ensure_active(conn, keyring, clock.now())
+        await app.log.keys.ensure_active(
+            conn,
+            keyring,
+            clock.now(),
+            public_url=settings.public_url,
+            rotate_after=timedelta(days=settings.log_key_days),
+        )
     return found

@@ -28,6 +28,7 @@ from app.foundation.clock import Clock
 from app.foundation.database import UNREACHABLE, Addresses, open_pool
 from app.foundation.keyring import Keyring
 from app.foundation.settings import Settings
+from app.log.sealer import seal
 from app.outbox.queries import sequence
 
 log = logging.getLogger("rujukan.worker")
@@ -74,6 +75,7 @@ class Worker:
         """Return every job there is."""
         return [
             Job("sequence events", 0.03, self.sequence_events),
+            Job("seal log", self._settings.log_seal_seconds, self.seal_log),
             Job("watch deadlines", 1.0, self.watch_deadlines, batch=200),
             Job("climb escalations", 1.0, self.climb_escalations, batch=200),
             Job("watch reviews", 1.0, self.watch_reviews, batch=50),
@@ -104,6 +106,19 @@ class Worker:
         assert self._pool is not None
         async with self._pool.acquire() as conn:
             return await sequence(conn, BATCH)
+
+    async def seal_log(self) -> int:
+        """Give the log's committed entries their positions, and sign a checkpoint over them."""
+        assert self._pool is not None
+        async with self._pool.acquire() as conn:
+            return await seal(
+                conn,
+                self._keyring,
+                self._clock.now(),
+                public_url=self._settings.public_url,
+                rotate_after=timedelta(days=self._settings.log_key_days),
+                limit=BATCH,
+            )
 
     async def watch_deadlines(self) -> int:
         """Remind, escalate, expire."""

@@ -52,6 +52,7 @@ KEPT = (
     "keyring_mark",
     "encryption_key",
     "keyring_holder",
+    "log_key",
     "agency",
     "agreement",
     "service_point",
@@ -148,7 +149,7 @@ async def clone(template: Addresses, name: str) -> Addresses:
     return Addresses(
         **{
             role: getattr(template, role).replace("/template_rujukan", f"/{name}")
-            for role in ("app", "worker", "admin", "owner")
+            for role in ("app", "worker", "admin", "owner", "auditor")
         }
     )
 
@@ -273,7 +274,9 @@ async def _empty(owner: asyncpg.Connection) -> None:
     full = {row["name"] for row in await owner.fetch(asked)}
     bloated = [f'"{row["relname"]}"' for row in tables if row["bloated"] and row["relname"] not in NEVER_TRUNCATED]
     if bloated:
-        await owner.execute(f"TRUNCATE {', '.join(bloated)} CASCADE")
+        await owner.execute(
+            f"SET LOCAL session_replication_role = replica; TRUNCATE {', '.join(bloated)} CASCADE"
+        )  # past the log's own triggers
     few = [row["relname"] for row in tables if row["relname"] in full and f'"{row["relname"]}"' not in bloated]
     if few:  # without foreign keys' and the log's own triggers, which would refuse it
         deletes = "; ".join(f'DELETE FROM "{name}"' for name in few)

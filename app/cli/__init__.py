@@ -24,6 +24,8 @@ PLACES: Final[dict[str, str]] = {
     "clients": "app.cli.client_life",
     "registrations": "app.cli.registrations",
     "keys": "app.cli.keys",
+    "log": "app.cli.sealed_log",
+    "verify": "app.cli.verifying",
     "admins": "app.cli.admins",
     "approvals": "app.cli.approvals",
     **dict.fromkeys(("sign-in", "sign-out"), "app.cli.signing_in"),
@@ -35,6 +37,7 @@ PLACES: Final[dict[str, str]] = {
     "schema": "app.cli.schema",
     **dict.fromkeys(("inbox", "show"), "app.cli.officer.reading"),
     "form": "app.cli.officer.printing",
+    "access-report": "app.cli.officer.access",
     **dict.fromkeys(("refer", "transfer", "amend", "reroute"), "app.cli.officer.sending"),
     **dict.fromkeys(
         (

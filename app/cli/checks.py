@@ -26,6 +26,8 @@ from app.foundation.clock import Clock
 from app.foundation.database import Addresses, Role, connection
 from app.foundation.keyring import Keyring, KeyringUnusable
 from app.foundation.settings import Settings
+from app.log.queries import oldest_waiting as oldest_to_seal
+from app.log.sealer import LogAltered, taken_up
 from app.serving import tls_context
 from auth.client_auth import mtls
 
@@ -203,6 +205,7 @@ async def of_database(settings: Settings, found: Addresses, clock: Clock) -> Asy
     for name, check in (
         ("worker", _of_partitions),
         ("worker", _of_outbox),
+        ("log", partial(_of_log, settings)),
         ("signing keys", partial(_of_signing_keys, settings)),
         ("monthly keys", partial(_of_monthly_keys, settings)),
     ):
@@ -255,6 +258,20 @@ async def _of_outbox(conn: asyncpg.Connection, now: datetime) -> Finding:
         says = f"{waiting} events wait, the oldest for {int((now - since).total_seconds())} s"
         return Finding("worker", "fail", says, "Run `rujukan worker`, or `rujukan serve` without --no-worker.")
     return Finding("worker", "ok", "no event waits for long")
+
+
+async def _of_log(settings: Settings, conn: asyncpg.Connection, now: datetime) -> Finding:
+    try:
+        tree = await taken_up(conn)
+    except LogAltered as altered:
+        do = "Nothing is sealed until it is looked into: `rujukan log export`, then `rujukan verify log`."
+        return Finding("log", "fail", f"it was altered: {altered}", do)
+    waiting, since = await oldest_to_seal(conn)
+    may_wait = MAY_WAIT + 3 * timedelta(seconds=settings.log_seal_seconds)
+    if since is not None and now - since > may_wait:
+        says = f"{waiting} entries are not sealed, the oldest for {int((now - since).total_seconds())} s"
+        return Finding("log", "fail", says, "Run `rujukan worker`, or `rujukan serve` without --no-worker.")
+    return Finding("log", "ok", f"{tree.size} entries are sealed under a checkpoint")
 
 
 async def _of_signing_keys(settings: Settings, conn: asyncpg.Connection, now: datetime) -> Finding:

@@ -22,7 +22,7 @@ from app.foundation.database import Addresses, Role, connection
 from app.foundation.settings import Settings
 
 app = typer.Typer()
-LOGINS: Final[tuple[Role, ...]] = ("app", "worker", "admin")
+LOGINS: Final[tuple[Role, ...]] = ("app", "worker", "admin", "auditor")
 ITERATIONS: Final = 4096
 """As PostgreSQL's own `scram_iterations`."""
 

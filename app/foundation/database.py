@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.foundation.settings import Settings
 
-Role = Literal["app", "worker", "admin", "owner"]
+Role = Literal["app", "worker", "admin", "owner", "auditor"]
 Connection: TypeAlias = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 
 UNREACHABLE: tuple[type[Exception], ...] = (
@@ -59,6 +59,7 @@ class Addresses:
     worker: str | None
     admin: str | None
     owner: str | None
+    auditor: str | None = None
 
     def of(self, role: Role) -> str:
         """Return the URL for `role`. Raises `MissingAddress` if the deployment gives this process none."""
@@ -95,6 +96,7 @@ def embedded_addresses(data_dir: Path, database: str = "rujukan") -> Addresses:
         worker=f"postgresql://rujukan_worker@/{database}?host={directory}",
         admin=f"postgresql://rujukan_admin@/{database}?host={directory}",
         owner=f"postgresql://postgres@/{database}?host={directory}",
+        auditor=f"postgresql://rujukan_auditor@/{database}?host={directory}",
     )
 
 
@@ -134,6 +136,7 @@ def addresses(settings: Settings) -> Addresses:
         worker=other("database_worker_url"),
         admin=other("database_admin_url"),
         owner=other("database_owner_url"),
+        auditor=other("database_auditor_url"),
     )
 
 

@@ -48,6 +48,7 @@ SealedColumn = Literal[
     "correction.detail",
     "disclosure.reason",
     "emergency_access.detail",
+    "log_key.private_sealed",
     "move.detail",
     "reassignment.detail",
     "reassignment.end_detail",

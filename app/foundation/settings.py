@@ -105,6 +105,9 @@ class Settings(BaseSettings):
         None,
         description="The same database as the role `rujukan_admin`: for the command line, and for processes that serve `/admin`.",
     )
+    database_auditor_url: SecretStr | None = Field(
+        None, description="The same database as the role `rujukan_auditor`: only `rujukan log export` needs it."
+    )
     database_owner_url: SecretStr | None = Field(
         None, description="The same database as its owner: only `rujukan migrate` needs it."
     )
@@ -200,6 +203,15 @@ class Settings(BaseSettings):
         None, description="PEM file of authorities that are trusted for those addresses beside the public ones."
     )
     signing_key_days: int = Field(90, ge=1, description="Age at which the exchange's signing key is rotated.")
+    log_seal_seconds: float = Field(
+        5,
+        ge=0.05,
+        le=300,
+        description="How often the log's new entries are put into its tree and a checkpoint is signed.",
+    )
+    log_key_days: int = Field(
+        365, ge=2, description="Age at which the key that signs the log's checkpoints and receipts is rotated."
+    )
     emergency_country: str = Field(
         "ID", description="Country within which a vital interest may open sections (ISO 3166-1 alpha-2)."
     )
@@ -427,7 +439,13 @@ class Settings(BaseSettings):
             url = getattr(self, name)
             if url is not None and (urlsplit(url.get_secret_value()).username or "postgres") == "postgres":
                 reasons.append(f"RUJUKAN_{name.upper()} must log in as a role of its own, not as a superuser")
-        for name in ("database_url", "database_worker_url", "database_admin_url", "database_owner_url"):
+        for name in (
+            "database_url",
+            "database_worker_url",
+            "database_admin_url",
+            "database_owner_url",
+            "database_auditor_url",
+        ):
             url = getattr(self, name)
             if url is not None and _is_guessable(url.get_secret_value()):
                 reasons.append(

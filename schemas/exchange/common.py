@@ -45,6 +45,8 @@ class Moved(Wire):
     recorded_at: Moment
     log_entry: UUID
     """The entry of the exchange's log that describes this act."""
+    receipt: str
+    """Where the signed receipt for it is, at once and for as long as there is a log; a repeated request gets the same."""
     moves: list[str]
     """What the caller may do next."""
     warnings: list[RecordWarning]

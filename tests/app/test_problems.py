@@ -151,6 +151,16 @@ async def no_version(world: World) -> httpx.Response:
     return await _without(world, "If-Match", "POST", f"/v1/referrals/{uuid.uuid4()}/start")
 
 
+@provokes("no-checkpoint")
+async def nothing_sealed(world: World) -> httpx.Response:
+    return await world.exchange.http.get("/v1/log/checkpoint")
+
+
+@provokes("not-that-size")
+async def a_log_that_large(world: World) -> httpx.Response:
+    return await world.exchange.http.get("/v1/log/proof/consistency?from=1&to=1000000")
+
+
 @provokes("not-acceptable")
 async def no_such_form(world: World) -> httpx.Response:
     return await world.iom.get(f"/v1/referrals/{uuid.uuid4()}", headers={"Accept": "text/html"})

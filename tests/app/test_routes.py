@@ -49,14 +49,18 @@ PUBLIC = {
     "/readyz",
     "/v1/code-lists",
     "/v1/code-lists/{name}",
+    "/v1/log/checkpoint",
+    "/v1/log/keys",
+    "/v1/log/proof/consistency",
     "/v1/record-fields",
     "/v1/schemas",
     "/v1/schemas/{name}",
 }
 """Everything that answers without a token, and why it may: it says how to get one, what there is, what a code means, what a
-record may say, or that the process lives. A blank form says nothing of anybody, and is wanted where there is no system yet."""
+record may say, or that the process lives. Of the log: its size, hashes and keys, which are worth the more the more people
+keep them. A blank form says nothing of anybody, and is wanted where there is no system yet."""
 
-NO_SCOPE = {"read_me", "list_own_keys"}
+NO_SCOPE = {"read_me", "list_own_keys", "read_receipt"}
 """What a token of any scope may ask."""
 OF_CASES = (
     "/v1/cases",
@@ -67,6 +71,7 @@ OF_CASES = (
     "/v1/emergency-access",
     "/v1/reviews",
     "/v1/inbox",
+    "/v1/protection",
     "/v1/reassignments",
     "/v1/references",
     "/v1/referrals",

@@ -43,7 +43,7 @@ async def correct_record(db: Acting, case_id: UUID, body: CorrectRecord, key: Ke
     if isinstance(happened, Problem):
         raise happened
     correction_id, version_id = uuid7(db.at), uuid7(db.at)
-    wrapped_key, parts = seal_sections(db.keyring, body.record, version_id=version_id, case_id=case_id)
+    sealed = seal_sections(db.keyring, body.record, version_id=version_id, case_id=case_id)
     correction = {
         "id": correction_id,
         "case_id": case_id,
@@ -55,11 +55,12 @@ async def correct_record(db: Acting, case_id: UUID, body: CorrectRecord, key: Ke
         "channel": body.channel,
         "occurred_at": happened,
         "recorded_by_id": db.recorder_id,
+        "commitment": sealed.commitment,
     }
     detail = db.keyring.seal_one(
         Place("correction.detail", correction_id, case_id), json.dumps({"reason": body.reason})
     )
-    act = queries.correct_record(db, key, correction, wrapped_key=wrapped_key, parts=parts, detail=detail)
+    act = queries.correct_record(db, key, correction, wrapped_key=sealed.wrapped_key, parts=sealed.parts, detail=detail)
     return await _done(act, body.record)
 
 

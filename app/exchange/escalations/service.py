@@ -19,7 +19,7 @@ from app.exchange.passing import service as passing
 from app.exchange.passing.problems import DeskOnly
 from app.exchange.passing.reading import agency_ref
 from app.exchange.passing.storing import review_by
-from app.exchange.records.sealing import in_order, open_preview
+from app.exchange.records.sealing import PREVIEWED, in_order, open_preview
 from app.exchange.referrals.lifecycle import REFERRAL
 from app.foundation import json
 from app.foundation.ids import new_reference, uuid7
@@ -82,17 +82,21 @@ async def read_escalation(db: Acting, escalation_id: UUID) -> dict[str, Any]:
         asked = await queries.asked(tx, row["case_id"], escalation_id)
         contacts = await duty_contacts(tx, now["receiver_id"])
         record = await queries.record(tx, escalation_id, db.at)
-        preview = (
-            open_preview(db.keyring, record, _previewed(db.agency, now["purpose"], record["covered"]))
-            if record
-            else None
-        )
+        previewed = _previewed(db.agency, now["purpose"], record["covered"]) if record else frozenset()
+        preview = open_preview(db.keyring, record, previewed) if record else None
         await tx.fetchval(
             "SELECT log_by($1, 'escalation:read', 'done', 'escalation', $2, $3, $4)",
             db.parameter(),
             escalation_id,
             row["case_id"],
-            json.text({"preview": preview is not None, "subject": row["subject"], "subject_id": row["subject_id"]}),
+            json.text(
+                {"preview": preview is not None, "subject": row["subject"], "subject_id": row["subject_id"]}
+                | (
+                    {"previewed": in_order(previewed & PREVIEWED, SECTIONS), "purpose": now["purpose"]}
+                    if preview
+                    else {}
+                )
+            ),
         )
     reroutable = record is not None and row["subject"] == "referral"
     return _envelope(row) | {

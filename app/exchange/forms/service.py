@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, Protocol
 from uuid import UUID
 
 from fastapi import Response
@@ -18,7 +18,7 @@ from app.exchange.lifecycle import Lifecycle
 from app.exchange.passing.reading import read
 from schemas.codes.labels import Lang
 
-__all__ = ["MEDIA_TYPE", "Page", "as_page", "blank", "page_of", "print_passed"]
+__all__ = ["MEDIA_TYPE", "Page", "access_page", "as_page", "blank", "page_of", "print_passed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,23 @@ async def print_passed(db: Acting, lifecycle: Lifecycle, subject_id: UUID, lang:
 def page_of(sheet: Sheet) -> Page:
     """Return a sheet as a page."""
     return _page("passed.html", words=sheet.words, title=sheet.reference, name=sheet.reference, sheet=sheet)
+
+
+class Printed(Protocol):
+    """What is printed of a report in a language, whatever else it says."""
+
+    reference: str
+    words: Words
+
+    @property
+    def title(self) -> str:
+        """What it is."""
+        ...
+
+
+def access_page(sheet: Printed) -> Page:
+    """Return an access report as a page."""
+    return _page("access.html", words=sheet.words, title=sheet.title, name=sheet.reference, sheet=sheet)
 
 
 def as_page(page: Page) -> Response:

@@ -365,7 +365,8 @@ class ServicePointUnknown(Problem):
 
 
 class GuardianBarred(Problem):
-    """The guardian of this person is marked as a suspect: what a parent or guardian says, to give a consent or to take one back, does not count.
+    """The guardian of this person is marked as a suspect: what a parent or guardian says, to give a consent or to take one back, does not count,
+    and who saw the person's data is not reported to them.
 
     The lead of the case is told. Ask the person, or whoever a court or an authority has set in the guardian's place; or seek another basis.
     """

@@ -13,7 +13,7 @@ import orjson
 from app.dependencies import Acting
 from app.exchange.lifecycle import Lifecycle, Need, Party
 from app.exchange.passing import queries
-from app.exchange.records.sealing import in_order, open_preview, open_sections, read_version
+from app.exchange.records.sealing import PREVIEWED, in_order, open_preview, open_sections, read_version
 from app.foundation import json
 from app.foundation.database import Connection
 from app.foundation.keyring import Place, Sealed
@@ -174,6 +174,7 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
             tx, subject_id, row["receiver_id"], version["recorded_at"] if version else row["sent_at"]
         )
         shown = in_order(sections, SECTIONS)
+        drawn_from = PREVIEWED & set(previewed) if preview is not None else frozenset()
         in_hand = {}
         if is_receiver and any(each["lock_reason"] in LEAVES_IN_HAND for each in disclosures):
             left = await sections_in_hand(
@@ -190,6 +191,8 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
             row["case_id"],
             json.text(
                 {"sections": shown, "preview": preview is not None, "purpose": row["purpose"]}
+                | ({"previewed": in_order(drawn_from, SECTIONS)} if preview is not None else {})
+                | _rested_on(db, row, disclosures, {*shown, *drawn_from})
                 | ({"after_withdrawal": sorted(in_hand)} if in_hand else {})
             ),
         )
@@ -299,6 +302,24 @@ def _covered(
         # not what an earlier lead, whose place the caller has taken, was disclosed
         if each["receiver_id"] == db.agency_id and in_force(each, db.at):
             yield from ((each, name) for name in each["sections"] if name in allowed)
+
+
+def reads_all(db: Acting, row: asyncpg.Record, version: asyncpg.Record, disclosures: Sequence[asyncpg.Record]) -> bool:
+    """Whether the caller may read every section of a version now."""
+    is_sender = row["sender_id"] == db.agency_id
+    return set(version["sections"]) <= set(_open_to(db, row, version, disclosures, is_sender=is_sender))
+
+
+def _rested_on(db: Acting, row: asyncpg.Record, disclosures: Sequence[asyncpg.Record], shown: set[str]) -> Document:
+    """Return what the log says of the bases on which sections were shown; nothing of what is the reader's own."""
+    rested: dict[UUID, Document] = {}
+    for each, name in _covered(db, row, disclosures):
+        if name in shown and not each["move_id"]:
+            found = rested.setdefault(each["id"], {"basis": each["basis"], "sections": []})
+            found["sections"].append(name)
+            if each["consent_id"]:
+                found["consent"] = each["consent_id"]
+    return {"bases": list(rested.values())} if rested else {}
 
 
 def allowed_for(db: Acting, purposes: Iterable[str]) -> frozenset[str]:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from app.exchange.lifecycle import Lifecycle, Need, Party
 from app.exchange.passing import problems
+from app.foundation import json
 from app.foundation.problems import InvalidRequest, NotFound, Problem
 from auth.caller import Caller
 from auth.guard import count_refusal
@@ -111,10 +112,18 @@ async def log_refusal(request: Request, problem: Problem) -> None:
             problem.log_as,
             None,
             subject_id,
-            "{}",
+            json.text(_said_of(problem)),
         )
         if isinstance(problem, problems.GuardianBarred):
             await conn.execute("SELECT tell_of_barred_guardian($1, $2)", UUID(str(problem.case_id)), state.clock.now())
+
+
+def _said_of(problem: Problem) -> dict[str, Any]:
+    """Return what the log says of a refused disclosure: the sections and what each of them lacked."""
+    refused = problem.members.get("refused")
+    if not isinstance(refused, list):
+        return {}
+    return {"sections": [each["section"] for each in refused], "refused": refused}
 
 
 def _is_uuid(value: object) -> bool:

@@ -74,6 +74,7 @@ def moved(row: queries.MovedRow, moves: list[str], record: Record | None = None,
         version=row.version,
         recorded_at=row.recorded_at,
         log_entry=row.log_id,
+        receipt=f"/v1/receipts/{row.log_id}",
         moves=moves,
         warnings=[
             *(warning.under("/record") for warning in warnings),
@@ -149,6 +150,7 @@ async def send(db: Acting, lifecycle: Lifecycle, body: NewReferral | NewTransfer
         "guardian_suspected": guardian_suspected(body.record),
         "record_sections": list(sealed.sections) if sealed else None,
         "reuse": sealed is None,
+        "commitment": sealed.commitment if sealed else None,
         "replaces_id": body.replaces,
         "offer_group": body.offer_group if isinstance(body, NewReferral) else None,
         "bases": bases,
@@ -224,7 +226,13 @@ async def new_version(
         "bases": bases,
         "receiver_code": receiver.code,
         "receiver_kind": receiver.kind,
-        "log": {"sections": list(sections)},
+        "log": {
+            "sections": list(sections),
+            "purpose": purpose,
+            "bases": [{"basis": each["basis"], "sections": each["sections"]} for each in bases],
+            "record_version": sealed.version_id,
+            "commitment": sealed.commitment,
+        },
     }
     return await _apply(
         db,

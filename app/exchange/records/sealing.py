@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import asyncpg
 import orjson
+import rfc8785
 
 from app.foundation import json
 from app.foundation.database import Connection
@@ -42,6 +46,9 @@ PREVIEW_DRAWN_FROM: Final[dict[str, str]] = {
 
 The flags that bind a shelter come from two sections, `safety` and `family`, and are kept apart beside the preview."""
 
+PREVIEWED: Final = frozenset(PREVIEW_DRAWN_FROM.values()) | {"safety", "family"}
+"""The sections that a preview says something of."""
+
 
 @dataclass(frozen=True, slots=True)
 class SealedRecord:
@@ -53,12 +60,22 @@ class SealedRecord:
     needs_hash: bytes
     wrapped_key: bytes
     parts: list[bytes]
+    """One for each section, and last the salt of the commitment."""
     preview: bytes
+    commitment: str
+
+
+class SealedSections(NamedTuple):
+    """The sections of a record at rest, and the salted commitment to it."""
+
+    wrapped_key: bytes
+    parts: list[bytes]
+    commitment: str
 
 
 def seal(keyring: Keyring, record: Record, *, version_id: UUID, case_id: UUID, at: datetime) -> SealedRecord:
     """Encrypt each section under the version's own key, and the preview apart."""
-    wrapped_key, parts = seal_sections(keyring, record, version_id=version_id, case_id=case_id)
+    sealed = seal_sections(keyring, record, version_id=version_id, case_id=case_id)
     assert record.needs is not None
     return SealedRecord(
         version_id=version_id,
@@ -67,8 +84,9 @@ def seal(keyring: Keyring, record: Record, *, version_id: UUID, case_id: UUID, a
         needs_hash=keyring.keyed_hash(
             "needs", case_id.bytes, *sorted(service.need.encode() for service in record.needs.services)
         ),
-        wrapped_key=wrapped_key,
-        parts=parts,
+        wrapped_key=sealed.wrapped_key,
+        parts=sealed.parts,
+        commitment=sealed.commitment,
         preview=keyring.seal_one(
             Place("record_version.preview", version_id, case_id), json.dumps(preview_in_parts(record, on=at.date()))
         ),
@@ -103,17 +121,69 @@ def preview_told(parts: dict[str, Any], sections: Iterable[str]) -> dict[str, An
     return preview
 
 
-def seal_sections(keyring: Keyring, record: Record, *, version_id: UUID, case_id: UUID) -> tuple[bytes, list[bytes]]:
-    """Encrypt each section under the version's own key; return the wrapped key and the parts in order.
+def seal_sections(keyring: Keyring, record: Record, *, version_id: UUID, case_id: UUID) -> SealedSections:
+    """Encrypt each section under the version's own key, and with them the salt of the commitment to the whole.
 
     Raises `InvalidRequest` if it is larger than a record may be.
     """
     sections = included(record)
-    written = {name: getattr(record, name).model_dump_json(exclude_none=True).encode() for name in sections}
+    document = {name: getattr(record, name).model_dump(mode="json", exclude_none=True) for name in sections}
+    written = {name: orjson.dumps(section) for name, section in document.items()}
     if sum(map(len, written.values())) > MAX_RECORD_BYTES:
         raise InvalidRequest([{"pointer": "/record", "code": "record_too_large"}])
-    sealed = keyring.seal(version_id, written, case_id=case_id)
-    return sealed.key, [sealed.parts[name] for name in sections]
+    salt = secrets.token_bytes(32)
+    sealed = keyring.seal(version_id, {**written, SALT: salt}, case_id=case_id)
+    parts = [sealed.parts[name] for name in (*sections, SALT)]
+    return SealedSections(sealed.key, parts, commitment_to({"schema_version": record.schema_version, **document}, salt))
+
+
+SALT: Final = "(salt)"
+"""The name of the part that holds the salt; no section has brackets."""
+
+
+def commitment_to(document: Mapping[str, Any], salt: bytes) -> str:
+    """Return what commits to a record without saying anything of it: SHA-256 over the salt and the record as RFC 8785 writes it.
+
+    The salt is erased with the record: then nobody can tell any more what was committed to, not even by guessing.
+    """
+    members = (orjson.dumps(name) + b":" + _canonical(name, document[name]) for name in sorted(document))
+    canonical = b"{" + b",".join(members) + b"}"
+    return urlsafe_b64encode(hashlib.sha256(salt + canonical).digest()).rstrip(b"=").decode()
+
+
+FRACTIONAL: Final = frozenset({"exploitation", "psychosocial"})
+"""The sections with numbers that may have a fraction, besides extensions, which may have anything."""
+
+
+def _canonical(name: str, section: Any) -> bytes:
+    """Write a section as RFC 8785 does, which in Python takes a hundred times as long as orjson with sorted members.
+
+    They differ in whole numbers that are kept as fractions (1.0), in very large and very small ones, and in the order of names that are
+    not ASCII, which only extensions have.
+    """
+    if name == "extensions":
+        return rfc8785.dumps(section)
+    if name in FRACTIONAL:
+        try:
+            section = _without_fractions(section)
+        except OverflowError:
+            return rfc8785.dumps(section)
+    return orjson.dumps(section, option=orjson.OPT_SORT_KEYS)
+
+
+def _without_fractions(value: Any) -> Any:
+    """Return whole numbers as such. Raises `OverflowError` for a number that orjson may write otherwise than RFC 8785."""
+    if isinstance(value, dict):
+        return {name: each if isinstance(each, str) else _without_fractions(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [each if isinstance(each, str) else _without_fractions(each) for each in value]
+    if not isinstance(value, float):
+        return value
+    if value.is_integer() and abs(value) < 1e15:
+        return int(value)
+    if not 1e-4 <= abs(value) < 1e15:
+        raise OverflowError
+    return value
 
 
 async def read_version(tx: Connection, version_id: UUID) -> asyncpg.Record | None:
@@ -133,13 +203,25 @@ async def open_sections(
     )
     if row is None:
         return {}
-    parts = dict(zip(version["sections"], row["parts"], strict=True))
+    parts = dict(zip((*version["sections"], SALT), row["parts"], strict=True))
     opened = keyring.open_parts(
         version["id"],
         Sealed(row["wrapped_key"], {name: part for name, part in parts.items() if name in wanted}),
         case_id=version["case_id"],
     )
     return {name: orjson.loads(part) for name, part in opened.items()}
+
+
+async def open_salt(tx: Connection, keyring: Keyring, version: asyncpg.Record) -> bytes | None:
+    """Return the salt of a version's commitment, or None once its content was erased or where row-level security does not give it."""
+    row = await tx.fetchrow(
+        "SELECT wrapped_key, parts[cardinality(parts)] AS salt FROM record_content WHERE version_id = $1", version["id"]
+    )
+    if row is None:
+        return None
+    return keyring.open_parts(
+        version["id"], Sealed(row["wrapped_key"], {SALT: row["salt"]}), case_id=version["case_id"]
+    )[SALT]
 
 
 def open_preview(keyring: Keyring, version: asyncpg.Record, sections: Iterable[str]) -> dict[str, Any] | None:

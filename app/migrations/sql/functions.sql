@@ -252,7 +252,7 @@ BEGIN
         subject text, id uuid, reference text, case_id uuid, new_case jsonb, consent jsonb, receiver_id uuid, receiver_code text,
         receiver_kind text, recorded_by_id uuid, purpose text, urgency text, respond_by timestamptz, due_at timestamptz, sections text[],
         offer_group uuid, manifest jsonb, version_id uuid, schema_version text, reuse boolean, replaces_id uuid, bases jsonb, occurred_at timestamptz, channel text,
-        record_sections text[], guardian_suspected boolean);
+        record_sections text[], guardian_suspected boolean, commitment text);
 
     IF x.new_case IS NOT NULL THEN
         PERFORM store_case(a, x.case_id, x.new_case->>'reference', x.new_case->>'entry_channel', 1, x.occurred_at, x.channel, NULL);
@@ -357,7 +357,8 @@ BEGIN
             x.receiver_id, a.agency, x.recorded_by_id, a.actor, x.channel, x.occurred_at, a.at, p_detail);
     m := (false, x.subject, x.id, x.case_id, x.reference, v_state, 1,
           log_by(a, CASE x.subject WHEN 'referral' THEN 'referral:send' ELSE 'transfer:offer' END, 'done', x.subject, x.id, x.case_id,
-                 jsonb_build_object('receiver', x.receiver_code, 'purpose', x.purpose, 'bases', (
+                 CASE WHEN x.commitment IS NULL THEN '{}' ELSE jsonb_build_object('commitment', x.commitment) END
+                 || jsonb_build_object('receiver', x.receiver_code, 'purpose', x.purpose, 'record_version', x.version_id, 'bases', (
                      SELECT jsonb_agg(jsonb_build_object('basis', b.basis, 'sections', b.sections))
                      FROM jsonb_to_recordset(x.bases) AS b(basis text, sections text[])))), a.at);
     PERFORM note_in_reviews(a, x.case_id, m.log_id);

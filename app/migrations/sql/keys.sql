@@ -55,6 +55,7 @@ CREATE FUNCTION sealed_columns() RETURNS TABLE (place text, relation text, col t
         ('correction', 'detail', 'id', 'case_id'),
         ('disclosure', 'reason', 'id', 'case_id'),
         ('emergency_access', 'detail', 'id', NULL),
+        ('log_key', 'private_sealed', 'id', NULL),
         ('move', 'detail', 'id', 'subject_id'),
         ('reassignment', 'detail', 'id', NULL),
         ('reassignment', 'end_detail', 'id', NULL),

@@ -48,6 +48,7 @@ BEGIN
     INSERT INTO log_entry (id, recorded_at, agency_id, client_id, actor, request_id, action, outcome, subject, subject_id, case_id, detail)
     VALUES (v_id, p_at, p_agency, p_client, p_actor, p_request_id, p_action, p_outcome, p_subject, p_subject_id, p_case_id,
             coalesce(p_detail, '{}'));
+    INSERT INTO log_waiting (entry_id, recorded_at) VALUES (v_id, p_at);
     RETURN v_id;
 END $$;
 
@@ -67,6 +68,9 @@ BEGIN
                 EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)', v_name, v_table,
                                v_month::text || ' 00:00:00+00', (v_month + interval '1 month')::date::text || ' 00:00:00+00');
                 EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', v_name);
+                IF v_table = 'log_entry' THEN  -- rows' triggers come with the partition, this one does not
+                    EXECUTE format('CREATE TRIGGER log_entry_never_emptied BEFORE TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()', v_name);
+                END IF;
                 v_made := v_made + 1;
             EXCEPTION WHEN check_violation THEN
                 NULL;  -- rows of that month came before it: they stay in the default partition, where nothing is lost

@@ -295,7 +295,7 @@ BEGIN
     m := earlier_answer(a, p_key, p_hash, p_days);
     IF m.id IS NOT NULL THEN RETURN m; END IF;
     SELECT * INTO x FROM jsonb_to_record(p) AS x(id uuid, case_id uuid, version_id uuid, schema_version text, sections text[], proposal_id uuid,
-                                                 guardian_suspected boolean, channel text, occurred_at timestamptz, recorded_by_id uuid);
+                                                 guardian_suspected boolean, channel text, occurred_at timestamptz, recorded_by_id uuid, commitment text);
     UPDATE case_file SET records = records + 1, updated_at = a.at WHERE id = x.case_id AND lead_id = a.agency
     RETURNING records, reference INTO v_number, v_reference;
     IF NOT FOUND THEN
@@ -314,7 +314,8 @@ BEGIN
     END IF;
     v_told := apply_correction(x.id, a.at);
     m := (false, 'correction', x.id, x.case_id, v_reference, 'corrected', v_number,
-          log_by(a, 'case:correct', 'done', 'correction', x.id, x.case_id, jsonb_build_object('sections', x.sections, 'told', v_told)), a.at);
+          log_by(a, 'case:correct', 'done', 'correction', x.id, x.case_id, jsonb_build_object(
+              'sections', x.sections, 'told', v_told, 'record_version', x.version_id, 'commitment', x.commitment)), a.at);
     PERFORM keep_answer(a, p_key, p_hash, m);
     RETURN m;
 END $$;

@@ -38,7 +38,7 @@ def upgrade() -> None:
         run(lists.removeprefix("lists\n").format(table=table, open=", ".join(f"'{state}'" for state in states)))
     run(rest.removeprefix("rest\n"))
     for name in ("policies", "cases", "links", "leads", "escalations", "requests", "consents", "inbox", "practice", "bases", "emergency", "people", "approvals",
-                 "registration", "limits", "clients", "grants", "keys"):
+                 "registration", "limits", "clients", "sealing", "access", "grants", "keys"):
         run((SQL / f"{name}.sql").read_text())
     run("SELECT ensure_partitions(now())")
 

@@ -48,6 +48,7 @@ class TestDoctor:
             "role admin",
             "partitions",
             "worker",
+            "log",
             "signing keys",
             "monthly keys",
             "service",

@@ -115,11 +115,13 @@ class TestFromAcceptanceOn:
         accepted = await world.accepted(**FULL)
         await read(accepted)
         entry = (await world.log(action="referral:read", agency_id=world.ids["iom"]))[-1]
-        assert entry["detail"] == (
-            '{"preview": false, "purpose": "social_rehabilitation", "sections": '
-            + str(list(records.FULL_SECTIONS)).replace("'", '"')
-            + "}"
-        )
+        sections = list(records.FULL_SECTIONS)
+        assert json.loads(entry["detail"]) == {
+            "preview": False,
+            "purpose": "social_rehabilitation",
+            "sections": sections,
+            "bases": [{"basis": "legal_obligation", "sections": sections}],
+        }
 
 
 class TestAfterwards:

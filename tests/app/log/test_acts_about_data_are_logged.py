@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 
 import pytest
@@ -104,3 +105,14 @@ class TestAnAct:
         assert (entry["agency_id"], entry["actor"]) == (world.ids[who.code], "officer-7")
         assert entry["request_id"] == reply.headers["X-Request-Id"]
         assert str(entry["case_id"]) in (sent.case_id, earlier.case_id)
+
+
+class TestARefusedDisclosure:
+    async def test_names_the_sections_and_what_each_of_them_lacked(self, world: World) -> None:
+        body = records.referral("iom", bases=[records.legal_basis("needs", "safety")])
+        reply = await world.police.post("/v1/referrals", body)
+        assert reply.status_code == 403, reply.text
+        entry = (await world.refusals())[-1]
+        assert (entry["action"], entry["outcome"], entry["actor"]) == ("send_referral", "disclosure", "officer-7")
+        detail = json.loads(entry["detail"])
+        assert detail == {"sections": ["identity"], "refused": [{"section": "identity", "reason": "no_basis"}]}

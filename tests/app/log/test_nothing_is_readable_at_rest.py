@@ -146,7 +146,8 @@ class TestACiphertext:
 class TestTheLogsDetail:
     async def test_names_sections_and_codes_and_nothing_else(self, world: World) -> None:
         await world.busy()
-        known = {"receiver", "purpose", "bases", "sections", "preview", "reason", "leads", "transfer"}
+        known = {"receiver", "purpose", "bases", "sections", "preview", "previewed", "reason", "leads", "transfer"}
+        known |= {"record_version", "commitment", "refused"}
         members = set()
         for entry in await world.log():
             if entry["action"].split(":")[0] in ("referral", "transfer", "case", "consent"):

@@ -29,6 +29,11 @@ UNGUARDED = {
     "approval_yes": "as approval",
     "initial_access_token": "hashes; the administrators' role alone reads it",
     "client_jwks": "when a client's keys were fetched",
+    "log_waiting": "ids of entries that have no position yet",
+    "log_leaf": "hashes and positions of the log's entries",
+    "log_subtree": "hashes",
+    "log_checkpoint": "hashes and signatures, which anybody may have",
+    "log_key": "the log's own; the private half is sealed",
     "rate_bucket": "counts of requests",
     "client_refusal": "counts of refusals",
     "keyring_mark": "a keyed hash of nothing",
@@ -120,6 +125,10 @@ DEFINER_FUNCTIONS = {
     "emergency_content": "rujukan_definer",
     "apply_emergency_end": "rujukan_definer",
     "end_emergencies": "rujukan_definer",
+    "log_to_seal": "rujukan_definer",
+    "entry_for_receipt": "rujukan_definer",
+    "entries_for_receipts": "rujukan_definer",
+    "access_to_case": "rujukan_definer",
     "ensure_partitions": "rujukan_keeper",
     "drop_idempotency_before": "rujukan_keeper",
     "meet_keyring": "rujukan_definer",
@@ -215,7 +224,7 @@ class TestTables:
         assert len(rows) == 12
         for row in rows:
             assert (row["guarded"], row["owner"]) == (True, "rujukan_keeper")
-            assert row["triggers"] == (1 if row["relname"].startswith("log_entry") else 0)
+            assert row["triggers"] == (2 if row["relname"].startswith("log_entry") else 0)
 
     async def test_belong_to_no_role_that_a_process_logs_in_as(self, world: World) -> None:
         owned = await world.owner.fetch(
@@ -384,3 +393,46 @@ class TestTheLog:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await auditor.fetch("SELECT * FROM referral")
         await auditor.close()
+
+    async def test_and_what_is_sealed_of_it_is_changed_emptied_or_dropped_by_no_role(self, world: World) -> None:
+        """Also not partition by partition, by switching triggers off, or by taking a partition away."""
+        await world.send()
+        await world.exchange.worker.seal_log()
+        tables = await world.owner.fetch(
+            """SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace
+               AND relname ~ '^log_(entry.*|leaf|subtree|checkpoint)$'"""
+        )
+        assert len(tables) >= 7
+        refused = (asyncpg.InsufficientPrivilegeError, asyncpg.FeatureNotSupportedError)
+        for role in (*LOGINS, "owner"):
+            conn = await asyncpg.connect(getattr(world.exchange.addresses, role.removeprefix("rujukan_")))
+            for (name,) in tables:
+                column = {"log_subtree": "level", "log_checkpoint": "note"}.get(name, "recorded_at")
+                tries = [f"TRUNCATE {name}", f"DELETE FROM {name}", f"UPDATE {name} SET {column} = {column}"]
+                if role != "owner":
+                    tries += [
+                        f"DROP TABLE {name}",
+                        f"ALTER TABLE {name} DISABLE TRIGGER ALL",
+                        f"ALTER TABLE {name} OWNER TO {role}",
+                        f"DROP TRIGGER {name}_append_only ON {name}",
+                    ]
+                    if name.startswith("log_entry_"):
+                        tries.append(f"ALTER TABLE log_entry DETACH PARTITION {name}")
+                for statement in tries:
+                    if role == "owner" and not await conn.fetchval(f"SELECT EXISTS (SELECT FROM {name})"):
+                        continue  # of no row, no row's trigger
+                    with pytest.raises((*refused, asyncpg.UndefinedObjectError)):
+                        await conn.execute(statement)
+            if role != "owner":
+                with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                    await conn.execute("SET session_replication_role = replica")
+            await conn.close()
+        assert await world.owner.fetchval("SELECT count(*) FROM log_leaf") > 0
+
+    async def test_is_read_by_the_sealer_through_what_waits_alone(self, world: World) -> None:
+        await world.send()
+        conn = await asyncpg.connect(world.exchange.addresses.worker)
+        assert await conn.fetch("SELECT * FROM log_to_seal(10)")
+        await world.exchange.worker.seal_log()
+        assert await conn.fetch("SELECT * FROM log_to_seal(10)") == []
+        await conn.close()

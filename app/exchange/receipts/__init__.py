@@ -1,0 +1,1 @@
+"""Receipts for what was done, and the sealed log's checkpoints and proofs."""
