@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import auth.keys
+from app.exchange.retention.erasing import refuse_restored
 from app.foundation import migrate
 from app.foundation.clock import Clock
 from app.foundation.database import Addresses, addresses, connection
@@ -12,6 +13,7 @@ from app.foundation.settings import Settings
 
 async def prepare(settings: Settings, clock: Clock) -> Addresses:
     """Start or adopt the database, bring it to the newest schema if this process may, make the first keys; disturb nothing that is there.
+    Raises `ErasuresToReplay` for a restored database whose erasures have not been replayed.
 
     With a database of its own (`RUJUKAN_DATABASE_URL`) a process migrates only when it was also given the owner's URL.
     """
@@ -21,6 +23,8 @@ async def prepare(settings: Settings, clock: Clock) -> Addresses:
     if found.owner is not None and await migrate.current(found.owner) != migrate.newest():
         await migrate.upgrade(found.owner)
     keyring = Keyring.open(settings.keyring_path, create=settings.env == "development")
+    async with connection(found.app) as conn:
+        await refuse_restored(conn, settings.erasure_folder)
     if found.worker is None:  # an API process beside a worker of its own: that one prepares
         return found
     async with connection(found.worker) as conn:

@@ -15,11 +15,16 @@ import auth.keys
 import auth.limits.queries
 import auth.queries
 from app.exchange.escalations.queries import climb
+from app.exchange.holds.jobs import watch_holds
+from app.exchange.incidents.jobs import watch_incidents
 from app.exchange.own_client.queries import BATCH as KEYS_AT_ONCE
 from app.exchange.own_client.queries import remind_of_ending_keys
 from app.exchange.passing.clock import watch
 from app.exchange.referrals.lifecycle import REFERRAL
 from app.exchange.requests.jobs import watch_requests
+from app.exchange.retention.erasing import BATCH as ERASED_AT_ONCE
+from app.exchange.retention.erasing import Eraser
+from app.exchange.subject_requests.jobs import watch_subject_requests
 from app.exchange.transfers.lifecycle import TRANSFER
 from app.foundation.clock import Clock
 from app.foundation.database import UNREACHABLE, Addresses, open_pool
@@ -49,6 +54,7 @@ class Worker:
         self._addresses = addresses
         self._keyring = keyring
         self._clock = clock
+        self._eraser = Eraser(settings, keyring)
         self._pool: asyncpg.Pool | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -74,6 +80,7 @@ class Worker:
             Job("watch deadlines", 1.0, self.watch_deadlines, batch=200),
             Job("climb escalations", 1.0, self.climb_escalations, batch=200),
             Job("make partitions", 3600.0, self.make_partitions),
+            Job("erase what is due", 600.0, self.erase_what_is_due, batch=ERASED_AT_ONCE),
             Job("forget used ids", 60.0, self.forget_used_ids, batch=10_000),
             Job("rotate signing keys", 300.0, self.rotate_signing_keys),
             Job("remind of ending keys", 60.0, self.remind_of_ending_keys, batch=KEYS_AT_ONCE),
@@ -107,6 +114,9 @@ class Worker:
                 await watch(conn, lifecycle, self._settings, self._clock.now()) for lifecycle in (REFERRAL, TRANSFER)
             ]
             found.append(await watch_requests(conn, self._settings, self._clock.now()))
+            found.append(await watch_subject_requests(conn, self._settings, self._clock.now()))
+            found.append(await watch_incidents(conn, self._settings, self._clock.now()))
+            found.append(await watch_holds(conn, self._clock.now()))
         return max(found)
 
     async def climb_escalations(self) -> int:
@@ -114,6 +124,12 @@ class Worker:
         assert self._pool is not None
         async with self._pool.acquire() as conn:
             return await climb(conn, self._settings, self._clock.now())
+
+    async def erase_what_is_due(self) -> int:
+        """Erase what retention, a person's request or a retraction makes due, and no hold keeps."""
+        assert self._pool is not None
+        async with self._pool.acquire() as conn:
+            return await self._eraser.erase(conn, self._clock.now())
 
     async def make_partitions(self) -> int:
         """Make next months' partitions; drop idempotent answers that are too old to be asked for."""

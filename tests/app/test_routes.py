@@ -63,11 +63,14 @@ OF_CASES = (
     "/v1/case-links",
     "/v1/corrections",
     "/v1/escalations",
+    "/v1/holds",
     "/v1/inbox",
+    "/v1/incidents",
     "/v1/reassignments",
     "/v1/references",
     "/v1/referrals",
     "/v1/requests",
+    "/v1/subject-requests",
     "/v1/transfers",
 )
 

@@ -14,11 +14,11 @@ from app.exchange.cases.queries import case_by_id
 from app.exchange.corrections import queries
 from app.exchange.passing import refusals
 from app.exchange.passing.queries import MovedRow
-from app.exchange.passing.reading import agency_ref, allowed_for, in_force, sections_in_hand
+from app.exchange.passing.reading import IN_HAND_AFTER, agency_ref, allowed_for, in_force, sections_in_hand
 from app.exchange.passing.service import moved
 from app.exchange.records.sealing import in_order, open_sections, read_version, seal_sections
 from app.foundation import json
-from app.foundation.ids import uuid7
+from app.foundation.ids import new_reference, uuid7
 from app.foundation.problems import NotFound, Problem
 from auth.scopes import Scope
 from schemas.exchange.common import Moved
@@ -76,10 +76,19 @@ async def retract_version(db: Acting, case_id: UUID, version_id: UUID, body: Ret
     if isinstance(happened, Problem):
         raise happened
     incident_id = uuid7(db.at)
-    detail = db.keyring.seal_one(incident_id, json.dumps({"text": body.reason}))
+    detail = db.keyring.seal_one(incident_id, json.dumps({"how": body.reason, "action": None}))
     officer = db.agency.desk and Scope.protection_write in db.caller.scopes
     return await _done(
-        queries.retract_version(db, key, case_id, version_id, incident_id=incident_id, detail=detail, officer=officer)
+        queries.retract_version(
+            db,
+            key,
+            case_id,
+            version_id,
+            incident_id=incident_id,
+            incident_reference=new_reference("I"),
+            detail=detail,
+            officer=officer,
+        )
     )
 
 
@@ -135,7 +144,7 @@ async def read_correction(db: Acting, correction_id: UUID) -> Document:
         version = await read_version(tx, row["version_id"])
         sections = await open_sections(tx, db.keyring, version, names) if version else {}
         in_hand = {}
-        if any(each["lock_reason"] == "consent_withdrawn" for each in held):
+        if any(each["lock_reason"] in IN_HAND_AFTER for each in held):
             allowed = allowed_for(db, {each["purpose"] for each in held}) - set(sections)
             found = await sections_in_hand(
                 tx, db, case_id=row["case_id"], subject_id=correction_id, version_id=row["version_id"]
@@ -157,7 +166,7 @@ async def read_correction(db: Acting, correction_id: UUID) -> Document:
         entry = await _entry(tx, db, row)
     shown = {**sections, **in_hand}
     disclosed = set(row["sections"]) if knows_all else {name for each in held for name in each["sections"]}
-    said = orjson.loads(db.keyring.open_one(row["id"], row["detail"])) if knows_all else {}
+    said = orjson.loads(db.keyring.open_one(row["id"], row["detail"])) if knows_all and row["detail"] else {}
     return entry | {
         "case_id": row["case_id"],
         "record": {

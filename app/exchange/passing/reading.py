@@ -27,6 +27,8 @@ from schemas.codes.referral import Purpose
 from schemas.record.record import SECTIONS
 
 Document = dict[str, Any]
+IN_HAND_AFTER = ("consent_withdrawn", "erasure_asked", "restricted")
+"""What locks by the person's own word: `safety` and medicines then stay readable, for a day, to whoever has the person with them."""
 
 
 def agency_ref(db: Acting, agency_id: UUID) -> Document:
@@ -167,7 +169,7 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
         )
         shown = in_order(sections, SECTIONS)
         in_hand = {}
-        if is_receiver and any(each["lock_reason"] == "consent_withdrawn" for each in disclosures):
+        if is_receiver and any(each["lock_reason"] in IN_HAND_AFTER for each in disclosures):
             left = await sections_in_hand(
                 tx, db, case_id=row["case_id"], subject_id=subject_id, version_id=row["version_id"]
             )

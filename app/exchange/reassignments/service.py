@@ -168,7 +168,7 @@ def _problem_of(error: asyncpg.PostgresError) -> Problem | None:
 
 
 def _reassignment(db: Acting, row: asyncpg.Record) -> Document:
-    said = orjson.loads(db.keyring.open_one(row["id"], row["detail"]))
+    said = orjson.loads(db.keyring.open_one(row["id"], row["detail"])) if row["detail"] else {}
     ended = row["end_detail"] and orjson.loads(db.keyring.open_one(row["id"], row["end_detail"]))
     parties = [Party.DESK] if db.agency.desk else []
     if row["to_id"] == db.agency_id:

@@ -123,7 +123,7 @@ async def open_sections(
     tx: Connection, keyring: Keyring, version: asyncpg.Record, names: Iterable[str]
 ) -> dict[str, Any]:
     """Return the named sections, decrypted. Row-level security gives the content to its author and to whom it was opened, nobody else."""
-    wanted = set(names)
+    wanted = set(names) - set(version["erased_sections"])
     row = (
         await tx.fetchrow("SELECT wrapped_key, parts FROM record_content WHERE version_id = $1", version["id"])
         if wanted
