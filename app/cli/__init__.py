@@ -27,6 +27,7 @@ PLACES: Final[dict[str, str]] = {
     "admins": "app.cli.admins",
     "approvals": "app.cli.approvals",
     **dict.fromkeys(("sign-in", "sign-out"), "app.cli.signing_in"),
+    **dict.fromkeys(("retention", "erasures"), "app.cli.retention"),
     "doctor": "app.cli.doctor",
     "api": "app.cli.api",
     "openapi": "app.cli.documents",
@@ -72,6 +73,24 @@ PLACES: Final[dict[str, str]] = {
         "app.cli.officer.belonging",
     ),
     **dict.fromkeys(("withdraw", "requests", "answer-request"), "app.cli.officer.data"),
+    **dict.fromkeys(
+        (
+            "subject-requests",
+            "subject-request",
+            "answer-subject-request",
+            "export-person",
+            "incidents",
+            "report-incident",
+            "add-to-incident",
+            "close-incident",
+            "holds",
+            "place-hold",
+            "review-hold",
+            "lift-hold",
+            "kept",
+        ),
+        "app.cli.officer.protection",
+    ),
     **dict.fromkeys(("escalations", "take"), "app.cli.officer.escalations"),
 }
 """Where each command stands. The service itself takes a second to import, which a short command need not wait for."""
