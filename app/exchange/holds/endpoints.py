@@ -33,9 +33,10 @@ HoldId = Annotated[UUID, Path(description="The hold's id.")]
 async def place_hold(
     response: Response, body: wire.NewHold, caller: CanAct, db: CaseConnection, key: IdempotencyKey
 ) -> Moved:
-    """Keep sections of a case from erasure on an authority's order, as a protection officer of the reviewing agency.
+    """Keep sections of a case from erasure on an authority's order.
 
-    It stops the erasure of these sections and of nothing else, and opens nothing to anybody: the officer included. The case's lead is told.
+    By a protection officer of the reviewing agency. It stops the erasure of these sections and of nothing else, and opens nothing
+    to anybody: the officer included. The case's lead is told.
     """
     return http.created(response, "/v1/holds", await service.place_hold(db, body, key))
 

@@ -80,7 +80,7 @@ async def add_to_incident(
 async def close_incident(
     incident_id: IncidentId, body: wire.CloseIncident, caller: CanAct, db: CaseConnection, key: IdempotencyKey
 ) -> wire.IncidentRecorded:
-    """Close it: with the notice that was given (UU 27/2022 art 46: what data, when and how, what was done), or with why there was none.
+    """Close an incident: with the notice that was given (UU 27/2022 art 46: what data, when and how, what was done), or with why there was none.
 
     By who reported it, who is responsible for it, or a protection officer.
     """

@@ -37,7 +37,7 @@ LINES: Final[dict[int | str, dict[str, Any]]] = {
     responses=answers(*http.ALWAYS, NotFound, problems.NotLead),
 )
 async def read_retention(case_id: CaseId, caller: CanRead, db: CaseConnection) -> Response:
-    """See what of the case is erased when, what legal holds keep, and what has been erased, as its lead."""
+    """See what of the case is erased when, what holds keep, and what is gone, as its lead."""
     return http.json_response(await service.preview(db, case_id))
 
 
@@ -54,9 +54,10 @@ async def export_person(
         UUID | None, Query(description="The granted subject request, of kind `access` or `copy`, on which it leaves.")
     ] = None,
 ) -> Response:
-    """Make the copy of everything about the person that your agency may read, as the case's lead, for that person: portable lines of JSON.
+    """Make a person's copy of all about them that the case's lead may read.
 
-    It has all versions of the record, consents, corrections, to whom what was disclosed on what basis, and what happened. It has not: what
+    Portable lines of JSON, for that person. It has all versions of the record, consents, corrections, to whom what was disclosed
+    on what basis, and what happened. It has not: what
     was refused, sections about others that the answer did not name (`family`, `safety`), places, who in an agency acted, words of others.
     What other agencies wrote and did not share with the lead is named as `elsewhere`: the person can ask there.
     """
