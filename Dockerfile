@@ -19,7 +19,8 @@ RUN pip install --no-deps --no-build-isolation . \
 
 FROM python:3.11-slim-bookworm
 
-RUN groupadd --gid 10001 rujukan && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin rujukan
+RUN groupadd --gid 10001 rujukan && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin rujukan \
+    && install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/rujukan/erasures
 COPY --from=build /opt/rujukan /opt/rujukan
 COPY --chmod=755 deploy/entrypoint.sh /usr/local/bin/entrypoint
 ENV PATH=/opt/rujukan/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 RUJUKAN_ENV=production

@@ -27,7 +27,9 @@ from app.exchange.corrections import endpoints as corrections
 from app.exchange.emergencies import endpoints as emergencies
 from app.exchange.escalations import endpoints as escalations
 from app.exchange.forms import endpoints as forms
+from app.exchange.holds import endpoints as holds
 from app.exchange.inbox import endpoints as inbox
+from app.exchange.incidents import endpoints as incidents
 from app.exchange.links import endpoints as links
 from app.exchange.own_client import endpoints as own_client
 from app.exchange.passing import endpoints as passing
@@ -36,7 +38,11 @@ from app.exchange.reassignments import endpoints as reassignments
 from app.exchange.receipts import endpoints as receipts
 from app.exchange.referrals import endpoints as referrals
 from app.exchange.requests import endpoints as requests
+from app.exchange.retention import endpoints as retention
+from app.exchange.retention.erasing import brought_back
+from app.exchange.retention.erasure_list import ErasureListUnusable
 from app.exchange.reviews import endpoints as reviews
+from app.exchange.subject_requests import endpoints as subject_requests
 from app.exchange.transfers import endpoints as transfers
 from app.foundation import http, migrate, outbound
 from app.foundation.clock import Clock
@@ -142,6 +148,10 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         consents.router,
         corrections.router,
         requests.router,
+        subject_requests.router,
+        incidents.router,
+        holds.router,
+        retention.router,
         links.router,
         reassignments.router,
         referrals.router,
@@ -223,7 +233,10 @@ async def readiness(app: FastAPI) -> dict[str, str]:
         async with state.database.app.acquire(timeout=2) as conn:
             bypasses = await conn.fetchval("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
             revision = await conn.fetchval("SELECT version_num FROM alembic_version")
+            restored = await brought_back(conn, state.settings.erasure_folder)
         snapshot = await state.directory.current()
+    except ErasureListUnusable as error:
+        return {"database": "ok", "erasures": str(error)}
     except UNREACHABLE as error:
         return {"database": f"unreachable: {type(error).__name__}"}
     return {
@@ -231,5 +244,6 @@ async def readiness(app: FastAPI) -> dict[str, str]:
         "role": "ok" if not bypasses else "the role passes row-level security",
         "migrations": "ok" if migrate.serves(revision) else "behind: run `rujukan migrate`",
         "keyring": state.key_watch.standing(),
+        "erasures": "ok" if not restored else "restored: run `rujukan erasures replay`",
         "keys": "ok" if snapshot.signing.active is not None else "no active signing key",
     }

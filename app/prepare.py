@@ -7,6 +7,7 @@ from datetime import timedelta
 import app.log.keys
 import auth.keys
 from app.at_rest.watch import meet
+from app.exchange.retention.erasing import refuse_restored
 from app.foundation import migrate
 from app.foundation.clock import Clock
 from app.foundation.database import Addresses, addresses, connection
@@ -16,6 +17,7 @@ from app.foundation.settings import Settings
 
 async def prepare(settings: Settings, clock: Clock) -> Addresses:
     """Start or adopt the database, bring it to the newest schema if this process may, make the first keys; disturb nothing that is there.
+    Raises `ErasuresToReplay` for a restored database whose erasures have not been replayed.
 
     With a database of its own (`RUJUKAN_DATABASE_URL`) a process migrates only when it was also given the owner's URL.
     """
@@ -27,6 +29,7 @@ async def prepare(settings: Settings, clock: Clock) -> Addresses:
     keyring = Keyring.of(settings, create=settings.env == "development")
     async with connection(found.app) as conn:  # before anything is written that another keyring could not read
         await meet(conn, keyring, now=clock.now())
+        await refuse_restored(conn, settings.erasure_folder)
     if found.worker is None:  # an API process beside a worker of its own: that one prepares
         return found
     async with connection(found.worker) as conn:

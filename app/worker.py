@@ -17,12 +17,17 @@ import auth.queries
 from app.at_rest import months, rewrapping
 from app.exchange.emergencies.jobs import end_emergencies
 from app.exchange.escalations.queries import climb
+from app.exchange.holds.jobs import watch_holds
+from app.exchange.incidents.jobs import watch_incidents
 from app.exchange.own_client.queries import BATCH as KEYS_AT_ONCE
 from app.exchange.own_client.queries import remind_of_ending_keys
 from app.exchange.passing.clock import watch
 from app.exchange.referrals.lifecycle import REFERRAL
 from app.exchange.requests.jobs import watch_requests
+from app.exchange.retention.erasing import BATCH as ERASED_AT_ONCE
+from app.exchange.retention.erasing import Eraser
 from app.exchange.reviews.jobs import watch_reviews
+from app.exchange.subject_requests.jobs import watch_subject_requests
 from app.exchange.transfers.lifecycle import TRANSFER
 from app.foundation.clock import Clock
 from app.foundation.database import UNREACHABLE, Addresses, open_pool
@@ -53,6 +58,7 @@ class Worker:
         self._addresses = addresses
         self._keyring = keyring
         self._clock = clock
+        self._eraser = Eraser(settings, keyring)
         self._pool: asyncpg.Pool | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -80,6 +86,7 @@ class Worker:
             Job("climb escalations", 1.0, self.climb_escalations, batch=200),
             Job("watch reviews", 1.0, self.watch_reviews, batch=50),
             Job("make partitions", 3600.0, self.make_partitions),
+            Job("erase what is due", 600.0, self.erase_what_is_due, batch=ERASED_AT_ONCE),
             Job("forget used ids", 60.0, self.forget_used_ids, batch=10_000),
             Job("rotate signing keys", 300.0, self.rotate_signing_keys),
             Job("look after the keyring", 3600.0, self.look_after_keyring),
@@ -128,6 +135,9 @@ class Worker:
                 await watch(conn, lifecycle, self._settings, self._clock.now()) for lifecycle in (REFERRAL, TRANSFER)
             ]
             found.append(await watch_requests(conn, self._settings, self._clock.now()))
+            found.append(await watch_subject_requests(conn, self._settings, self._clock.now()))
+            found.append(await watch_incidents(conn, self._settings, self._clock.now()))
+            found.append(await watch_holds(conn, self._clock.now()))
         return max(found)
 
     async def watch_reviews(self) -> int:
@@ -142,6 +152,12 @@ class Worker:
         assert self._pool is not None
         async with self._pool.acquire() as conn:
             return await climb(conn, self._settings, self._clock.now())
+
+    async def erase_what_is_due(self) -> int:
+        """Erase what retention, a person's request or a retraction makes due, and no hold keeps."""
+        assert self._pool is not None
+        async with self._pool.acquire() as conn:
+            return await self._eraser.erase(conn, self._clock.now())
 
     async def make_partitions(self) -> int:
         """Make next months' partitions; drop idempotent answers that are too old to be asked for."""

@@ -41,7 +41,7 @@ DESCRIPTIONS: Final[dict[Scope, str]] = {
     Scope.directory_write: "Say whom to call at one's own agency.",
     Scope.desk_write: "At the ministry's desk: re-route what nobody answers, and propose a new lead where one is gone.",
     Scope.protection_read: "As a protection officer: read what waits for review, and who saw what of a case.",
-    Scope.protection_write: "As a protection officer of the ministry's desk: approve a new lead, retract a wrong record.",
+    Scope.protection_write: "As a protection officer: approve a new lead, retract a wrong record, place and lift legal holds.",
     Scope.keys_write: "Add and end the client's own keys. One it adds is announced to the agency and works after an hour.",
     Scope.admin_read: "Read what administrators read: clients, agreements, approvals.",
     Scope.admin_write: "Ask for what opens access, and stop what must be stopped; what opens access needs two people's yes.",

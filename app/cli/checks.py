@@ -21,6 +21,8 @@ from app.cli import queries
 from app.cli.administering import find_database
 from app.cli.common import clock_of
 from app.cli.failures import Failure, explain, remedy_of
+from app.exchange.retention.erasing import brought_back
+from app.exchange.retention.erasure_list import ErasureListUnusable
 from app.foundation import migrate
 from app.foundation.clock import Clock
 from app.foundation.database import Addresses, Role, connection
@@ -208,12 +210,31 @@ async def of_database(settings: Settings, found: Addresses, clock: Clock) -> Asy
         ("log", partial(_of_log, settings)),
         ("signing keys", partial(_of_signing_keys, settings)),
         ("monthly keys", partial(_of_monthly_keys, settings)),
+        ("erasure list", partial(_of_erasures, settings)),
     ):
         try:
             async with connection(found.worker) as conn:
                 yield await check(conn, clock.now())
         except Exception as error:
             yield _failed(name, error)
+
+
+async def _of_erasures(settings: Settings, conn: asyncpg.Connection, _: datetime) -> Finding:
+    """Whether the erasure list can be written, and the database knows all of it."""
+    folder = settings.erasure_folder
+    above = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        return Finding(
+            "erasure list", "fail", f"{above} cannot be written", "Nothing is erased. See RUJUKAN_ERASURE_LIST."
+        )
+    try:
+        restored = await brought_back(conn, folder)
+    except ErasureListUnusable as error:
+        return Finding("erasure list", "fail", str(error), "Put it back from where it is kept.")
+    if restored:
+        says = f"the database is an older copy: it holds {len(restored)} things erased since"
+        return Finding("erasure list", "fail", says, "Run `rujukan erasures replay` before anything is served.")
+    return Finding("erasure list", "ok", f"{folder.absolute()}: the database knows all of it")
 
 
 def _of_clock(differs: timedelta) -> Finding:

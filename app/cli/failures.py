@@ -10,6 +10,8 @@ import asyncpg
 import httpx
 
 from app.client import TokenRefusedError
+from app.exchange.retention.erasing import ErasuresToReplay
+from app.exchange.retention.erasure_list import ErasureListUnusable
 from app.foundation.database import UNREACHABLE, MissingAddress
 from app.foundation.keyring import KeyringUnusable
 from app.foundation.settings import UnsafeSettings
@@ -116,6 +118,16 @@ def explain(error: Exception) -> Failure | None:
         return Failure(f"production refuses to run like this:{listed}", code=Code.failed)
     if isinstance(error, KeyringUnusable):
         return Failure(str(error), remedy_of(error), code=Code.failed)
+    if isinstance(error, ErasuresToReplay):
+        return Failure(
+            f"{error}; nothing may be served before",
+            "Run `rujukan erasures replay` as the database's owner (RUJUKAN_DATABASE_OWNER_URL).",
+            code=Code.failed,
+        )
+    if isinstance(error, ErasureListUnusable):
+        return Failure(
+            str(error), "See RUJUKAN_ERASURE_LIST; each process must be able to write there.", code=Code.failed
+        )
     if isinstance(error, MissingAddress):
         return Failure(str(error), "docs/running.md says which process needs which.", code=Code.failed)
     if isinstance(error, TokenRefusedError):

@@ -56,6 +56,8 @@ WHY: Final[dict[str, str]] = {
     "not_justified": "the reviewing agency found no ground for it",
     "review_lapsed": "the vital interest was put on no other basis in time",
     "transfer_aborted": "the handover was called off",
+    "restricted": "the person asked that processing be restricted",
+    "erasure_asked": "the person asked for erasure",
     "retracted": "the record was another person's",
     "entered_in_error": "it should never have been sent",
     "ended_unaccepted": "it ended unaccepted, or a newer version took its place",

@@ -228,6 +228,15 @@ class Events(Doer):
         told = self._say(run, act["from"], "yellow", text)
         return dataclasses.replace(told, concerns=frozenset({request["asked_by"]["code"]}))
 
+    async def _explain_incident(self, run: Run, act: Act, _: Step) -> Told:
+        system = self._systems[act["from"]]
+        found = (await system.get(f"/v1/incidents?state=open&case_id={run.case_id}"))["items"]
+        if not found:
+            raise DemoError(f"{act['from']}: it knows of no incident in {run.reference}")
+        await system.post(f"/v1/incidents/{found[0]['id']}/entries", {"text": act["why"]})
+        text = f"{system.name} explains incident {found[0]['reference']}: {act['why']}"
+        return self._say(run, act["from"], "yellow", text)
+
     async def _propose_correction(self, run: Run, act: Act, _: Step) -> Told:
         system = self._systems[act["from"]]
         body = {"pointers": act["pointers"], "text": act["why"]}

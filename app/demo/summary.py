@@ -36,9 +36,7 @@ def summarise(screen: Screen, player: Player, checks: Checks, systems: Mapping[s
     screen.say(_NOT_SERVED, "dim")
 
 
-_NOT_SERVED: Final = (
-    "Not served: incidents as a resource, sealed sections, attachments, and the requests that are kept for later."
-)
+_NOT_SERVED: Final = "Not served: sealed sections, attachments, and the requests that are kept for later."
 
 
 def _case(runs: list[Run], systems: Mapping[str, System]) -> tuple[str, ...]:

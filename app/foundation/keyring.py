@@ -48,6 +48,12 @@ SealedColumn = Literal[
     "correction.detail",
     "disclosure.reason",
     "emergency_access.detail",
+    "incident.close_detail",
+    "incident.detail",
+    "incident_entry.detail",
+    "legal_hold.detail",
+    "legal_hold.end_detail",
+    "legal_hold_review.detail",
     "log_key.private_sealed",
     "move.detail",
     "reassignment.detail",
@@ -58,6 +64,8 @@ SealedColumn = Literal[
     "request.detail",
     "review.ground",
     "signing_key.private_sealed",
+    "subject_request.answer_detail",
+    "subject_request.detail",
     "victim_status.detail",
 ]
 """Every column that holds something wrapped by a key-encryption key; the same list as `sealed_columns()` in the database."""

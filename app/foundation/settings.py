@@ -254,7 +254,7 @@ class Settings(BaseSettings):
     )
     answer_request_within: timedelta = Field(
         timedelta(hours=72),
-        description="Deadline to answer a request about data: erasure, correction, incident (3 × 24 hours).",
+        description="Deadline to answer a request about data, of a person or of another agency, and to the notice of an incident (3 × 24 hours).",
     )
     readable_after_withdrawal: timedelta = Field(
         timedelta(hours=24),
@@ -286,6 +286,45 @@ class Settings(BaseSettings):
         5,
         ge=0,
         description="How often in 24 hours an agency may ask for emergency access to a case it takes no part in, by a reference.",
+    )
+    retain_specific: timedelta = Field(
+        timedelta(days=730),
+        ge=timedelta(days=1),
+        description="How long after a case is closed its sections of specific data (health, psychosocial, safety, legal and the like) are kept.",
+    )
+    retain_general: timedelta = Field(
+        timedelta(days=1825),
+        ge=timedelta(days=1),
+        description="How long after a case is closed its other sections (identity, contact, location, family, identification, migration) are kept.",
+    )
+    retain_access: timedelta = Field(
+        timedelta(days=365),
+        ge=timedelta(days=1),
+        description="How long after a case is closed agencies other than its lead may still read what they were sent.",
+    )
+    retain_words: timedelta = Field(
+        timedelta(days=730),
+        ge=timedelta(days=1),
+        description="How long after a case is closed notes, reasons of moves and decisions are kept.",
+    )
+    retain_proof: timedelta = Field(
+        timedelta(days=3650),
+        ge=timedelta(days=1),
+        description="How long after a case is closed the details of consents, corrections, requests, holds and reasons of disclosures are kept:"
+        " the proof that it was lawful.",
+    )
+    erase_unanswered_after: timedelta = Field(
+        timedelta(days=30),
+        ge=timedelta(days=3),
+        description="When the exchange erases what a person or a retraction asks, although a holder has not answered.",
+    )
+    review_hold_within: timedelta = Field(
+        timedelta(days=366), ge=timedelta(days=1), description="Longest time until a legal hold is looked at again."
+    )
+    erasure_list: Path | None = Field(
+        None,
+        description="Folder of the erasure lists, kept and backed up apart from the database: after a restore they are replayed"
+        " (`rujukan erasures replay`). Unset: `erasures` in the data folder (development only).",
     )
     next_contact_after_immediate: timedelta = Field(
         timedelta(minutes=15), description="When an escalation nobody takes goes to the next contact: immediate."
@@ -368,6 +407,11 @@ class Settings(BaseSettings):
     def keyring_path(self) -> Path:
         """Where the keyring lies."""
         return self.keyring_file or self.data_dir / "keyring.json"
+
+    @cached_property
+    def erasure_folder(self) -> Path:
+        """Where the erasure lists lie."""
+        return self.erasure_list or self.data_dir / "erasures"
 
     @property
     def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
@@ -455,6 +499,8 @@ class Settings(BaseSettings):
             reasons.append("RUJUKAN_KEYRING_FILE must name a keyset that is kept and backed up apart from the database")
         elif self.keyring_file.exists() and self.keyring_file.stat().st_mode & 0o077:
             reasons.append("RUJUKAN_KEYRING_FILE must be readable by its owner alone (mode 0600)")
+        if self.erasure_list is None:
+            reasons.append("RUJUKAN_ERASURE_LIST must name a folder that is kept and backed up apart from the database")
         if self.two_people != "on":
             reasons.append("RUJUKAN_TWO_PEOPLE must be on: nobody opens access alone")
         if self.administration == "on" and self.database_admin_url is None and not self.embedded:

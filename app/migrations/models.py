@@ -14,12 +14,16 @@ import app.exchange.consents.tables
 import app.exchange.corrections.tables
 import app.exchange.emergencies.tables
 import app.exchange.escalations.tables
+import app.exchange.holds.tables
+import app.exchange.incidents.tables
 import app.exchange.links.tables
 import app.exchange.reassignments.tables
 import app.exchange.records.tables
 import app.exchange.referrals.tables
 import app.exchange.requests.tables
+import app.exchange.retention.tables
 import app.exchange.reviews.tables
+import app.exchange.subject_requests.tables
 import app.exchange.transfers.tables
 import app.log.tables
 import app.outbox.tables  # noqa: F401

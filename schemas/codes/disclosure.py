@@ -122,6 +122,8 @@ class LockReason(CodeEnum):
     TRANSFER_ABORTED = "transfer_aborted"
     NOT_JUSTIFIED = "not_justified"
     REVIEW_LAPSED = "review_lapsed"
+    RESTRICTED = "restricted"
+    ERASURE_ASKED = "erasure_asked"
 
 
 class WithdrawalAnswer(CodeEnum):

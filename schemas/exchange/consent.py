@@ -207,12 +207,13 @@ class Reconfirmation(Wire):
     """The person was asked again and still agrees."""
 
     id: UUID
-    giver: ConsentGiver
-    method: ConsentMethod
-    language: str
+    giver: ConsentGiver | None
+    """None, like what follows, once it was erased."""
+    method: ConsentMethod | None
+    language: str | None
     interpreter: ConsentInterpreter | None
-    given_at: Moment
-    notice: ConsentNotice
+    given_at: Moment | None
+    notice: ConsentNotice | None
     recorded_at: Moment
     recorded_by: AgencyRef
 
@@ -226,7 +227,8 @@ class Consent(Wire):
     language: str | None
     interpreter: ConsentInterpreter | None
     given_at: Moment
-    notice: ConsentNotice
+    notice: ConsentNotice | None
+    """Like all that was said besides codes and times: None once it was erased."""
     witness: str | None
     evidence: ConsentEvidence | None
     decision: ConsentDecision | None

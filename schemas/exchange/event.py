@@ -67,7 +67,7 @@ EVENT_TYPES: Final[dict[str, str]] = {
     "consent.reconfirmed": "The person was asked again and still agrees. What was locked by the doubt is open again.",
     "consent.withdrawn": "A consent was withdrawn. What rested on it is locked; the person stays where they are.",
     "record.retracted": "A record was another person's. It is locked; use nothing of what you read in it.",
-    "request.opened": "Your agency is asked about data: to erase, to correct, to explain. Read it and answer in time.",
+    "request.opened": "Your agency is asked about data: to erase, to restrict, to correct. Read it and answer in time.",
     "request.reminder": "An answer about data is due soon.",
     "request.overdue": "An answer about data is overdue.",
     "request.answered": "A request about data was answered.",
@@ -79,6 +79,19 @@ EVENT_TYPES: Final[dict[str, str]] = {
     "review.decided": "A disclosure without consent was judged, or rests on another basis now. What was not justified is locked.",
     "emergency_access.opened": "Somebody reads sections of the case in an emergency. Read why; end it if there is none, and help if there is.",
     "emergency_access.ended": "The emergency access has ended.",
+    "subject_request.opened": "A person asks about their data, and your agency leads the case. Read it and answer within three days.",
+    "subject_request.reminder": "An answer to a person about their data is due soon.",
+    "subject_request.overdue": "An answer to a person about their data is overdue.",
+    "subject_request.answered": "The lead has answered what a person asked through your agency. Read it and tell them.",
+    "incident.opened": "An incident with personal data concerns your agency or a case it leads. Read it; see to the notice in time.",
+    "incident.updated": "Something was added to an incident. Read it.",
+    "incident.reminder": "The notice of an incident is due soon.",
+    "incident.overdue": "The notice of an incident is overdue.",
+    "incident.closed": "An incident is closed.",
+    "hold.placed": "An authority orders that sections of a case you lead be kept. Nothing of them is erased; nothing is opened by it.",
+    "hold.review_due": "A legal hold is to be looked at again. Review it or lift it.",
+    "hold.lifted": "A legal hold on a case you lead is lifted.",
+    "hold.ended": "The time of a legal hold is over.",
     "case.closed": "The lead has closed the case. A referral of yours that is open goes on.",
     "case.reopened": "The case is open again.",
     "case.death_corrected": "The person lives; the death was recorded by mistake. Go on, and look at your deadlines.",
@@ -113,7 +126,8 @@ class Event(Wire):
     """Dense: the next event of this agency is one higher."""
     type: str
     subject: str
-    """What changed: `referral`, `transfer`, `case`, `consent`, `escalation`, `request`, `review`, `emergency_access`, `client`, `client_key`, …"""
+    """What changed: `referral`, `transfer`, `case`, `consent`, `escalation`, `request`, `review`, `emergency_access`, `subject_request`, `incident`,
+    `hold`, `client`, `client_key`, …"""
     subject_id: UUID
     case_id: UUID | None
     """None where it is about no case."""

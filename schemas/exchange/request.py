@@ -12,17 +12,16 @@ from schemas.exchange.basis import Basis
 from schemas.exchange.common import AgencyRef, MoveRequest
 from schemas.text import LegalBasisCode, Line, Text
 
-RequestKind = Literal["erasure", "correction", "incident"]
+RequestKind = Literal["erasure", "correction"]
 
 
 class AnswerRequest(MoveRequest):
     """What was done about it."""
 
-    answer: WithdrawalAnswer | Literal["corrected", "refused", "explained"]
-    """To an erasure request: `erased`, `restricted`, `kept` or `re_based`; to a proposed correction: `corrected` or `refused`; to an incident:
-    `explained`."""
+    answer: WithdrawalAnswer | Literal["corrected", "refused"]
+    """To an erasure request: `erased`, `restricted`, `kept` or `re_based`; to a proposed correction: `corrected` or `refused`."""
     text: Text | None = None
-    """Why; required with `kept`, `refused` and `explained`."""
+    """Why; required with `kept` and `refused`."""
     legal_basis: LegalBasisCode | None = None
     article: Line | None = None
     """By which law it is kept; both required with `kept`."""
@@ -33,7 +32,7 @@ class AnswerRequest(MoveRequest):
 
     @model_validator(mode="after")
     def _answer_has_what_it_needs(self) -> Self:
-        if self.answer in ("kept", "refused", "explained") and self.text is None:
+        if self.answer in ("kept", "refused") and self.text is None:
             raise PydanticCustomError("text_required", "This answer needs a text")
         if (self.answer == "kept") != (self.legal_basis is not None) or (self.answer == "kept") != (
             self.article is not None
@@ -55,11 +54,11 @@ class RequestEnvelope(Wire):
     case_id: UUID
     kind: RequestKind
     cause: str
-    """`consent_withdrawn`, `transfer_aborted`, `version_retracted`, `proposed`."""
+    """`consent_withdrawn`, `transfer_aborted`, `version_retracted`, `erasure_asked` and `restriction_asked` by the person, `proposed`."""
     asked_by: AgencyRef
     asked: AgencyRef
     subject: str
-    """What it is about: `consent`, `referral`, `transfer`, `record_version` or `case`."""
+    """What it is about: `consent`, `referral`, `transfer`, `record_version`, `subject_request` or `case`."""
     subject_id: UUID
     record_version: UUID | None
     sections: list[Section]

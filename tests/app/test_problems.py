@@ -22,7 +22,7 @@ from auth.people.person import Role
 from tests.makers import cases, records
 from tests.makers.admins import Administrator, new_agency, new_client, signed_in
 from tests.makers.people import Browser, new_browser, new_link
-from tests.makers.world import Passed, World
+from tests.makers.world import Agency, Passed, World
 
 EVERY = list(all_problems())
 every_problem = pytest.mark.parametrize("problem", EVERY, ids=lambda problem: problem.type)
@@ -550,6 +550,83 @@ async def retracting_twice(world: World) -> httpx.Response:
     path = f"/v1/cases/{sent.case_id}/record-versions/{(await world.row(sent))['version_id']}/retract"
     await world.police.post(path, {"reason": "Another person's."})
     return await world.police.post(path, {"reason": "Another person's."})
+
+
+@provokes("officer-only")
+async def holding_without_being_an_officer(world: World) -> httpx.Response:
+    return await world.police.post("/v1/holds", records.hold(world.exchange.clock.now(), "K-0000-0000-0"))
+
+
+async def _subject_request(world: World, sent: Passed, kind: str) -> str:
+    made = await sent.sender.post(
+        "/v1/subject-requests",
+        {
+            "case_id": sent.case_id,
+            "kind": kind,
+            "requester": "person",
+            "identity_check": "known_to_staff",
+            "identity_checked_by": "recording_agency",
+            "received_at": world.exchange.clock.now().isoformat(),
+        },
+    )
+    return str(made.headers["Location"])
+
+
+async def _hold(world: World, desk: Agency, sent: Passed) -> str:
+    case = await cases.case_of(world, sent.case_id)
+    made = await desk.post("/v1/holds", records.hold(world.exchange.clock.now(), case.reference, "identity"))
+    return str(made.headers["Location"])
+
+
+@provokes("sections-held")
+async def erasing_what_a_hold_keeps(world: World) -> httpx.Response:
+    sent = await world.send()
+    async with cases.desk_at(world) as desk:
+        await _hold(world, desk, sent)
+        return await world.police.post(f"{await _subject_request(world, sent, 'erase')}/answer", {"answer": "granted"})
+
+
+@provokes("hold-ended")
+async def lifting_twice(world: World) -> httpx.Response:
+    sent = await world.send()
+    async with cases.desk_at(world) as desk:
+        path = await _hold(world, desk, sent)
+        await desk.post(f"{path}/lift", {"reason": "Acquitted."})
+        return await desk.post(f"{path}/lift", {"reason": "Acquitted."})
+
+
+async def _incident(world: World) -> str:
+    made = await world.police.post(
+        "/v1/incidents",
+        {
+            "kind": "loss",
+            "noticed_at": world.exchange.clock.now().isoformat(),
+            "data_classes": ["general"],
+            "how": "A telephone was lost.",
+        },
+    )
+    return str(made.headers["Location"])
+
+
+@provokes("incident-closed")
+async def adding_to_what_is_closed(world: World) -> httpx.Response:
+    path = await _incident(world)
+    none = {"no_notice_reason": "not_opened", "action": "Wiped.", "text": "It was locked."}
+    await world.police.post(f"{path}/close", none)
+    return await world.police.post(f"{path}/entries", {"text": "Found again."})
+
+
+@provokes("incident-incomplete")
+async def closing_without_saying_when(world: World) -> httpx.Response:
+    now = world.exchange.clock.now().isoformat()
+    notice = {"subject_told_at": now, "authority_told_at": now, "authority_paper": "1", "action": "Wiped."}
+    return await world.police.post(f"{await _incident(world)}/close", notice)
+
+
+@provokes("nothing-granted")
+async def exporting_without_being_asked(world: World) -> httpx.Response:
+    sent = await world.send()
+    return await world.police.get(f"/v1/cases/{sent.case_id}/export?request={uuid.uuid4()}")
 
 
 @provokes("case-has-open-duties")

@@ -70,12 +70,15 @@ OF_CASES = (
     "/v1/escalations",
     "/v1/emergency-access",
     "/v1/reviews",
+    "/v1/holds",
     "/v1/inbox",
+    "/v1/incidents",
     "/v1/protection",
     "/v1/reassignments",
     "/v1/references",
     "/v1/referrals",
     "/v1/requests",
+    "/v1/subject-requests",
     "/v1/transfers",
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 NAME = "Surya Wijaksana Ampel"
@@ -136,3 +136,17 @@ def move(event: str, at: Any, **more: Any) -> dict[str, Any]:
         },
     }
     return {**bodies[event], **more}
+
+
+def hold(now: datetime, case_reference: str, *sections: str, **more: Any) -> dict[str, Any]:
+    """A court's order to keep sections of a case."""
+    return {
+        "case_reference": case_reference,
+        "authority": "court",
+        "authority_name": "Pengadilan Negeri Batam",
+        "number": "17/Pid.Sus/2026/PN Btm",
+        "dated_on": now.date().isoformat(),
+        "sections": list(sections) or ["health"],
+        "review_on": (now + timedelta(days=90)).date().isoformat(),
+        **more,
+    }

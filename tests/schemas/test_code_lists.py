@@ -104,7 +104,6 @@ class TestEveryList:
             "assessment_domain",
             "atensi_component",
             "case_state",
-            "data_class",
             "delivery_mode",
             "legal_article",
             "referral_state",

@@ -28,7 +28,7 @@ from schemas.exchange.request import Request
 app = typer.Typer()
 PANEL: Final = "Consent and data, for an agency's officer"
 Document = dict[str, Any]
-Answer = Literal["erased", "restricted", "kept", "re_based", "corrected", "refused", "explained"]
+Answer = Literal["erased", "restricted", "kept", "re_based", "corrected", "refused"]
 
 
 @officer_command(app, "withdraw", panel=PANEL)
@@ -95,7 +95,7 @@ def requests(
     every: Annotated[bool, typer.Option("--all", help="Also those that are answered.")] = False,
     limit: Annotated[int, typer.Option(help="How many at most.", min=1, max=200)] = 50,
 ) -> None:
-    """List what your agency is asked about data: to erase, to correct, to explain. It is answered within three days."""
+    """List what your agency is asked about data: to erase, to restrict, to correct. It is answered within three days."""
     if id is not None:
         request = session.get(f"/v1/requests/{id_in(id)}")
         session.show(request, lambda: _show_request(session, request))
@@ -111,7 +111,7 @@ def _show_requests(session: Session, page: Document) -> None:
         [
             (
                 each["id"],
-                {"erasure": "erase", "correction": "correct", "incident": "explain"}.get(each["kind"], each["kind"]),
+                {"erasure": "erase", "correction": "correct"}.get(each["kind"], each["kind"]),
                 plain(each["cause"]),
                 each["asked_by"]["name"],
                 ", ".join(labelled("section", name, session.lang) for name in each["sections"]),
@@ -146,11 +146,10 @@ def answer_request(
     answer: Annotated[
         Answer,
         typer.Option(
-            help="What was done. To an erasure: erased, restricted, kept or re_based; to a correction: corrected or refused;"
-            " to an incident: explained."
+            help="What was done. To an erasure: erased, restricted, kept or re_based; to a correction: corrected or refused."
         ),
     ],
-    text: Annotated[str | None, typer.Option(help="Why; required with kept, refused and explained.")] = None,
+    text: Annotated[str | None, typer.Option(help="Why; required with kept and refused.")] = None,
     legal_basis: Annotated[
         str | None, typer.Option(metavar="CODE", help="By which law it is kept.", rich_help_panel=RESTS)
     ] = None,
@@ -165,7 +164,7 @@ def answer_request(
     key: Key = None,
 ) -> None:
     """Answer a request about data, once: say what was done."""
-    if answer in ("kept", "refused", "explained") and text is None:
+    if answer in ("kept", "refused") and text is None:
         raise Failure(f"the answer `{answer}` needs words", "Give them with --text.")
     if answer == "kept" and (legal_basis is None or article is None):
         raise Failure("what is kept is kept by a law", "Give --legal-basis and --article.")

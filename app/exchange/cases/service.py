@@ -249,7 +249,9 @@ async def _for_lead(db: Acting, tx: Connection, row: asyncpg.Record) -> dict[str
         "history": [move_record(db, each) for each in moves],
         "plan": plan,
         "closure": closure and {"reason": closure["reason"], "text": closure.get("text")},
-        "victim_status": [_victim_status(db, each) for each in await queries.victim_status_of(tx, row["id"])],
+        "victim_status": [
+            _victim_status(db, each) for each in await queries.victim_status_of(tx, row["id"]) if each["detail"]
+        ],
         "guardian_barred": row["guardian_barred_at"] is not None,
         "links": await links_of(db, tx, row["id"]),
     }

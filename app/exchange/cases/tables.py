@@ -13,7 +13,10 @@ class CaseFile(SQLModel, table=True):
     """A case: who leads it now, in what state."""
 
     __tablename__ = "case_file"
-    __table_args__ = (Index("case_file_lead", "lead_id", "id"),)
+    __table_args__ = (
+        Index("case_file_lead", "lead_id", "id"),
+        Index("case_file_closed", "closed_at", postgresql_where=text("closed_at IS NOT NULL")),
+    )
 
     id: UUID = Field(primary_key=True)
     reference: str = Field(unique=True, sa_type=Text)
@@ -83,4 +86,4 @@ class VictimStatusRow(SQLModel, table=True):
     agency_id: UUID = Field(foreign_key="agency.id")
     recorded_by_id: UUID = Field(foreign_key="agency.id")
     recorded_at: datetime = Field(sa_type=Timestamp)
-    detail: bytes = Field(sa_type=Bytes)
+    detail: bytes | None = Field(default=None, sa_type=Bytes)

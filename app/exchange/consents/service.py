@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +20,7 @@ from app.exchange.passing.storing import consent_detail, consent_for_storage, un
 from app.exchange.records.sealing import in_order
 from app.foundation import json
 from app.foundation.ids import uuid7
-from app.foundation.keyring import Place
+from app.foundation.keyring import Place, SealedColumn
 from app.foundation.problems import InvalidRequest, NotFound, Problem
 from app.policy.consents import columns_of
 from schemas.exchange import consent as wire
@@ -162,17 +164,11 @@ async def read_consent(db: Acting, case_id: UUID, consent_id: UUID) -> Document:
 
 def _consent(db: Acting, row: asyncpg.Record, found: queries.Consents) -> Document:
     again = [each for each in found.reconfirmations if each["consent_id"] == row["id"]]
-    said: Document = orjson.loads(
-        db.keyring.open_one(
-            Place("consent_reconfirmation.detail", again[-1]["id"], row["case_id"]), again[-1]["detail"]
-        )
-        if again
-        else db.keyring.open_one(Place("consent.detail", row["id"], row["case_id"]), row["detail"])
-    )
+    column: SealedColumn = "consent_reconfirmation.detail" if again else "consent.detail"
+    said = _said(db, column, again[-1] if again else row)
     return {
         "id": row["id"],
-        **_how(said),
-        "given_at": row["given_at"],
+        **_how(said, row),
         **{name: said.get(name) for name in ("witness", "evidence", "decision", "child", "communication")},
         "until": row["until_at"],
         "withdrawn_at": row["withdrawn_at"],
@@ -193,13 +189,22 @@ def _consent(db: Acting, row: asyncpg.Record, found: queries.Consents) -> Docume
     }
 
 
-def _how(said: Document) -> Document:
-    return {name: said.get(name) for name in ("giver", "method", "language", "interpreter", "given_at", "notice")}
+def _said(db: Acting, column: SealedColumn, row: asyncpg.Record) -> Document:
+    """Return what was said besides the codes; nothing once it was erased."""
+    if row["detail"] is None:
+        return {}
+    said: Document = orjson.loads(db.keyring.open_one(Place(column, row["id"], row["case_id"]), row["detail"]))
+    return said
+
+
+def _how(said: Document, row: Mapping[str, Any] = MappingProxyType({})) -> Document:
+    """Return how somebody agreed; of an erased consent, what stands in its columns."""
+    kept = {name: said.get(name, row.get(name)) for name in ("giver", "method", "language", "given_at")}
+    return kept | {name: said.get(name) for name in ("interpreter", "notice")}
 
 
 def _withdrawal(db: Acting, row: asyncpg.Record) -> Document:
-    place = Place("consent_withdrawal.detail", row["id"], row["case_id"])
-    said = orjson.loads(db.keyring.open_one(place, row["detail"])) if row["detail"] else {}
+    said = _said(db, "consent_withdrawal.detail", row)
     return {
         "id": row["id"],
         "event": row["event"],
@@ -218,8 +223,7 @@ def _withdrawal(db: Acting, row: asyncpg.Record) -> Document:
 
 
 def _reconfirmation(db: Acting, row: asyncpg.Record) -> Document:
-    place = Place("consent_reconfirmation.detail", row["id"], row["case_id"])
-    said = orjson.loads(db.keyring.open_one(place, row["detail"]))
+    said = _said(db, "consent_reconfirmation.detail", row)
     return {
         "id": row["id"],
         **_how(said),

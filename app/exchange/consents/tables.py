@@ -41,7 +41,7 @@ class ConsentRow(SQLModel, table=True):
     agency_kinds: list[str] = Field(sa_type=TextArray)
     except_agencies: list[str] = Field(sa_type=TextArray, sa_column_kwargs={"server_default": "{}"})
     purposes: list[str] = Field(sa_type=TextArray)
-    detail: bytes = Field(sa_type=Bytes)
+    detail: bytes | None = Field(default=None, sa_type=Bytes)
     widens_id: UUID | None = None
     withdrawn_at: datetime | None = Field(default=None, sa_type=Timestamp)
     doubted_at: datetime | None = Field(default=None, sa_type=Timestamp)
@@ -91,4 +91,4 @@ class ConsentReconfirmation(SQLModel, table=True):
     actor: str | None = Field(default=None, sa_type=Text)
     client_id: str = Field(sa_type=Text)
     recorded_at: datetime = Field(sa_type=Timestamp)
-    detail: bytes = Field(sa_type=Bytes)
+    detail: bytes | None = Field(default=None, sa_type=Bytes)

@@ -51,17 +51,26 @@ async def propose_correction(
 
 
 async def retract_version(
-    db: Acting, key: Key, case_id: UUID, version_id: UUID, *, incident_id: UUID, detail: bytes, officer: bool
+    db: Acting,
+    key: Key,
+    case_id: UUID,
+    version_id: UUID,
+    *,
+    incident_id: UUID,
+    incident_reference: str,
+    detail: bytes,
+    officer: bool,
 ) -> MovedRow:
     """Take a record version back from everyone, in one statement. `officer`: the caller is a protection officer."""
     row = await db.one(
-        "SELECT * FROM retract_version($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "SELECT * FROM retract_version($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         key.value,
         key.request_hash,
         db.settings.idempotency_days,
         case_id,
         version_id,
         incident_id,
+        incident_reference,
         detail,
         officer,
         db.settings.answer_request_within,

@@ -19,7 +19,7 @@ from app.exchange.passing.service import moved
 from app.exchange.passing.storing import guardian_suspected
 from app.exchange.records.sealing import in_order, open_sections, read_version, seal_sections
 from app.foundation import json
-from app.foundation.ids import uuid7
+from app.foundation.ids import new_reference, uuid7
 from app.foundation.keyring import Place
 from app.foundation.problems import NotFound, Problem
 from auth.scopes import Scope
@@ -82,10 +82,20 @@ async def retract_version(db: Acting, case_id: UUID, version_id: UUID, body: Ret
     if isinstance(happened, Problem):
         raise happened
     incident_id = uuid7(db.at)
-    detail = db.keyring.seal_one(Place("request.detail", incident_id, case_id), json.dumps({"text": body.reason}))
+    place = Place("incident.detail", incident_id)
+    detail = db.keyring.seal_one(place, json.dumps({"how": body.reason, "action": None}))
     officer = db.agency.desk and Scope.protection_write in db.caller.scopes
     return await _done(
-        queries.retract_version(db, key, case_id, version_id, incident_id=incident_id, detail=detail, officer=officer)
+        queries.retract_version(
+            db,
+            key,
+            case_id,
+            version_id,
+            incident_id=incident_id,
+            incident_reference=new_reference("I"),
+            detail=detail,
+            officer=officer,
+        )
     )
 
 
@@ -165,7 +175,7 @@ async def read_correction(db: Acting, correction_id: UUID) -> Document:
     disclosed = set(row["sections"]) if knows_all else {name for each in held for name in each["sections"]}
     said = (
         orjson.loads(db.keyring.open_one(Place("correction.detail", row["id"], row["case_id"]), row["detail"]))
-        if knows_all
+        if knows_all and row["detail"]
         else {}
     )
     return entry | {

@@ -26,4 +26,4 @@ class CorrectionRow(SQLModel, table=True):
     channel: str = Field(sa_type=Text)
     occurred_at: datetime = Field(sa_type=Timestamp)
     recorded_at: datetime = Field(sa_type=Timestamp)
-    detail: bytes = Field(sa_type=Bytes)
+    detail: bytes | None = Field(default=None, sa_type=Bytes)

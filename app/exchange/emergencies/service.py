@@ -134,9 +134,10 @@ async def read_emergency(db: Acting, emergency_id: UUID) -> Document:
             ),
         )
     opened = {each["section"]: _opened(db, each, row["case_id"]) for each in rows}
-    said = orjson.loads(db.keyring.open_one(Place("emergency_access.detail", row["id"]), row["detail"]))
+    place = Place("emergency_access.detail", row["id"])
+    said = orjson.loads(db.keyring.open_one(place, row["detail"])) if row["detail"] else {}
     return _envelope(db, row) | {
-        "text": said["reason"],
+        "text": said.get("reason"),
         "record": {name: opened[name] for name in in_order(opened, SECTIONS)} if own else None,
         "actor": row["actor"] if own or db.reviews else None,
     }

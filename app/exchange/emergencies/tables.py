@@ -34,7 +34,7 @@ class EmergencyAccessRow(SQLModel, table=True):
     ended_at: datetime | None = Field(default=None, sa_type=Timestamp)
     ended_by_id: UUID | None = Field(default=None, foreign_key="agency.id")
     end_reason: str | None = Field(default=None, sa_type=Text)
-    detail: bytes = Field(sa_type=Bytes)
+    detail: bytes | None = Field(default=None, sa_type=Bytes)
 
 
 class EmergencyKnock(SQLModel, table=True):

@@ -546,3 +546,75 @@ class ServicePointBarred(Problem):
         "Unit layanan tidak dapat dipakai untuk orang ini",
     )
     log_as = "service_point_barred"
+
+
+class OfficerOnly(Problem):
+    """Only protection officers may do this: people of the reviewing agency, in its own name and by its own system, with the scope for it
+    (`protection.read` to read, `protection.write` to act)."""
+
+    type, status, title, title_id = (
+        "officer-only",
+        403,
+        "Only protection officers may do this",
+        "Hanya petugas pelindungan data yang boleh melakukannya",
+    )
+    log_as = "officer_only"
+
+
+class SectionsHeld(Problem):
+    """A legal hold keeps `sections` from erasure. Grant the erasure of the others (`granted_in_part`, with a ground), or answer once the hold
+    has ended; `GET /v1/holds` says which it is."""
+
+    type, status, title, title_id = (
+        "sections-held",
+        409,
+        "A legal hold keeps these sections",
+        "Bagian ini ditahan atas perintah hukum",
+    )
+    log_as = "held"
+
+    def __init__(self, *, sections: Sequence[str]) -> None:
+        super().__init__(sections=list(sections))
+
+
+class HoldEnded(Problem):
+    """The hold was lifted, or its time is over. Where an authority orders it again, place a new one."""
+
+    type, status, title, title_id = "hold-ended", 409, "The hold has ended", "Penahanan data telah berakhir"
+    log_as = "ended"
+
+
+class IncidentClosed(Problem):
+    """The incident is closed; nothing is added to it any more. What becomes known later is an incident of its own."""
+
+    type, status, title, title_id = "incident-closed", 409, "The incident is closed", "Insiden telah ditutup"
+    log_as = "closed"
+
+
+class IncidentIncomplete(Problem):
+    """A notice says what data, of how many persons, and when (UU 27/2022 art 46). `missing` names what is not known yet: send it with the
+    closing, or say why there was no notice (`no_notice_reason`)."""
+
+    type, status, title, title_id = (
+        "incident-incomplete",
+        409,
+        "The notice is not complete",
+        "Isi pemberitahuan belum lengkap",
+    )
+    log_as = "incomplete"
+
+    def __init__(self, missing: Sequence[str]) -> None:
+        super().__init__(missing=[f"/{name}" for name in missing])
+
+
+class NothingGranted(Problem):
+    """A person's data leave the exchange only for what they were granted: name, as `request`, an answered subject request of this case, of kind
+    `access` or `copy`, whose answer was not a refusal."""
+
+    type, status, title, title_id = (
+        "nothing-granted",
+        403,
+        "No granted request allows this",
+        "Tidak ada permintaan yang dikabulkan untuk ini",
+    )
+    log_as = "nothing_granted"

@@ -30,7 +30,15 @@ from schemas.record.record import SECTIONS
 
 Document = dict[str, Any]
 LEAVES_IN_HAND: Final = frozenset(
-    {"consent_withdrawn", "consent_narrowed", "consent_doubted", "not_justified", "review_lapsed"}
+    {
+        "consent_withdrawn",
+        "consent_narrowed",
+        "consent_doubted",
+        "not_justified",
+        "review_lapsed",
+        "erasure_asked",
+        "restricted",
+    }
 )
 """Why sections lock that leave, for a day, to whoever has the person with them what keeps them safe and alive."""
 

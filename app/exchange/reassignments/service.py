@@ -175,7 +175,11 @@ def _problem_of(error: asyncpg.PostgresError) -> Problem | None:
 
 
 def _reassignment(db: Acting, row: asyncpg.Record) -> Document:
-    said = orjson.loads(db.keyring.open_one(Place("reassignment.detail", row["id"]), row["detail"]))
+    said = (
+        orjson.loads(db.keyring.open_one(Place("reassignment.detail", row["id"]), row["detail"]))
+        if row["detail"]
+        else {}
+    )
     ended = row["end_detail"] and orjson.loads(
         db.keyring.open_one(Place("reassignment.end_detail", row["id"]), row["end_detail"])
     )

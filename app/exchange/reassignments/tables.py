@@ -38,5 +38,5 @@ class ReassignmentRow(SQLModel, table=True):
     approved_at: datetime | None = Field(default=None, sa_type=Timestamp)
     updated_at: datetime = Field(sa_type=Timestamp)
     transfer_id: UUID | None = Field(default=None)
-    detail: bytes = Field(sa_type=Bytes)
+    detail: bytes | None = Field(default=None, sa_type=Bytes)
     end_detail: bytes | None = Field(default=None, sa_type=Bytes)

@@ -195,7 +195,7 @@ async def open_sections(
     tx: Connection, keyring: Keyring, version: asyncpg.Record, names: Iterable[str]
 ) -> dict[str, Any]:
     """Return the named sections, decrypted. Row-level security gives the content to its author and to whom it was opened, nobody else."""
-    wanted = set(names)
+    wanted = set(names) - set(version["erased_sections"])
     row = (
         await tx.fetchrow("SELECT wrapped_key, parts FROM record_content WHERE version_id = $1", version["id"])
         if wanted
@@ -217,7 +217,7 @@ async def open_salt(tx: Connection, keyring: Keyring, version: asyncpg.Record) -
     row = await tx.fetchrow(
         "SELECT wrapped_key, parts[cardinality(parts)] AS salt FROM record_content WHERE version_id = $1", version["id"]
     )
-    if row is None:
+    if row is None or not row["salt"]:
         return None
     return keyring.open_parts(
         version["id"], Sealed(row["wrapped_key"], {SALT: row["salt"]}), case_id=version["case_id"]

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Index, Text, UniqueConstraint, text
+from sqlalchemy import Column, Index, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from app.foundation.columns import ByteaArray, Bytes, TextArray, Timestamp
@@ -13,7 +13,10 @@ class RecordVersion(SQLModel, table=True):
     """A snapshot of the record: which sections it has, and the sealed preview."""
 
     __tablename__ = "record_version"
-    __table_args__ = (UniqueConstraint("case_id", "number"),)
+    __table_args__ = (
+        UniqueConstraint("case_id", "number"),
+        Index("record_version_retracted", "retracted_at", postgresql_where=text("retracted_at IS NOT NULL")),
+    )
 
     id: UUID = Field(primary_key=True)
     case_id: UUID = Field(foreign_key="case_file.id", primary_key=True)
@@ -25,6 +28,7 @@ class RecordVersion(SQLModel, table=True):
     preview: bytes | None = Field(default=None, sa_type=Bytes)
     recorded_at: datetime = Field(sa_type=Timestamp)
     retracted_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    erased_sections: list[str] = Field(sa_column=Column(TextArray, nullable=False, server_default=text("'{}'")))
 
 
 class RecordContent(SQLModel, table=True):

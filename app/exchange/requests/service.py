@@ -34,7 +34,6 @@ Document = dict[str, Any]
 ANSWERS = {
     "erasure": ("erased", "restricted", "kept", "re_based"),
     "correction": ("corrected", "refused"),
-    "incident": ("explained",),
 }
 
 

@@ -7,7 +7,7 @@ CREATE TABLE victim_status (
     agency_id uuid NOT NULL REFERENCES agency (id),
     recorded_by_id uuid NOT NULL REFERENCES agency (id),
     recorded_at timestamptz NOT NULL,
-    detail bytea NOT NULL,
+    detail bytea,  -- null once it is erased
     PRIMARY KEY (case_id, id)
 );
 ALTER TABLE victim_status ENABLE ROW LEVEL SECURITY;

@@ -9,7 +9,7 @@ CREATE TABLE consent_reconfirmation (
     actor text,
     client_id text NOT NULL,
     recorded_at timestamptz NOT NULL,
-    detail bytea NOT NULL,
+    detail bytea,  -- null once it is erased
     PRIMARY KEY (id, case_id)
 );
 CREATE INDEX consent_reconfirmation_consent ON consent_reconfirmation (consent_id);

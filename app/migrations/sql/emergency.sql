@@ -14,7 +14,7 @@ CREATE TABLE emergency_access (
     ended_at timestamptz,
     ended_by_id uuid REFERENCES agency (id),
     end_reason text CHECK (end_reason IN ('time', 'holder', 'lead', 'reviewer', 'not_justified')),
-    detail bytea NOT NULL,
+    detail bytea,  -- null once it is erased
     CHECK ((ended_at IS NULL) = (end_reason IS NULL)),
     PRIMARY KEY (case_id, id)
 );

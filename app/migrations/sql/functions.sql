@@ -295,7 +295,7 @@ BEGIN
             WHERE d.version_id = v.id AND d.receiver_id = a.agency AND d.opened_at IS NOT NULL AND d.closed_at IS NULL AND d.locked_at IS NULL
               AND (d.until_at IS NULL OR d.until_at > a.at) AND (d.onward OR v_lead = a.agency)) END
         INTO v_needs, v_sections FROM record_version v JOIN record_content c ON c.version_id = v.id
-        WHERE v.id = x.version_id AND v.case_id = x.case_id AND v.preview IS NOT NULL;  -- a correction alone is no referral
+        WHERE v.id = x.version_id AND v.case_id = x.case_id AND v.preview IS NOT NULL AND NOT (x.sections && v.erased_sections);  -- a correction alone is no referral
         IF NOT FOUND OR NOT (x.sections <@ v_sections) THEN
             RAISE EXCEPTION 'no such record version with these sections' USING ERRCODE = 'RJ026';
         END IF;

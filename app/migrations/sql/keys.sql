@@ -55,6 +55,12 @@ CREATE FUNCTION sealed_columns() RETURNS TABLE (place text, relation text, col t
         ('correction', 'detail', 'id', 'case_id'),
         ('disclosure', 'reason', 'id', 'case_id'),
         ('emergency_access', 'detail', 'id', NULL),
+        ('incident', 'close_detail', 'id', NULL),
+        ('incident', 'detail', 'id', NULL),
+        ('incident_entry', 'detail', 'id', NULL),
+        ('legal_hold', 'detail', 'id', NULL),
+        ('legal_hold', 'end_detail', 'id', NULL),
+        ('legal_hold_review', 'detail', 'id', NULL),
         ('log_key', 'private_sealed', 'id', NULL),
         ('move', 'detail', 'id', 'subject_id'),
         ('reassignment', 'detail', 'id', NULL),
@@ -65,6 +71,8 @@ CREATE FUNCTION sealed_columns() RETURNS TABLE (place text, relation text, col t
         ('request', 'detail', 'id', 'case_id'),
         ('review', 'ground', 'id', NULL),
         ('signing_key', 'private_sealed', 'id', NULL),
+        ('subject_request', 'answer_detail', 'id', NULL),
+        ('subject_request', 'detail', 'id', NULL),
         ('victim_status', 'detail', 'id', 'case_id')
     ) AS v(relation, col, id_col, of_col)
 $$;

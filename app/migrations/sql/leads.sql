@@ -13,7 +13,7 @@ CREATE TABLE reassignment (
     approved_at timestamptz,
     updated_at timestamptz NOT NULL,
     transfer_id uuid,
-    detail bytea NOT NULL,
+    detail bytea,  -- null once it is erased
     end_detail bytea,
     CHECK (from_id <> to_id),
     PRIMARY KEY (case_id, id)

@@ -36,7 +36,7 @@ CREATE TABLE correction (
     channel text NOT NULL,
     occurred_at timestamptz NOT NULL,
     recorded_at timestamptz NOT NULL,
-    detail bytea NOT NULL,
+    detail bytea,  -- null once it is erased
     PRIMARY KEY (case_id, id)
 );
 CREATE INDEX correction_id ON correction USING hash (id);
@@ -44,7 +44,7 @@ CREATE INDEX correction_id ON correction USING hash (id);
 CREATE TABLE request (
     id uuid NOT NULL,
     case_id uuid NOT NULL REFERENCES case_file (id),
-    kind text NOT NULL CHECK (kind IN ('erasure', 'correction', 'incident')),
+    kind text NOT NULL CHECK (kind IN ('erasure', 'correction')),
     cause text NOT NULL,
     from_id uuid NOT NULL REFERENCES agency (id),
     to_id uuid NOT NULL REFERENCES agency (id),
@@ -181,7 +181,7 @@ END $$;
 
 -- The wrong person's record: there for nobody from now on, in whatever state what it came with is.
 CREATE FUNCTION apply_retraction(
-    p_case uuid, p_version uuid, p_incident uuid, p_detail bytea, p_officer boolean, p_at timestamptz, p_within interval,
+    p_case uuid, p_version uuid, p_incident uuid, p_incident_reference text, p_detail bytea, p_officer boolean, p_at timestamptz, p_within interval,
     OUT o_reference text, OUT o_number integer, OUT o_asked integer
 ) LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE v_me uuid := current_agency(); c case_file; v record_version; v_readers uuid[];
@@ -211,24 +211,29 @@ BEGIN
     SELECT told, 'record.retracted', 'record_version', p_version, p_case, 'retracted', p_at
     FROM (SELECT c.lead_id AS told UNION SELECT receiver_id FROM disclosure WHERE id = ANY (v_readers)) AS parties WHERE told <> v_me ORDER BY told;
     o_asked := ask_holders(v_readers, p_case, 'version_retracted', v_me, 'record_version', p_version, p_version, p_at, p_at, p_within);
-    INSERT INTO request (id, case_id, kind, cause, from_id, to_id, subject, subject_id, version_id, sections, requested_at, recorded_at, due_at, look_at, detail)
-    VALUES (p_incident, p_case, 'incident', 'version_retracted', v_me, v.author_id, 'record_version', p_version, p_version, v.sections, p_at, p_at,
+    -- an incident, which its author explains and closes
+    INSERT INTO incident (id, reference, kind, author_id, responsible_id, recorded_by_id, subject, subject_id, happened_at, noticed_at, recorded_at,
+                          data_classes, persons, due_at, look_at, detail)
+    VALUES (p_incident, p_incident_reference, 'wrong_person', v_me, v.author_id, v_me, 'record_version', p_version, v.recorded_at, p_at, p_at, '{}', 1,
             p_at + p_within, p_at + p_within / 2, p_detail);
+    INSERT INTO incident_case (incident_id, case_id) VALUES (p_incident, p_case);
+    PERFORM tell_of_incident(p_incident, 'incident.opened', p_at);
     INSERT INTO outbox (agency_id, type, subject, subject_id, case_id, state, recorded_at)
-    VALUES (v.author_id, 'request.opened', 'request', p_incident, p_case, 'open', p_at);
+    SELECT v_me, 'incident.opened', 'incident', p_incident, NULL, 'open', p_at WHERE v.author_id = v_me;  -- it has to be seen to by whoever wrote it
     o_reference := c.reference;
     o_number := v.number;
 END $$;
 
 CREATE FUNCTION retract_version(
-    a acting, p_key text, p_hash bytea, p_days integer, p_case uuid, p_version uuid, p_incident uuid, p_detail bytea, p_officer boolean, p_within interval
+    a acting, p_key text, p_hash bytea, p_days integer, p_case uuid, p_version uuid, p_incident uuid, p_incident_reference text,
+    p_detail bytea, p_officer boolean, p_within interval
 ) RETURNS moved LANGUAGE plpgsql AS $$
 DECLARE m moved; w record;
 BEGIN
     PERFORM begin_acting(a);
     m := earlier_answer(a, p_key, p_hash, p_days);
     IF m.id IS NOT NULL THEN RETURN m; END IF;
-    SELECT * INTO w FROM apply_retraction(p_case, p_version, p_incident, p_detail, p_officer, a.at, p_within);
+    SELECT * INTO w FROM apply_retraction(p_case, p_version, p_incident, p_incident_reference, p_detail, p_officer, a.at, p_within);
     m := (false, 'record_version', p_version, p_case, w.o_reference, 'retracted', w.o_number,
           log_by(a, 'record:retract', 'done', 'record_version', p_version, p_case, jsonb_build_object('requests', w.o_asked, 'incident', p_incident)), a.at);
     PERFORM keep_answer(a, p_key, p_hash, m);
@@ -467,10 +472,11 @@ BEGIN
             SELECT c.wrapped_key, s.section, s.part
             FROM record_content c JOIN record_version v ON v.id = c.version_id AND v.case_id = c.case_id,
                  unnest(v.sections, c.parts) AS s(section, part)
-            WHERE c.version_id = p_version AND c.case_id = p_case AND c.retracted_at IS NULL AND s.section IN ('safety', 'health') AND EXISTS (
+            WHERE c.version_id = p_version AND c.case_id = p_case AND c.retracted_at IS NULL AND s.section IN ('safety', 'health')
+              AND s.section <> ALL (v.erased_sections) AND EXISTS (
                 SELECT FROM disclosure d WHERE d.subject_id = p_subject_id AND d.version_id = p_version AND d.receiver_id = current_agency()
-                  AND (d.lock_reason IN ('consent_withdrawn', 'consent_narrowed', 'not_justified', 'review_lapsed') AND d.request_id IS NOT NULL
-                       OR d.lock_reason = 'consent_doubted' AND d.opened_at IS NOT NULL)
+                  AND (d.lock_reason IN ('consent_withdrawn', 'consent_narrowed', 'not_justified', 'review_lapsed', 'erasure_asked', 'restricted')
+                       AND d.request_id IS NOT NULL OR d.lock_reason = 'consent_doubted' AND d.opened_at IS NOT NULL)
                   AND d.locked_at > p_after AND d.closed_at IS NULL
                   AND s.section = ANY (d.sections));
     END IF;
@@ -497,7 +503,7 @@ BEGIN
     FOREACH f IN ARRAY ARRAY[
         'is_barred(uuid,text)', 'rests_on_barred(uuid,uuid)', 'has_part(uuid)', 'tell_of_barred_guardian(uuid,timestamptz)',
         'ask_erasure(text,uuid,text,timestamptz,interval)',
-        'apply_retraction(uuid,uuid,uuid,bytea,boolean,timestamptz,interval)', 'apply_correction(uuid,timestamptz)', 'carry_corrections(uuid,timestamptz)',
+        'apply_retraction(uuid,uuid,uuid,text,bytea,boolean,timestamptz,interval)', 'apply_correction(uuid,timestamptz)', 'carry_corrections(uuid,timestamptz)',
         'apply_proposal(uuid,uuid,text[],bytea,timestamptz,interval)', 'lock_case_of_request(uuid)', 'tell_of_answer(uuid,timestamptz)',
         'content_in_hand(uuid,uuid,uuid,timestamptz)'] LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO rujukan_definer', f);
@@ -506,7 +512,7 @@ BEGIN
     ALTER FUNCTION pass_on_proposals() OWNER TO rujukan_definer;
     REVOKE CREATE ON SCHEMA public FROM rujukan_definer;
     FOREACH f IN ARRAY ARRAY[
-        'retract_version(acting,text,bytea,integer,uuid,uuid,uuid,bytea,boolean,interval)',
+        'retract_version(acting,text,bytea,integer,uuid,uuid,uuid,text,bytea,boolean,interval)',
         'correct_record(acting,text,bytea,integer,jsonb,bytea,bytea[],bytea)',
         'propose_correction(acting,text,bytea,integer,uuid,uuid,text[],bytea,interval)',
         'close_request(acting,uuid,text,uuid,text,jsonb,bytea)', 'answer_request(acting,text,bytea,integer,uuid,jsonb,bytea,bytea[])'] LOOP

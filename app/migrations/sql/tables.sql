@@ -17,6 +17,7 @@ CREATE TABLE case_file (
     guardian_barred_at timestamptz  -- the guardian is suspect: neither asked, nor told, nor heard
 );
 CREATE INDEX case_file_lead ON case_file (lead_id, id);
+CREATE INDEX case_file_closed ON case_file (closed_at) WHERE closed_at IS NOT NULL;
 
 CREATE TABLE case_lead (
     case_id uuid NOT NULL REFERENCES case_file (id),
@@ -50,7 +51,7 @@ CREATE TABLE consent (
     agency_kinds text[] NOT NULL,
     except_agencies text[] NOT NULL DEFAULT '{}',  -- of these kinds, but taken back
     purposes text[] NOT NULL,
-    detail bytea NOT NULL,
+    detail bytea,  -- null once it is erased
     widens_id uuid,
     withdrawn_at timestamptz,
     doubted_at timestamptz,
@@ -81,9 +82,11 @@ CREATE TABLE record_version (
     preview bytea,
     recorded_at timestamptz NOT NULL,
     retracted_at timestamptz,
+    erased_sections text[] NOT NULL DEFAULT '{}',  -- their place in parts is empty
     PRIMARY KEY (id, case_id),
     UNIQUE (case_id, number)
 );
+CREATE INDEX record_version_retracted ON record_version (retracted_at) WHERE retracted_at IS NOT NULL;
 CREATE TABLE record_content (
     version_id uuid NOT NULL,
     case_id uuid NOT NULL,

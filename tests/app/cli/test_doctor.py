@@ -47,6 +47,7 @@ class TestDoctor:
             "role worker",
             "role admin",
             "partitions",
+            "erasure list",
             "worker",
             "log",
             "signing keys",

@@ -422,20 +422,19 @@ class TestTheWrongPersonsRecord:
             (asked,) = await world.requests(reader)
             assert (asked["kind"], asked["cause"], asked["record_version"]) == ("erasure", "version_retracted", version)
         assert await world.requests(world.sentra) == []
-        (incident,) = await world.requests(world.police)
-        assert incident["kind"] == "incident"
+        (incident,) = (await read(world.police, "/v1/incidents"))["items"]
+        assert (incident["kind"], incident["subject_id"]) == ("wrong_person", version)
         assert await world.told() == [
             ("iom", "record.retracted"),
             ("iom", "request.opened"),
             ("lpsk", "record.retracted"),
             ("lpsk", "request.opened"),
-            ("police", "request.opened"),
+            ("police", "incident.opened"),
         ]
-        path = f"/v1/requests/{incident['id']}"
-        assert (await read(world.police, path))["text"] == "This is another Surya."
-        assert (await world.police.post(f"{path}/answer", {"answer": "erased"})).status_code == 422
-        body = {"answer": "explained", "text": "Two people with one name."}
-        assert (await world.police.post(f"{path}/answer", body)).status_code == 200
+        path = f"/v1/incidents/{incident['id']}"
+        assert (await read(world.police, path))["how"] == "This is another Surya."
+        assert (await world.iom.get(path)).status_code == 404, "who read it was asked to erase it, no more"
+        assert (await world.police.post(f"{path}/entries", {"text": "Two people with one name."})).status_code == 200
 
     async def test_cannot_be_put_on_a_new_basis(self, world: World) -> None:
         sent = await world.consented()
@@ -503,8 +502,8 @@ class TestTheWrongPersonsRecord:
             desk.client.scope = None
             desk.client.forget_token()
         assert (await retract(world, sent, desk)).status_code == 200
-        (incident,) = await world.requests(world.iom)
-        assert (incident["kind"], incident["asked_by"]["code"]) == ("incident", "ministry")
+        (incident,) = (await read(world.iom, "/v1/incidents"))["items"]
+        assert (incident["reported_by"]["code"], incident["responsible"]["code"]) == ("ministry", "iom")
         assert ("iom", "record.retracted") in await world.told()
 
     async def test_is_logged_without_its_reason(self, world: World) -> None:

@@ -243,7 +243,7 @@ class TestTheList:
         assert [f"/v1/requests/{each}" for each in seen] == paths[::-1]
         assert [each["state"] for each in await world.requests(world.shelter, state="answered")] == ["answered"]
         assert len(await world.requests(world.shelter, state="open", kind="erasure")) == 2
-        assert await world.requests(world.shelter, kind="incident") == []
+        assert await world.requests(world.shelter, kind="correction") == []
         assert len(await world.requests(world.police, role="from")) == 3
 
     async def test_of_a_case_is_its_leads(self, world: World) -> None:

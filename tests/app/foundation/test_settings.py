@@ -28,7 +28,7 @@ def safe(tmp_path: Path) -> dict[str, Any]:
     keyring = tmp_path / "keyring.json"
     keyring.write_text("{}")
     keyring.chmod(0o600)
-    return {**SAFE, "keyring_file": keyring}
+    return {**SAFE, "keyring_file": keyring, "erasure_list": tmp_path / "erasures"}
 
 
 class TestDocumentation:
@@ -100,7 +100,7 @@ class TestProduction:
     def test_refuses_everything_at_once(self) -> None:
         with pytest.raises(UnsafeSettings) as refused:
             Settings(env="production", clock_offset_seconds=5, log_level="DEBUG").refuse_unsafe()
-        assert len(refused.value.reasons) == 8
+        assert len(refused.value.reasons) == 9
 
     @pytest.mark.parametrize(
         ("change", "names"),
@@ -122,6 +122,7 @@ class TestProduction:
             ({"two_people": "off"}, "TWO_PEOPLE"),
             ({"admin_url": "http://admin.rujukan.example.go.id"}, "ADMIN_URL"),
             ({"keyring_file": None}, "KEYRING_FILE"),
+            ({"erasure_list": None}, "ERASURE_LIST"),
             ({"clock_offset_seconds": 1}, "CLOCK_OFFSET_SECONDS"),
             ({"log_level": "DEBUG"}, "LOG_LEVEL"),
             ({"address_proxies": ""}, "ADDRESS_PROXIES"),

@@ -1,65 +1,93 @@
-"""`reviews`, `rebase`, `break-glass`."""
+"""Persons' requests, incidents, legal holds and what is kept, at the keyboard."""
 
 from __future__ import annotations
 
 import json
-import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-from tests.app.cli.officer.conftest import Office
-from tests.makers import records
-
-VITAL = {"kind": "vital_interest", "sections": ["identity", "safety", "needs"], "reason": "He was bleeding."}
-ID = r"[0-9a-f-]{36}"
+from tests.app.cli.officer.conftest import Office, Passed
 
 
-class TestReviews:
-    def test_are_listed_read_and_judged_by_the_reviewing_agency(self, office: Office) -> None:
-        sent = office.accepted("iom", bases=[VITAL])
-        listed = office.done("ministry", "reviews", "list", "--json").json["items"]
-        review = next(each for each in listed if each["subject_id"] == sent.id)
-        table = office.done("ministry", "reviews", "list").out
-        assert review["id"] in table
-        assert VITAL["reason"] not in table
-        shown = office.done("ministry", "reviews", "show", review["id"]).out
-        assert VITAL["reason"] in shown
-        assert "You may now: justify, unjustified." in shown
-        assert office.run("stranger", "reviews", "show", review["id"]).code == 4
-        assert "There is nothing for you to do" in office.done("police", "reviews", "show", review["id"]).out
-        done = office.done("ministry", "reviews", "unjustified", review["id"], "--text", "He was awake.")
-        assert "locked" in done.out
-        again = office.run("ministry", "reviews", "justify", review["id"], "--text", "No.")
-        assert again.code == 4
-        assert "locked: Identity" in office.done("iom", "show", sent.reference).out
-
-    def test_end_where_the_sender_gives_another_basis(self, office: Office) -> None:
-        sent = office.accepted("iom", bases=[VITAL])
-        done = office.done("police", "rebase", sent.reference, "--basis", "-", stdin=json.dumps(records.legal_basis()))
-        assert "another basis" in done.out
-        bases = [(each["basis"], each["access"]) for each in office.read("iom", sent)["disclosures"]]
-        assert bases == [("vital_interest", "closed"), ("legal_obligation", "full")]
-        ended = office.run("iom", "rebase", sent.reference, "--basis", "-", stdin=json.dumps(records.legal_basis()))
-        assert ended.code == 4
+def case_reference(office: Office, passed: Passed) -> str:
+    found = office.done("police", "api", "GET", f"/v1/cases/{passed.case_id}", "--as", "police-system").json
+    return str(found["reference"])
 
 
-class TestBreakGlass:
-    def test_opens_reads_and_ends(self, office: Office) -> None:
+class TestAPersonsRequest:
+    def test_is_written_down_answered_and_its_copy_made(self, office: Office, tmp_path: Path) -> None:
         sent = office.accepted("shelter")
-        options = ("--section", "identity", "--reason", "medical_emergency", "--text", "He does not wake up.")
-        opened = office.done("stranger", "break-glass", "open", sent.reference, *options, "--hours", "2")
-        assert records.NAME in opened.out
-        found = re.search(ID, opened.out)
-        assert found is not None
-        assert records.NAME in office.done("stranger", "break-glass", "read", found[0]).out
-        for who in ("police", "ministry"):
-            listed = office.done(who, "break-glass", "list", "--case", sent.case_id)
-            assert found[0] in listed.out, who
-        assert "no emergency access" in office.done("iom", "break-glass", "list").err
-        assert "ended" in office.done("police", "break-glass", "end", found[0]).out
-        assert records.NAME not in office.done("stranger", "break-glass", "read", found[0]).out
+        asking = (
+            "--kind",
+            "copy",
+            "--by",
+            "person",
+            "--identity",
+            "known_to_staff",
+            "--at",
+            "00:00",
+            "--text",
+            "All of it.",
+        )
+        made = office.done("shelter", "subject-request", sent.reference, *asking, "--json").json
+        assert made["id"] in office.done("police", "subject-requests").out
+        assert made["id"] in office.done("shelter", "subject-requests", "--written").out
+        assert "All of it." in office.done("police", "subject-requests", made["id"]).out
+        copy = tmp_path / "copy.ndjson"
+        export = ("export-person", case_reference(office, sent), "--request", made["id"], "--output", str(copy))
+        assert office.run("police", *export).code == 4, "nothing is granted yet"
+        no_ground = office.run("police", "answer-subject-request", made["id"], "--answer", "refused")
+        assert (no_ground.code, "has a ground and words" in no_ground.err) == (2, True)
+        office.done("police", "answer-subject-request", made["id"], "--answer", "granted")
+        office.done("police", *export)
+        lines = [json.loads(line) for line in copy.read_text().splitlines()]
+        assert (lines[0]["type"], lines[-1]["type"]) == ("export", "end")
+        assert copy.stat().st_mode & 0o077 == 0
+        assert office.run("police", *export).code == 2, "it overwrites nothing"
+        assert office.run("stranger", *export[:-1], str(tmp_path / "other")).code == 4
 
-    def test_is_refused_with_a_reason(self, office: Office) -> None:
-        options = ("--section", "identity", "--reason", "danger_to_life", "--text", "They follow him.")
-        ended = office.run("police", "break-glass", "open", "K-0000-0000-0", *options)
-        assert (ended.code, "not open to your agency" in ended.err) == (4, True)
-        ended = office.run("stranger", "break-glass", "open", "K-0000-0000-1", *options)
-        assert ended.code == 2
+
+class TestAnIncident:
+    def test_is_reported_added_to_and_closed(self, office: Office) -> None:
+        sent = office.accepted("shelter")
+        what = (
+            "--kind",
+            "wrong_receiver",
+            "--how",
+            "Another name was chosen.",
+            "--data",
+            "general",
+            "--noticed",
+            "00:00",
+        )
+        made = office.done("shelter", "report-incident", *what, "--case", sent.reference, "--json").json
+        assert made["reference"] in office.done("police", "incidents").out
+        assert made["reference"] not in office.done("stranger", "incidents").out
+        office.done("police", "add-to-incident", made["id"], "--text", "We called them.")
+        assert "We called them." in office.done("shelter", "incidents", made["id"]).out
+        half = office.run("shelter", "close-incident", made["id"], "--action", "Recalled.", "--paper", "7")
+        assert (half.code, "--no-notice" in half.err) == (2, True)
+        none = ("--action", "Recalled.", "--no-notice", "not_opened", "--text", "Nobody read it.")
+        office.done("shelter", "close-incident", made["id"], *none)
+        assert made["reference"] not in office.done("shelter", "incidents").out
+        assert made["reference"] in office.done("shelter", "incidents", "--all").out
+
+
+class TestAHold:
+    def test_is_placed_reviewed_and_lifted(self, office: Office) -> None:
+        sent = office.accepted("shelter")
+        reference = case_reference(office, sent)
+        order = ("--authority", "court", "--name", "PN Batam", "--number", "17/2026", "--dated", "2026-01-02")
+        place = ("place-hold", reference, *order, "--section", "identity", "--review")
+        review = (datetime.now(UTC) + timedelta(days=90)).date().isoformat()
+        assert office.run("police", *place, review).code == 4
+        made = office.done("ministry", *place, review, "--json").json
+        assert made["id"] in office.done("police", "holds").out
+        assert "17/2026" not in office.done("police", "holds", made["id"]).out
+        assert "17/2026" in office.done("ministry", "holds", made["id"]).out
+        kept = office.done("police", "kept", reference)
+        assert "not closed" in kept.out
+        assert "record general" in kept.out
+        office.done("ministry", "review-hold", made["id"], "--again", review, "--text", "The appeal.")
+        office.done("ministry", "lift-hold", made["id"], "--reason", "Acquitted.")
+        assert made["id"] not in office.done("ministry", "holds", "--officer").out
