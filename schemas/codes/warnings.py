@@ -42,3 +42,4 @@ class WarningCode(CodeEnum):
     FLAG_CONTRADICTED = "flag_contradicted"
     ARRIVAL_PAST = "arrival_past"
     CODE_DEPRECATED = "code_deprecated"
+    SEALED_UNCHECKED = "sealed_unchecked"

@@ -12,7 +12,7 @@ from schemas.exchange.basis import Basis
 from schemas.exchange.common import AgencyRef, MoveRequest
 from schemas.text import LegalBasisCode, Line, Text
 
-RequestKind = Literal["erasure", "correction", "incident"]
+RequestKind = Literal["erasure", "correction", "incident", "reseal"]
 
 
 class AnswerRequest(MoveRequest):
@@ -20,7 +20,7 @@ class AnswerRequest(MoveRequest):
 
     answer: WithdrawalAnswer | Literal["corrected", "refused", "explained"]
     """To an erasure request: `erased`, `restricted`, `kept` or `re_based`; to a proposed correction: `corrected` or `refused`; to an incident:
-    `explained`."""
+    `explained`; to a request to seal again: `refused`, or the new version itself, which answers it as `resealed`."""
     text: Text | None = None
     """Why; required with `kept`, `refused` and `explained`."""
     legal_basis: LegalBasisCode | None = None
@@ -55,7 +55,7 @@ class RequestEnvelope(Wire):
     case_id: UUID
     kind: RequestKind
     cause: str
-    """`consent_withdrawn`, `transfer_aborted`, `version_retracted`, `proposed`."""
+    """`consent_withdrawn`, `transfer_aborted`, `version_retracted`, `proposed`, `key_lost`, `key_ended`, `cannot_open`."""
     asked_by: AgencyRef
     asked: AgencyRef
     subject: str
