@@ -74,6 +74,11 @@ def problem_of(
         "RJ073": problems.SameCase,
         "RJ074": problems.LinkedAlready,
         "RJ080": problems.UnknownReceiver,
+        "RJ100": problems.SealedToWrongKeys,
+        "RJ101": problems.SealedToOthers,
+        "RJ102": problems.SealedSectionsUnanswered,
+        "RJ103": problems.NothingToReseal,
+        "RJ104": problems.ResealRequested,
     }
     problem: Problem = made[code](**detail)
     return problem

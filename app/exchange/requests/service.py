@@ -33,6 +33,7 @@ ANSWERS = {
     "erasure": ("erased", "restricted", "kept", "re_based"),
     "correction": ("corrected", "refused"),
     "incident": ("explained",),
+    "reseal": ("refused",),
 }
 
 
