@@ -35,6 +35,7 @@ PLACES: Final[dict[str, str]] = {
     "schema": "app.cli.schema",
     **dict.fromkeys(("inbox", "show"), "app.cli.officer.reading"),
     "form": "app.cli.officer.printing",
+    **dict.fromkeys(("seal", "open"), "app.cli.sealing"),
     **dict.fromkeys(("refer", "transfer", "amend", "reroute"), "app.cli.officer.sending"),
     **dict.fromkeys(
         (
