@@ -144,6 +144,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         oauth.router,
         agencies.router,
         own_client.router,
+        own_client.encryption_router,
         cases.router,
         consents.router,
         corrections.router,

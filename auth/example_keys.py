@@ -15,6 +15,8 @@ EXAMPLE_KEYS: Final = frozenset(
         "DOvxvJiAdIqVWIkFt5hDtCunXLF0BV4-JGv4f-ALSm0",  # RFC 6979 appendix A.2.5
         "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",  # RFC 7638 §3.1, its private half in RFC 7517 appendix A.2
         "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",  # RFC 8037 appendix A.3
+        "Vy57XrArUrW0NbpI12tEzDHABxMwrTh6HHXRenSpnCo",  # RFC 7518 appendix C, Bob's: the example of docs/sealed.md
+        "_GK0r6GCoJt9zcssg9lay4obIxgCq05ntiRymRHADSU",  # RFC 7518 appendix C, Alice's
     }
 )
 """Their thumbprints (RFC 7638)."""

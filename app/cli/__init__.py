@@ -39,6 +39,7 @@ PLACES: Final[dict[str, str]] = {
     **dict.fromkeys(("inbox", "show"), "app.cli.officer.reading"),
     "form": "app.cli.officer.printing",
     "access-report": "app.cli.officer.access",
+    **dict.fromkeys(("seal", "open"), "app.cli.sealing"),
     **dict.fromkeys(("refer", "transfer", "amend", "reroute"), "app.cli.officer.sending"),
     **dict.fromkeys(
         (

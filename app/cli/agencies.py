@@ -26,6 +26,7 @@ from auth.admin.agencies import (
 )
 from auth.admin.offboarding import Offboarding, offboarding, take_nobody
 from auth.admin.queries import agency_id_of, log_act
+from auth.admin.sealing_keys import end_sealing_key
 from schemas.base import Count
 from schemas.codes.agencies import Accepts, AgencyGroup, AgencyKind
 from schemas.exchange.directory import DutyContacts
@@ -348,3 +349,20 @@ async def _duty_contacts(
                     detail={"code": code, "contacts": len(contacts)},
                 )
         return await directory.duty_contacts(the.conn, id)
+
+
+@app.command("end-encryption-key")
+def end_encryption_key(
+    code: Annotated[str, typer.Argument(help="The agency's code.")],
+    kid: Annotated[str, typer.Argument(help="The key's thumbprint, as the directory gives it.")],
+    reason: Annotated[str, typer.Option(help="`replaced`, `lost` or `stolen`.", show_default=False)],
+    actor: Actor = None,
+) -> None:
+    """End a key that sections are sealed to, at once and for good. Nobody but the agency's own client adds one."""
+    asyncio.run(_end_encryption_key(load_settings(), code, kid, reason, actor))
+    typer.echo(f"{kid} has ended. The agency lists what was sealed to it alone: GET /v1/me/encryption-keys/ID/sealed.")
+
+
+async def _end_encryption_key(settings: Settings, code: str, kid: str, reason: str, actor: str | None) -> None:
+    async with administer(settings, actor) as the:
+        await end_sealing_key(the.conn, code, kid, reason=reason, now=the.now, actor=the.person.reference)

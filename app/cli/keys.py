@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,17 +17,27 @@ import typer
 from app.at_rest import months, queries, rewrapping
 from app.at_rest.watch import meet
 from app.cli.administering import administer
-from app.cli.common import Actor, Json, clock_of, load_settings, show_json, show_table
+from app.cli.common import Actor, Json, clock_of, load_settings, say, show_json, show_table
 from app.cli.failures import Code, Failure
 from app.foundation import keyring as keyrings
 from app.foundation.keyring import Keyring
 from app.foundation.settings import Settings
+from app.sealing import generate_key, public_part
 from auth import keys
 
 app = typer.Typer(
     help="The exchange's signing keys; the keyring that encrypts what is stored, and its monthly keys.",
     no_args_is_help=True,
 )
+
+
+class Curve(StrEnum):
+    """What an agency's encryption key is of."""
+
+    P_256 = "P-256"
+    X25519 = "X25519"
+
+
 SHOWN = ("kid", "state", "created_at", "activated_at", "published_until")
 
 
@@ -269,3 +283,25 @@ def _unwritable(error: OSError, settings: Settings) -> Failure:
         "Run it where the keyring's file is kept, as its owner.",
         code=Code.failed,
     )
+
+
+@app.command("new-encryption")
+def new_encryption(
+    file: Annotated[Path, typer.Argument(help="Where the private key is written, for its owner alone.")],
+    curve: Annotated[Curve, typer.Option(help="The curve.")] = Curve.P_256,
+) -> None:
+    """Make an agency's own encryption key: the private half to a file, the public one, to be published, printed."""
+    key = generate_key(curve.value)
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise Failure(
+            f"there is a file {file} already", "A key is never replaced: what is sealed to it needs it."
+        ) from None
+    except OSError as error:
+        raise Failure(f"{file} cannot be written: {error.strerror}") from None
+    with os.fdopen(descriptor, "w") as written:
+        json.dump(key, written, indent=1)
+    say(f"The private key is in {file}: keep a copy apart, and give it to nobody. Publish the public one:", err=True)
+    say("rujukan api POST /v1/me/encryption-keys --as CLIENT --data '{\"jwk\": …}'", err=True)
+    show_json(public_part(key))

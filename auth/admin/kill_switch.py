@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from app.foundation.database import Connection
-from auth.admin import client_queries, queries
+from auth.admin import client_queries, queries, sealing_keys
 from auth.admin.client_lifecycle import CLIENT
 from auth.admin.clients import change_client
 from auth.admin.errors import ClientMoveError, InvalidValueError
@@ -53,7 +53,7 @@ class Stopped:
     was: str
     """Its state before; `suspended` if it was stopped already."""
     keys: tuple[str, ...]
-    """The `kid` of each key that was ended."""
+    """The `kid` of each key that was ended, its own and those that sections were sealed to."""
     registrations: tuple[str, ...]
     """Clients that registered themselves for its agencies since then, now shut out too."""
     tokens_ended: int
@@ -72,7 +72,8 @@ async def stop(
 ) -> Stopped:
     """Shut a client out within a second, everywhere; and undo what may not have been its own since `compromised_since`.
 
-    That is: keys added since then end; an address for keys which it has named since then is asked no more; registrations made for its
+    That is: keys added since then end, also those that sections are sealed to;
+    an address for keys which it has named since then is asked no more; registrations made for its
     agencies since then are shut out, and initial access tokens given since then end; what was asked for through it or about it since then
     is withdrawn. All in one transaction. A client that is shut out already stays so, and the rest is done; nobody's earlier yes to let it
     in again counts. Whom it leaves waiting is `stranded`, asked for after this is committed: nothing may hold up a stop.
@@ -107,6 +108,7 @@ async def stop(
                     state="ended",
                     at=now,
                 )
+            kids += await sealing_keys.end_added_since(conn, client_id, compromised_since, now)
             tokens = await client_queries.end_initial_access_tokens(conn, client_id, compromised_since, now)
             for other in await client_queries.registered_since(conn, client_id, compromised_since):
                 if (await find_client(conn, other))["status"] in CLIENT["suspend"].from_states:

@@ -50,6 +50,16 @@ class DeclineReason(CodeEnum):
     OTHER = "other"
 
 
+class LeftBehindReason(CodeEnum):
+    """Why a sealed section does not come with a case that is handed over."""
+
+    NOT_NEEDED = "not_needed"
+    PERSON_DECLINED = "person_declined"
+    NO_BASIS = "no_basis"
+    CANNOT_OPEN = "cannot_open"
+    OTHER = "other"
+
+
 class NeedOutcome(CodeEnum):
     """What became of a need."""
 

@@ -43,3 +43,4 @@ class WarningCode(CodeEnum):
     ARRIVAL_PAST = "arrival_past"
     CODE_DEPRECATED = "code_deprecated"
     ARTICLE_UNKNOWN = "article_unknown"
+    SEALED_UNCHECKED = "sealed_unchecked"

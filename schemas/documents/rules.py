@@ -32,6 +32,22 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("extensions_depth", "ExtensionsSection", "An agency's object is nested at most 8 deep."),
     Rule("extensions_size", "ExtensionsSection", "All extensions together are at most 64 KB of JSON in UTF-8."),
     Rule("extensions_number", "ExtensionsSection", "A whole number is at most 2^53 - 1 (RFC 7493 §2.2), or below."),
+    Rule("epk_of_its_curve", "EphemeralKey", "`EC` with `P-256`, `x` and `y`; or `OKP` with `X25519` and `x`."),
+    Rule("header_unreadable", "SealedSection", "`protected` is base64url of JSON in ASCII."),
+    Rule("header_not_compact", "SealedSection", "That is an object without white space, each member once."),
+    Rule("compressed", "SealedSection", "It has no `zip`."),
+    Rule(
+        "header_member",
+        "SealedSection",
+        "It has `enc`, `typ`, `cty`, `section` and `schema_version`, perhaps `alg`, with one recipient perhaps `epk`, and nothing else.",
+    ),
+    Rule("algorithm", "SealedSection", "`enc` is `A256GCM` and `alg` `ECDH-ES+A256KW`."),
+    Rule("type", "SealedSection", "`typ` is `rujukan-section` and `cty` `json`."),
+    Rule("header_once", "SealedSection", "`alg` and `epk` stand in one header of each recipient, not in both."),
+    Rule("recipient_twice", "SealedSection", "Each recipient's key is named once."),
+    Rule("another_section", "SealedSections", "`section` in the protected header is the name it stands under."),
+    Rule("another_version", "SealedSections", "`schema_version` in the protected header is that of the record."),
+    Rule("sealed_and_plain", "Record", "A section is sealed or plain, never both."),
 )
 
 OF_THE_EXCHANGE: Final[tuple[Rule, ...]] = (

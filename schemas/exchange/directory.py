@@ -1,6 +1,6 @@
 """The directory: who there is, and where services are given. Never the address of a confidential place."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -81,3 +81,22 @@ class Me(Wire):
     sandbox: bool
     """Whether the agency is a practice agency: everybody it deals with is one, and every person is invented."""
     server_time: Moment
+
+
+class EncryptionKey(Wire):
+    """A public key to which sections can be sealed (RFC 7517)."""
+
+    kty: Literal["EC", "OKP"]
+    crv: Literal["P-256", "X25519"]
+    x: str
+    y: str | None = None
+    kid: str
+    """Its thumbprint (RFC 7638)."""
+    use: Literal["enc"]
+    alg: Literal["ECDH-ES+A256KW"]
+
+
+class EncryptionKeys(Wire):
+    """An agency's keys that count now, as a JWK Set. Seal to the first; to all of them if its systems change keys."""
+
+    keys: list[EncryptionKey]

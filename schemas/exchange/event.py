@@ -108,6 +108,8 @@ EVENT_TYPES: Final[dict[str, str]] = {
     "client.key_added": "A key was added to a system of your agency. If that was not you, have it ended and call the operators at once.",
     "client.key_ending": "A key of a system of your agency ends soon. Add another before it does.",
     "client.key_ended": "A key of a system of your agency has been ended.",
+    "agency.encryption_key_added": "A key to seal sections to was added for your agency. If that was not you, end it and call the operators at once.",
+    "agency.encryption_key_ended": "A key that sections could be sealed to has ended. Ask for what was sealed to it alone to be sealed again.",
     "client.approved": "A system of your agency is approved. It works once the operators have activated it.",
     "client.activated": "A system of your agency works now.",
     "client.suspended": "A system of your agency is shut out. Call the operators; what it was waited for is listed with them.",
@@ -127,7 +129,7 @@ class Event(Wire):
     type: str
     subject: str
     """What changed: `referral`, `transfer`, `case`, `consent`, `escalation`, `request`, `review`, `emergency_access`, `subject_request`, `incident`,
-    `hold`, `client`, `client_key`, …"""
+    `hold`, `client`, `client_key`, `encryption_key`, …"""
     subject_id: UUID
     case_id: UUID | None
     """None where it is about no case."""

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from schemas.base import Moment, Wire
 from schemas.codes.base import RequestBody
+from schemas.codes.disclosure import Section
 
 
 class NewKey(RequestBody):
@@ -39,3 +40,52 @@ class OwnKeys(Wire):
     """The client's keys, the newest first; also those that have ended, as far as they are among the newest 100."""
 
     items: list[OwnKey]
+
+
+class EndEncryptionKey(RequestBody):
+    """Why an encryption key ends. What was sealed to it and is `lost` or `stolen` is asked for again: see the answer."""
+
+    reason: Literal["replaced", "lost", "stolen"]
+
+
+class OwnEncryptionKey(Wire):
+    """A key of the agency's own that sections are sealed to."""
+
+    id: UUID
+    """Events name it by this."""
+    kid: str
+    """Its thumbprint (RFC 7638)."""
+    starts_at: Moment
+    ends_at: Moment | None
+    end_reason: str | None
+    """`replaced`, `lost`, `stolen`; None also where it was given an end when it was added."""
+    added_at: Moment
+    added_by: str
+    """The agency's client that added it."""
+    counts: bool
+    """Whether sections can be sealed to it now."""
+
+
+class OwnEncryptionKeys(Wire):
+    """The agency's encryption keys, the newest first; also those that have ended, as far as they are among the newest 100."""
+
+    items: list[OwnEncryptionKey]
+
+
+class SealedOnlyTo(Wire):
+    """An open referral or transfer with sections that one key alone opens."""
+
+    subject: Literal["referral", "transfer"]
+    id: UUID
+    case_id: UUID
+    reference: str
+    sections: list[Section]
+    requested: bool
+    """Whether its sender has been asked to seal them again, and has not answered yet: `POST /v1/{subject}s/{id}/reseal-request`."""
+
+
+class SealedToKey(Wire):
+    """A key, and what only it opens."""
+
+    key: OwnEncryptionKey
+    items: list[SealedOnlyTo]

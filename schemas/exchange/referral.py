@@ -8,7 +8,15 @@ from pydantic_core import PydanticCustomError
 
 from schemas.base import Day, Moment, Wire
 from schemas.codes.disclosure import Section
-from schemas.codes.referral import DeclineReason, HandoverPaper, NeedOutcome, NotCompletedReason, Purpose, Urgency
+from schemas.codes.referral import (
+    DeclineReason,
+    HandoverPaper,
+    LeftBehindReason,
+    NeedOutcome,
+    NotCompletedReason,
+    Purpose,
+    Urgency,
+)
 from schemas.codes.services import Need, Service, ServiceEventStatus
 from schemas.exchange.basis import Basis, Disclosure
 from schemas.exchange.case import NewCase
@@ -16,7 +24,7 @@ from schemas.exchange.common import AgencyRef, MoveRecord, MoveRequest
 from schemas.exchange.consent import NewConsent
 from schemas.exchange.correction import CorrectionEnvelope
 from schemas.record.preview import Preview
-from schemas.record.record import Record
+from schemas.record.record import Record, check_sealed_preview, included
 from schemas.text import AgencyCode, Line, Number, Text
 
 
@@ -57,6 +65,8 @@ class _Sent(MoveRequest):
             raise PydanticCustomError("record_once", "Give record or record_version, one of them")
         if self.record is not None and self.record.needs is None:
             raise PydanticCustomError("needs_required", "The record must have the section needs")
+        if self.record is not None:
+            check_sealed_preview(self.record)
         if self.case is not None and (self.record_version is not None or self.replaces is not None):
             raise PydanticCustomError("new_case_has_no_past", "A new case has no earlier record or referral")
         if self.consent is None and any(basis.kind == "consent" and basis.consent_id is None for basis in self.bases):
@@ -75,6 +85,15 @@ class NewReferral(_Sent):
     The first acceptance recalls the others."""
 
 
+class LeftBehind(Wire):
+    """A sealed section that does not come with the case."""
+
+    section: Section
+    reason: LeftBehindReason
+    text: Line
+    """Why, for the new lead; read from acceptance on."""
+
+
 class NewTransfer(_Sent):
     """An offer to hand over responsibility for the case."""
 
@@ -82,6 +101,19 @@ class NewTransfer(_Sent):
     """What is still to be done. The receiver reads it from acceptance on; the manifest holds a salted digest."""
     protective_measures: Annotated[tuple[Line, ...], Field(max_length=30)] = ()
     """What protects the person now and must not lapse."""
+    left_behind: Annotated[tuple[LeftBehind, ...], Field(max_length=13)] = ()
+    """The sealed sections of the case that are not in the record, each with its reason: what is sealed is either sealed again for the new lead,
+    opened to it, or left behind."""
+
+    @model_validator(mode="after")
+    def _left_behind_once(self) -> Self:
+        names = [str(each.section) for each in self.left_behind]
+        brought = included(self.record) if self.record is not None else ()
+        if len(set(names)) != len(names) or set(names) & set(brought):
+            raise PydanticCustomError(
+                "left_behind_once", "A section is left behind once, and then it is not in the record"
+            )
+        return self
 
 
 class Acknowledge(MoveRequest):
@@ -188,6 +220,7 @@ class Amend(MoveRequest):
     def _needs_stay(self) -> Self:
         if self.record.needs is None:
             raise PydanticCustomError("needs_required", "The record must have the section needs")
+        check_sealed_preview(self.record)
         if any(basis.kind == "consent" and basis.consent_id is None for basis in self.bases):
             raise PydanticCustomError("consent_missing", "A basis of kind consent needs consent_id")
         return self
@@ -264,6 +297,13 @@ class Note(_Words):
     """A question, an answer or a piece of information for the other party."""
 
     text: Text
+
+
+class RequestReseal(MoveRequest):
+    """We cannot open these sections. The sender is asked to seal them again, to a key that counts."""
+
+    sections: Annotated[tuple[Section, ...], Field(min_length=1, max_length=13)]
+    cause: Literal["key_lost", "key_ended", "cannot_open"]
 
 
 class Hold(MoveRequest):
@@ -408,6 +448,8 @@ class _Contents(Wire):
     """What the receiver sees before acceptance."""
     record: Record | None
     """The sections open to the reader; None while there are none."""
+    sealed: list[Section]
+    """Sections that were sealed by their sender: from acceptance on they stand in `record.sealed`, and only the receiver can read them."""
     disclosures: list[Disclosure]
     withheld: list[Section]
     """Sections that were sent and are not open to the reader now. For a day after a withdrawal `safety` and the medicines of `health` are still in
@@ -426,6 +468,15 @@ class Referral(ReferralEnvelope, _Contents):
     services: list[ServiceRecorded]
 
 
+class SealedAnswer(Wire):
+    """What becomes of a sealed section when the case is handed over."""
+
+    answer: str
+    """`resealed`: sealed to the new lead; `opened`: no longer sealed; `left_behind`; `unchanged`: the earlier lead is gone, ask its author."""
+    reason: LeftBehindReason | None
+    section: Section
+
+
 class Manifest(Wire):
     """What comes with the case. Its digest is the SHA-256 of its canonical form (RFC 8785), in hexadecimal."""
 
@@ -435,6 +486,8 @@ class Manifest(Wire):
     """How many."""
     record_version: UUID
     salt: str
+    sealed: list[SealedAnswer]
+    """What becomes of each sealed section of the case."""
     sections: list[Section]
     tasks: int
     """How many."""
@@ -442,9 +495,17 @@ class Manifest(Wire):
     """SHA-256 of the canonical form of `handover`, so that its words cannot be changed afterwards."""
 
 
+class LeftBehindText(Wire):
+    """Why a sealed section does not come."""
+
+    section: Section
+    text: Line
+
+
 class Handover(Wire):
     """What the sender says comes with the case besides the record; read from acceptance on."""
 
+    left_behind: list[LeftBehindText]
     protective_measures: list[Line]
     salt: str
     tasks: list[Line]

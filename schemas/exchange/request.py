@@ -12,14 +12,15 @@ from schemas.exchange.basis import Basis
 from schemas.exchange.common import AgencyRef, MoveRequest
 from schemas.text import LegalBasisCode, Line, Text
 
-RequestKind = Literal["erasure", "correction"]
+RequestKind = Literal["erasure", "correction", "reseal"]
 
 
 class AnswerRequest(MoveRequest):
     """What was done about it."""
 
     answer: WithdrawalAnswer | Literal["corrected", "refused"]
-    """To an erasure request: `erased`, `restricted`, `kept` or `re_based`; to a proposed correction: `corrected` or `refused`."""
+    """To an erasure request: `erased`, `restricted`, `kept` or `re_based`; to a proposed correction: `corrected` or `refused`; to a request to
+    seal again: `refused`, or the new version itself, which answers it as `resealed`."""
     text: Text | None = None
     """Why; required with `kept` and `refused`."""
     legal_basis: LegalBasisCode | None = None
@@ -54,7 +55,8 @@ class RequestEnvelope(Wire):
     case_id: UUID
     kind: RequestKind
     cause: str
-    """`consent_withdrawn`, `transfer_aborted`, `version_retracted`, `erasure_asked` and `restriction_asked` by the person, `proposed`."""
+    """`consent_withdrawn`, `transfer_aborted`, `version_retracted`, `erasure_asked` and `restriction_asked` by the person, `proposed`, `key_lost`,
+    `key_ended`, `cannot_open`."""
     asked_by: AgencyRef
     asked: AgencyRef
     subject: str

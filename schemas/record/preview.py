@@ -7,9 +7,9 @@ free text, no exact date of birth and no place finer than a regency; a part is a
 from datetime import date
 from typing import Annotated, Final
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
-from schemas.base import Count, Moment, Wire
+from schemas.base import Moment, Wire
 from schemas.codes.answers import Answer
 from schemas.codes.health import InfectionPrecaution, SelfHarmWatch
 from schemas.codes.law import Custody, LegalRole
@@ -23,14 +23,9 @@ from schemas.record.identity import IdentitySection
 from schemas.record.legal import LegalSection
 from schemas.record.location import LocationSection
 from schemas.record.needs import NeedsSection, Preferences
-from schemas.record.record import Record
+from schemas.record.record import Record, included
+from schemas.record.sealed import PreviewDependants, PrimaryLanguage, Regency, SealedPreview
 from schemas.text import CountryCode
-
-PrimaryLanguage = Annotated[str, StringConstraints(max_length=3, pattern=r"^[a-z]{2,3}$")]
-"""The first subtag only: private subtags may say anything."""
-
-Regency = Annotated[str, StringConstraints(max_length=5, pattern=r"^[1-9][0-9](?:\.[0-9]{2})?$")]
-"""A province, or a regency or city."""
 
 SHELTER_FLAGS: Final = frozenset(
     {
@@ -82,14 +77,6 @@ class PreviewInterpreter(Wire):
     not_from_own_community: Answer | None = None
 
 
-class PreviewDependants(Wire):
-    """Those who must stay together with the person."""
-
-    count: Count
-    age_bands: Annotated[tuple[AgeBand, ...], Field(max_length=20)] = ()
-    """One for each of them."""
-
-
 class PreviewCare(Wire):
     """Care needed tonight."""
 
@@ -127,24 +114,26 @@ class Preview(Wire):
 
 def preview_of(record: Record, *, on: date) -> Preview:
     """The preview of a record, with ages as they are on that day."""
-    identity, needs = record.identity, record.needs
+    identity, needs, sealed = record.identity, record.needs, record.sealed_preview or SealedPreview()
     country, region = _whereabouts(record.location)
     return Preview(
         needs=_needs(needs),
         preferences=_preferences(needs.preferences) if needs else None,
-        age_band=age_band(identity.birth, on=on) if identity else None,
-        age_disputed=identity.birth.disputed if identity and identity.birth else None,
-        sex=identity.sex if identity else None,
-        languages=_primary(identity.languages) if identity else (),
+        age_band=age_band(identity.birth, on=on) if identity else sealed.age_band,
+        age_disputed=identity.birth.disputed if identity and identity.birth else sealed.age_disputed,
+        sex=identity.sex if identity else sealed.sex,
+        languages=_primary(identity.languages) if identity else sealed.languages,
         interpreter=_interpreter(needs),
-        dependants=_dependants(record.family, on=on),
-        country=country,
-        region=region,
+        dependants=_dependants(record.family, on=on) or sealed.dependants,
+        country=country or sealed.country,
+        region=region or sealed.region,
         arrives_from=needs.arrives_from if needs else None,
         arrives_until=needs.arrives_until if needs else None,
         escort=needs.escort if needs else None,
-        foreign_national=_foreign_national(identity) if identity else None,
-        custody_or_investigation=_custody_or_investigation(record.legal) if record.legal else None,
+        foreign_national=_foreign_national(identity) if identity else sealed.foreign_national,
+        custody_or_investigation=_custody_or_investigation(record.legal)
+        if record.legal
+        else sealed.custody_or_investigation,
         care_tonight=_care(record),
         safety_flags=_shelter_flags(record),
     )
@@ -222,18 +211,26 @@ def _custody_or_investigation(legal: LegalSection) -> Answer:
 
 
 def _care(record: Record) -> PreviewCare | None:
-    health, psychosocial = record.health, record.psychosocial
-    if health is None and psychosocial is None:
+    health, psychosocial, sealed = record.health, record.psychosocial, record.sealed_preview or SealedPreview()
+    if not {"health", "psychosocial"} & set(included(record)):
         return None
+    watch = psychosocial.self_harm.watch if psychosocial and psychosocial.self_harm else None
     return PreviewCare(
-        infectious=health.infectious if health else None,
-        medicines=(Answer.YES if health.medicines else health.takes_medicines) if health else None,
-        self_harm_watch=psychosocial.self_harm.watch if psychosocial and psychosocial.self_harm else None,
+        infectious=health.infectious if health else sealed.infectious,
+        medicines=(Answer.YES if health.medicines else health.takes_medicines) if health else sealed.medicines,
+        self_harm_watch=watch if psychosocial else sealed.self_harm_watch,
     )
 
 
 def _shelter_flags(record: Record) -> tuple[SafetyFlag, ...]:
     flags = list(record.safety.flags) if record.safety else []
-    if record.family and record.family.guardian and record.family.guardian.suspected is Answer.YES:
+    if guardian_suspected(record):
         flags.append(SafetyFlag.GUARDIAN_SUSPECTED)
     return tuple(flag for flag in dict.fromkeys(flags) if flag in SHELTER_FLAGS)
+
+
+def guardian_suspected(record: Record) -> bool:
+    """Whether a record says, openly or of a sealed section, that the guardian is suspected."""
+    guardian = record.family.guardian if record.family else None
+    said = record.sealed_preview.guardian_suspected if record.sealed_preview else None
+    return said is Answer.YES or (guardian is not None and guardian.suspected is Answer.YES)

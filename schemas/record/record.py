@@ -1,8 +1,9 @@
 """The victim-referral record: what travels with a referral or a transfer."""
 
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
-from pydantic import BaseModel
+from pydantic import BaseModel, model_validator
+from pydantic_core import PydanticCustomError
 
 from schemas.base import Wire
 from schemas.codes.disclosure import Section
@@ -21,6 +22,7 @@ from schemas.record.narrative import NarrativeSection
 from schemas.record.needs import NeedsSection
 from schemas.record.psychosocial import PsychosocialSection
 from schemas.record.safety import SafetySection
+from schemas.record.sealed import SealedPreview, SealedSections, check_preview
 
 SCHEMA_VERSION: Final = "1.0"
 MAX_RECORD_BYTES: Final = 256 * 1024
@@ -51,6 +53,19 @@ class Record(Wire):
     narrative: NarrativeSection | None = None
     attachments: AttachmentsSection | None = None
     extensions: ExtensionsSection | None = None
+    sealed: SealedSections | None = None
+    """Sections that only the receiving agency can read. A section stands here or beside this, never in both."""
+    sealed_preview: SealedPreview | None = None
+    """What the preview says of sealed sections, which the exchange cannot draw from them. In requests only."""
+
+    @model_validator(mode="after")
+    def _each_section_once(self) -> Self:
+        if self.sealed is None and self.sealed_preview is None:
+            return self
+        sealed = self.sealed.by_name() if self.sealed else {}
+        if any(getattr(self, name) is not None for name in sealed):
+            raise PydanticCustomError("sealed_and_plain", "A section is sealed or plain, never both")
+        return self
 
 
 SECTIONS: Final[tuple[str, ...]] = tuple(section.value for section in Section)
@@ -78,4 +93,18 @@ SECTION_MODELS: Final[dict[str, type[BaseModel]]] = {
 
 def included(record: Record) -> tuple[str, ...]:
     """The sections a record includes, in order; without `needs` among them it cannot be sent."""
-    return tuple(name for name in SECTIONS if getattr(record, name) is not None)
+    sealed = sealed_in(record)
+    return tuple(name for name in SECTIONS if name in sealed or getattr(record, name) is not None)
+
+
+def sealed_in(record: Record) -> tuple[str, ...]:
+    """Those of them that are sealed, in order."""
+    if record.sealed is None:
+        return ()
+    sealed = record.sealed.by_name()
+    return tuple(name for name in SECTIONS if name in sealed)
+
+
+def check_sealed_preview(record: Record) -> None:
+    """Raise `PydanticCustomError` unless what is sent says of its sealed sections what the preview would."""
+    check_preview(record.sealed, record.sealed_preview)

@@ -16,10 +16,11 @@ import pytest
 
 from app.foundation.problems import MEDIA_TYPE, Problem, all_problems
 from app.main import create_app
+from app.sealing import generate_key
 from auth import jose
 from auth.binding.nonces import Nonces
 from auth.people.person import Role
-from tests.makers import cases, records
+from tests.makers import cases, records, sealed
 from tests.makers.admins import Administrator, new_agency, new_client, signed_in
 from tests.makers.people import Browser, new_browser, new_link
 from tests.makers.world import Agency, Passed, World
@@ -134,6 +135,43 @@ async def _raw(world: World, body: bytes, **headers: str) -> httpx.Response:
 async def _again(world: World, passed: Passed, **more: object) -> httpx.Response:
     """Another referral of the same case."""
     return await world.police.post("/v1/referrals", records.referral(case=None, case_id=passed.case_id, **more))
+
+
+@provokes("sealed-to-wrong-keys")
+async def sealed_to_a_key_nobody_has(world: World) -> httpx.Response:
+    return await world.police.post("/v1/referrals", records.referral("shelter", **sealed.request(generate_key())))
+
+
+@provokes("sealed-to-others")
+async def sealed_for_another(world: World) -> httpx.Response:
+    police, shelter = await sealed.publish(world, world.police, world.shelter)
+    sent = await world.moved(await world.send(receiver="shelter", **sealed.request(shelter, police)), "decline")
+    version = (await world.police.get(sent.path)).json()["record_version"]
+    again = {"record": None, "record_version": version, "purpose": sealed.PURPOSE, "receiver": "sentra"}
+    return await _again(world, sent, bases=[records.legal_basis(*sealed.SECTIONS)], **again)
+
+
+@provokes("sealed-sections-unanswered")
+async def a_sealed_section_forgotten(world: World) -> httpx.Response:
+    (shelter,) = await sealed.publish(world, world.shelter)
+    sent = await world.send(receiver="shelter", **sealed.request(shelter))
+    return await world.police.post("/v1/transfers", records.transfer(case=None, case_id=sent.case_id))
+
+
+@provokes("nothing-to-reseal")
+async def nothing_to_reseal(world: World) -> httpx.Response:
+    sent = await world.send()
+    asked = {"sections": ["identity"], "cause": "key_lost"}
+    return await world.iom.post(f"{sent.path}/reseal-request", asked)
+
+
+@provokes("reseal-requested")
+async def asked_to_reseal_twice(world: World) -> httpx.Response:
+    (shelter,) = await sealed.publish(world, world.shelter)
+    sent = await world.send(receiver="shelter", **sealed.request(shelter))
+    asked = {"sections": ["health"], "cause": "key_lost"}
+    await world.shelter.post(f"{sent.path}/reseal-request", asked)
+    return await world.shelter.post(f"{sent.path}/reseal-request", asked)
 
 
 @provokes("actor-required")

@@ -96,7 +96,12 @@ class TestEveryList:
                 ]
 
     def test_is_used_somewhere_or_is_about_what_the_exchange_holds_no_record_of(self):
-        assert used_in("sex") == ("/identity/sex", "/family/accompanying/*/sex", "/family/left_behind/*/sex")
+        assert used_in("sex") == (
+            "/identity/sex",
+            "/family/accompanying/*/sex",
+            "/family/left_behind/*/sex",
+            "/sealed_preview/sex",
+        )
         assert "NewReferral.purpose" in used_in("purpose")
         assert {name for name in list_names() if not used_in(name)} == {
             "accepts",

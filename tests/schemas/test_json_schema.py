@@ -26,6 +26,8 @@ from schemas.record.contact import Channel
 from schemas.record.extensions import ExtensionsSection
 from schemas.record.identity import PersonName
 from schemas.record.needs import NeedsSection
+from schemas.record.sealed import EphemeralKey, SealedSection, SealedSections
+from tests.makers.sealed_page import JWE, KID, PROTECTED, b64
 from tests.schemas.instances import A_FEW, ODD, models, smallest, variants
 from tests.schemas.record_strategies import records
 from tests.schemas.test_sample_record import SAMPLE
@@ -285,6 +287,10 @@ class TestWholeRecords:
         assert disagreement(Record, document) is None
 
 
+def protected(header: str) -> str:
+    return b64(header.encode())
+
+
 class TestRulesInWords:
     def test_say_what_the_schema_cannot(self):
         assert SCHEMA["x-rules"] == [
@@ -296,7 +302,8 @@ class TestRulesInWords:
 
     def test_are_each_needed(self):
         """A rule that no document breaks which the schema takes would only excuse mistakes."""
-        broken = {
+        one = JWE["recipients"][0]
+        broken: dict[str, tuple[type[BaseModel], Any]] = {
             "arrival_reversed": (
                 NeedsSection,
                 smallest(NeedsSection)
@@ -307,6 +314,21 @@ class TestRulesInWords:
             "extensions_depth": (ExtensionsSection, {"kp2mi": {"a": [[DEEP]]}}),
             "extensions_size": (ExtensionsSection, {"kp2mi": {"a": "b" * 70_000}}),
             "extensions_number": (ExtensionsSection, {"kp2mi": {"a": 2**53}}),
+            "epk_of_its_curve": (EphemeralKey, smallest(EphemeralKey) | {"crv": "P-256"}),
+            "header_unreadable": (SealedSection, {**JWE, "protected": "a"}),
+            "header_not_compact": (SealedSection, {**JWE, "protected": protected("{ }")}),
+            "compressed": (SealedSection, {**JWE, "protected": protected(PROTECTED[:-1] + ',"zip":"DEF"}')}),
+            "header_member": (SealedSection, {**JWE, "protected": protected(PROTECTED[:-1] + ',"crit":[]}')}),
+            "algorithm": (SealedSection, {**JWE, "protected": protected(PROTECTED.replace("A256GCM", "A128GCM"))}),
+            "type": (SealedSection, {**JWE, "protected": protected(PROTECTED.replace("rujukan-section", "JWT"))}),
+            "header_once": (SealedSection, {**JWE, "recipients": [{**one, "header": {"kid": KID}}]}),
+            "recipient_twice": (SealedSection, {**JWE, "recipients": [one, one]}),
+            "another_section": (SealedSections, {"narrative": JWE}),
+            "another_version": (
+                SealedSections,
+                {"health": {**JWE, "protected": protected(PROTECTED.replace('"1.0"', '"2.0"'))}},
+            ),
+            "sealed_and_plain": (Record, {"health": {}, "sealed": {"health": JWE}}),
         }
         assert broken.keys() == IN_WORDS
         for code, (kind, document) in broken.items():

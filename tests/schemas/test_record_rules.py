@@ -55,7 +55,7 @@ class TestSections:
         assert included(record(needs=SMALLEST["needs"], health=None)) == ("needs",)
 
     def test_their_models_are_the_record_s(self):
-        assert list(Record.model_fields) == ["schema_version", *SECTIONS]
+        assert list(Record.model_fields) == ["schema_version", *SECTIONS, "sealed", "sealed_preview"]
         assert all(str(SECTION_MODELS[name].__name__) in str(Record.model_fields[name].annotation) for name in SECTIONS)
 
     def test_all_but_extensions_say_who_told_it(self):

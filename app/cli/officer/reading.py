@@ -207,6 +207,9 @@ def _show_passed(session: Session, found: Found, document: Document) -> None:
         if section is not None:
             sheet.heading(labelled("section", name, lang))
             sheet.document(model, section)
+    if sealed := (document["record"] or {}).get("sealed"):
+        sheet.heading("Sealed", "only the receiver can read it: save the answer with --json and use `rujukan open`")
+        sheet.line(", ".join(labelled("section", name, lang) for name in sealed), depth=1)
     if document["withheld"]:
         sheet.heading("Withheld", "sent, and not open to you now")
         sheet.line(", ".join(labelled("section", name, lang) for name in document["withheld"]), depth=1)

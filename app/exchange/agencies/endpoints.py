@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Response
@@ -126,6 +127,28 @@ async def list_duty_contacts(code: Code, caller: CanRead, db: CallerConnection) 
 async def replace_duty_contacts(code: Code, body: wire.DutyContacts, caller: CanWrite, db: CaseConnection) -> Response:
     """Say whom to call at your own agency: the whole list, the first to be called first. Functions, never people's names."""
     return json_response(await service.replace_duty_contacts(db, code, body))
+
+
+@router.get(
+    "/agencies/{code}/encryption-keys",
+    response_model=wire.EncryptionKeys,
+    response_model_exclude_none=True,
+    responses={
+        **answers(InvalidRequest, MayNotActFor, NotFound, ServiceUnavailable),
+        304: {"description": "Unchanged."},
+    },
+)
+async def list_encryption_keys(
+    code: Code, caller: Annotated[Caller, requires()], db: CallerConnection, known: IfNoneMatch = None
+) -> Response:
+    """List the public keys that sections for an agency can be sealed to now, as a JWK Set. Fetch it before sealing. Needs no scope."""
+    response = json_response(await service.list_encryption_keys(db, code))
+    tag = f'W/"{hashlib.sha256(bytes(response.body)).hexdigest()[:32]}"'
+    kept = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    if known is not None and tag in {each.strip() for each in known.split(",")}:
+        return Response(status_code=304, headers=kept)
+    response.headers.update(kept)
+    return response
 
 
 @router.get("/me", response_model=wire.Me, responses=answers(MayNotActFor, ServiceUnavailable))

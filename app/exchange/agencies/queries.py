@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -55,3 +56,13 @@ async def replace_duty_contacts(tx: Connection, agency_id: UUID, contacts: Seque
             for place, each in enumerate(contacts, start=1)
         ],
     )
+
+
+async def encryption_keys(tx: Connection, agency_id: UUID, at: datetime) -> list[str]:
+    """Return the public keys that sections can be sealed to now, as JSON, the newest first."""
+    rows = await tx.fetch(
+        "SELECT jwk FROM sealing_key k WHERE agency_id = $1 AND sealing_key_counts(k, $2) ORDER BY starts_at DESC, id DESC",
+        agency_id,
+        at,
+    )
+    return [row["jwk"] for row in rows]

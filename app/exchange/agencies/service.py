@@ -100,6 +100,16 @@ async def list_duty_contacts(db: Acting, code: str) -> dict[str, Any]:
     return {"items": contacts}
 
 
+async def list_encryption_keys(db: Acting, code: str) -> dict[str, Any]:
+    """Return the keys that sections for an agency can be sealed to now, as a JWK Set."""
+    owner = db.directory.known_to(db.agency, code)
+    async with db.transaction() as tx:
+        keys = await queries.encryption_keys(tx, owner.id, db.at) if owner else []
+    if owner is None:
+        raise NotFound
+    return {"keys": [orjson.loads(key) for key in keys]}
+
+
 async def replace_duty_contacts(db: Acting, code: str, body: DutyContacts) -> dict[str, Any]:
     """Replace whom to call at one's own agency; logged by number, without what was entered."""
     if db.directory.known_to(db.agency, code) is None:

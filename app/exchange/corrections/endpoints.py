@@ -27,7 +27,9 @@ CaseId = Annotated[UUID, Path(description="The case's id.")]
 @router.post(
     "/cases/{case_id}/corrections",
     status_code=201,
-    responses=answers(*http.ALWAYS, *http.POSTED, NotFound, problems.NotLead, problems.RequestAnswered),
+    responses=answers(
+        *http.ALWAYS, *http.POSTED, NotFound, problems.NotLead, problems.RequestAnswered, problems.SealedToWrongKeys
+    ),
 )
 async def correct_record(
     case_id: CaseId,

@@ -122,3 +122,9 @@ async def note_reading(tx: Connection, correction_id: UUID, receiver_id: UUID, a
         receiver_id,
         at,
     )
+
+
+async def own_sealing_keys(tx: Connection, agency_id: UUID) -> list[asyncpg.Record]:
+    """Return an agency's own keys that sections can be sealed to, past ones too."""
+    rows: list[asyncpg.Record] = await tx.fetch("SELECT kid FROM sealing_key WHERE agency_id = $1", agency_id)
+    return rows

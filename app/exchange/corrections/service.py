@@ -17,7 +17,8 @@ from app.exchange.passing.queries import MovedRow
 from app.exchange.passing.reading import LEAVES_IN_HAND, agency_ref, allowed_for, in_force, sections_in_hand
 from app.exchange.passing.service import moved
 from app.exchange.passing.storing import guardian_suspected
-from app.exchange.records.sealing import in_order, open_sections, read_version, seal_sections
+from app.exchange.records.sealed import SealedPart, recipients_of
+from app.exchange.records.sealing import as_record, in_order, open_sections, read_version, seal_sections
 from app.foundation import json
 from app.foundation.ids import new_reference, uuid7
 from app.foundation.keyring import Place
@@ -51,6 +52,7 @@ async def correct_record(db: Acting, case_id: UUID, body: CorrectRecord, key: Ke
         "schema_version": body.record.schema_version,
         "sections": list(included(body.record)),
         "guardian_suspected": guardian_suspected(body.record),
+        "sealed": recipients_of(body.record),
         "proposal_id": body.proposal,
         "channel": body.channel,
         "occurred_at": happened,
@@ -139,6 +141,19 @@ async def _open_to(tx: Any, db: Acting, row: asyncpg.Record) -> set[str]:
     }
 
 
+async def _to_this_holder(tx: Any, db: Acting, sections: Document) -> Document:
+    """Return sections without the recipients that are other holders: who else holds what is nobody's business. The JWE stays valid."""
+    sealed = {name: each for name, each in sections.items() if isinstance(each, SealedPart)}
+    if not sealed:
+        return sections
+    kids = {row["kid"] for row in await queries.own_sealing_keys(tx, db.agency_id)}
+    kept = {
+        name: SealedPart(each, recipients=[one for one in each["recipients"] if one["header"]["kid"] in kids])
+        for name, each in sealed.items()
+    }
+    return {**sections, **kept}
+
+
 async def read_correction(db: Acting, correction_id: UUID) -> Document:
     """Return a correction as the caller may read it, and log what was shown, in one transaction."""
     async with db.transaction() as tx:
@@ -150,6 +165,8 @@ async def read_correction(db: Acting, correction_id: UUID) -> Document:
         names = set(row["sections"]) if is_author else await _open_to(tx, db, row)
         version = await read_version(tx, row["version_id"])
         sections = await open_sections(tx, db.keyring, version, names) if version else {}
+        if not is_author:
+            sections = await _to_this_holder(tx, db, sections)
         in_hand = {}
         if any(each["lock_reason"] in LEAVES_IN_HAND for each in held):
             allowed = allowed_for(db, {each["purpose"] for each in held}) - set(sections)
@@ -180,12 +197,7 @@ async def read_correction(db: Acting, correction_id: UUID) -> Document:
     )
     return entry | {
         "case_id": row["case_id"],
-        "record": {
-            "schema_version": version["schema_version"],
-            **{name: shown[name] for name in in_order(shown, SECTIONS)},
-        }
-        if version and shown
-        else None,
+        "record": as_record(version["schema_version"], shown) if version and shown else None,
         "withheld": in_order(disclosed - set(sections), SECTIONS),
         "reason": said.get("reason"),
     }

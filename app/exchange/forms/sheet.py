@@ -302,6 +302,8 @@ class Sheet:
             standing = "in_hand"
         elif name in self._record:
             standing = "printed"
+        elif name in (self._record.get("sealed") or {}):
+            standing = "sealed"
         elif disclosure is not None and disclosure["access"] in _SHUT:
             standing = disclosure["access"]
         else:

@@ -16,7 +16,7 @@ from schemas.codes.base import CodeEnum
 from schemas.codes.labels import Lang, label
 from schemas.dates import date_in_words, day_in_digits
 from schemas.names import country_name, language_name, script_name
-from schemas.record.preview import PrimaryLanguage
+from schemas.record.sealed import PrimaryLanguage
 from schemas.text import AgencyCode, CountryCode, LanguageTag, PartialDate, RegionCode, ScriptCode
 
 _UNANSWERED: Final = frozenset(Missing)

@@ -61,3 +61,70 @@ async def remind_of_ending_keys(conn: Connection, now: datetime) -> int:
     """Tell the agencies of clients whose last key ends soon; returns how many keys that were."""
     count: int = await conn.fetchval("SELECT remind_of_ending_keys($1, $2, $3, $4)", now, FIRST, LAST, BATCH)
     return count
+
+
+_SEALING = "SELECT id, kid, starts_at, ends_at, end_reason, added_at, client_id FROM sealing_key WHERE agency_id = $1"
+
+
+async def sealing_keys(tx: Connection, agency_id: UUID) -> list[asyncpg.Record]:
+    """Return an agency's encryption keys, the newest first."""
+    rows: list[asyncpg.Record] = await tx.fetch(f"{_SEALING} ORDER BY added_at DESC, id DESC LIMIT 100", agency_id)
+    return rows
+
+
+async def sealing_key(tx: Connection, agency_id: UUID, id: UUID) -> asyncpg.Record | None:
+    """Return one of them."""
+    return await tx.fetchrow(f"{_SEALING} AND id = $2", agency_id, id)
+
+
+async def add_sealing_key(
+    db: Acting, key: Key, *, kid: str, jwk: Mapping[str, Any], starts_at: datetime, ends_at: datetime | None
+) -> UUID:
+    """Publish an encryption key of the agency's own, and return its id; that of the first time if the request is repeated."""
+    row = await db.one(
+        "SELECT id FROM add_sealing_key($1, $2, $3, $4, $5, $6, $7, $8)",
+        key.value,
+        key.request_hash,
+        db.settings.idempotency_days,
+        kid,
+        json.text(jwk),
+        starts_at,
+        ends_at,
+    )
+    id: UUID = row["id"]
+    return id
+
+
+async def end_sealing_key(db: Acting, key: Key, id: UUID, reason: str) -> None:
+    """End an encryption key of the agency's own now."""
+    await db.one(
+        "SELECT id FROM end_sealing_key($1, $2, $3, $4, $5, $6)",
+        key.value,
+        key.request_hash,
+        db.settings.idempotency_days,
+        id,
+        reason,
+    )
+
+
+async def sealed_only_to(tx: Connection, agency_id: UUID, key_id: UUID, at: datetime) -> list[asyncpg.Record]:
+    """Return what is open, has come to the agency, and has sections it can open by this key alone; and whether the sender is asked already."""
+    rows: list[asyncpg.Record] = await tx.fetch(
+        """SELECT o.subject, o.id, o.case_id, o.reference, array_agg(DISTINCT s.section) AS sections,
+                  EXISTS (SELECT FROM request q WHERE q.case_id = o.case_id AND q.subject_id = o.id AND q.kind = 'reseal'
+                          AND q.state = 'open') AS requested
+           FROM sealed_recipient s JOIN (
+               SELECT 'referral' AS subject, id, case_id, reference, version_id FROM referral WHERE receiver_id = $1 AND ended_at IS NULL
+               UNION ALL
+               SELECT 'transfer', id, case_id, reference, version_id FROM transfer WHERE receiver_id = $1 AND ended_at IS NULL) o
+             ON o.case_id = s.case_id AND o.version_id = s.version_id
+           WHERE s.key_id = $2 AND NOT EXISTS (
+               SELECT FROM sealed_recipient t JOIN sealing_key k ON k.id = t.key_id
+               WHERE t.case_id = s.case_id AND t.version_id = s.version_id AND t.section = s.section AND k.agency_id = $1 AND k.id <> $2
+                 AND sealing_key_counts(k, $3))
+           GROUP BY o.subject, o.id, o.case_id, o.reference ORDER BY o.id""",
+        agency_id,
+        key_id,
+        at,
+    )
+    return rows

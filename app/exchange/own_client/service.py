@@ -25,7 +25,7 @@ _REFUSED: Final[dict[str, type[Problem]]] = {"RJ080": KeyKnown, "RJ081": TooMany
 
 async def list_keys(db: Acting) -> dict[str, Any]:
     """Return the client's keys, the newest first."""
-    _itself(db)
+    itself(db)
     async with db.transaction() as tx:
         rows = await queries.keys(tx, db.caller.client_id)
     return {"items": [_key(db, row) for row in rows]}
@@ -33,7 +33,7 @@ async def list_keys(db: Acting) -> dict[str, Any]:
 
 async def add_key(db: Acting, body: wire.NewKey, key: Key) -> dict[str, Any]:
     """Add a key, which works in an hour; every agency of the client is told."""
-    _itself(db)
+    itself(db)
     client = db.directory.clients[db.caller.client_id]
     if client.auth_method == TLS_CLIENT_AUTH or client.jwks_uri is not None:
         raise KeysElsewhere
@@ -47,17 +47,17 @@ async def add_key(db: Acting, body: wire.NewKey, key: Key) -> dict[str, Any]:
     try:
         id = await queries.add_key(db, key, kid=kid, jwk=jwk, starts_at=starts_at, ends_at=body.ends_at)
     except asyncpg.PostgresError as error:
-        raise _problem_of(error) from error
+        raise problem_of(error) from error
     return await _read(db, id)
 
 
 async def end_key(db: Acting, key_id: UUID, key: Key) -> dict[str, Any]:
     """End a key at once, with every token that was asked for with it."""
-    _itself(db)
+    itself(db)
     try:
         await queries.end_key(db, key, key_id)
     except asyncpg.PostgresError as error:
-        raise _problem_of(error) from error
+        raise problem_of(error) from error
     return await _read(db, key_id)
 
 
@@ -66,13 +66,14 @@ async def _read(db: Acting, id: UUID) -> dict[str, Any]:
         return _key(db, await queries.key(tx, db.caller.client_id, id))
 
 
-def _itself(db: Acting) -> None:
+def itself(db: Acting) -> None:
     """A client's keys are its own: no agreement lets another agency speak for them."""
     if db.recorder_id != db.agency_id:
         raise MayNotActFor
 
 
-def _problem_of(error: asyncpg.PostgresError) -> Exception:
+def problem_of(error: asyncpg.PostgresError) -> Exception:
+    """Return the problem that a refusal of the database means; the error itself if it is none."""
     made = _REFUSED.get(error.sqlstate or "")
     return made() if made is not None else refusals.problem_of(error) or error
 

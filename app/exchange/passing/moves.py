@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import asyncpg
+
 from app.dependencies import Acting, Key
 from app.exchange.lifecycle import Lifecycle
+from app.exchange.passing import queries, refusals
 from app.exchange.passing import service as passing
+from app.exchange.records.sealing import in_order
+from app.foundation.ids import uuid7
 from schemas.exchange import referral as wire
 from schemas.exchange.common import Moved
+from schemas.record.record import SECTIONS
 
 
 async def request_info(
@@ -53,3 +59,23 @@ async def confirm_error(
 ) -> Moved:
     """Agree that it was sent in error; everything locks."""
     return await passing.move(db, lifecycle, "confirm_error", subject_id=subject_id, seen=seen, key=key, body=body)
+
+
+async def request_reseal(
+    db: Acting, lifecycle: Lifecycle, subject_id: UUID, body: wire.RequestReseal, key: Key
+) -> Moved:
+    """Ask the sender to seal sections again; its answer has a deadline."""
+    request_id = uuid7(db.at)
+    try:
+        row = await queries.request_reseal(
+            db,
+            key,
+            lifecycle.name,
+            subject_id,
+            request_id,
+            sections=in_order(body.sections, SECTIONS),
+            cause=body.cause,
+        )
+    except asyncpg.PostgresError as error:
+        raise (refusals.problem_of(error, lifecycle) or error) from error
+    return passing.moved(row, [])

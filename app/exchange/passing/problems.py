@@ -618,3 +618,85 @@ class NothingGranted(Problem):
         "Tidak ada permintaan yang dikabulkan untuk ini",
     )
     log_as = "nothing_granted"
+
+
+class SealedToWrongKeys(Problem):
+    """A sealed section is not encrypted to the keys it should be. `errors` names each recipient by a JSON Pointer, with a code.
+
+    `unknown_key` (no agency has published this key), `ended_key` (it has ended, perhaps lost or stolen), `key_not_begun` (it works from a
+    later time on), `not_a_party` (it is neither the receiver's nor your own), `another_curve` (the ephemeral key is of another curve than the
+    recipient's), `receiver_missing` (whoever shall read it has no key among the recipients; of a correction that is every holder of the section).
+    Fetch the keys again (`GET /v1/agencies/{code}/encryption-keys`), seal again, send again.
+    """
+
+    type, status, title, title_id = (
+        "sealed-to-wrong-keys",
+        422,
+        "A sealed section is sealed to the wrong keys",
+        "Bagian tersegel disegel untuk kunci yang salah",
+    )
+    log_as = "sealed_to_wrong_keys"
+
+    def __init__(self, errors: Sequence[Mapping[str, str]]) -> None:
+        super().__init__(errors=list(errors))
+
+
+class SealedToOthers(Problem):
+    """The version you send again has sections, or corrections of them, that are sealed to others: this receiver could not open them.
+
+    `sections` names them. Open them with your key, seal them to this receiver, and send the record itself; or leave them out of the bases.
+    """
+
+    type, status, title, title_id = (
+        "sealed-to-others",
+        409,
+        "Some sections are sealed to others",
+        "Sebagian data disegel untuk instansi lain",
+    )
+    log_as = "sealed_to_others"
+
+    def __init__(self, sections: Sequence[str]) -> None:
+        super().__init__(sections=list(sections))
+
+
+class SealedSectionsUnanswered(Problem):
+    """A case is handed over with all of it, or with a reason. `sections` are sealed sections of the case that the offer says nothing of.
+
+    Put each into the record, sealed to the new lead or open; or name it in `left_behind` with a reason (an amendment keeps what the offer left
+    behind). One that you cannot open is left behind as `cannot_open`.
+    """
+
+    type, status, title, title_id = (
+        "sealed-sections-unanswered",
+        409,
+        "The offer does not answer for every sealed section",
+        "Penawaran belum menjawab setiap bagian tersegel",
+    )
+    log_as = "sealed_unanswered"
+
+    def __init__(self, sections: Sequence[str]) -> None:
+        super().__init__(sections=list(sections))
+
+
+class NothingToReseal(Problem):
+    """Only sections that were sealed to you, in a referral or transfer that is open, can be sealed again."""
+
+    type, status, title, title_id = (
+        "nothing-to-reseal",
+        409,
+        "There is nothing to seal again",
+        "Tidak ada yang perlu disegel ulang",
+    )
+    log_as = "nothing_to_reseal"
+
+
+class ResealRequested(Problem):
+    """The sender has been asked already and has not answered yet. The request and its deadline: `GET /v1/requests?role=from&kind=reseal`."""
+
+    type, status, title, title_id = (
+        "reseal-requested",
+        409,
+        "The sender has been asked already",
+        "Pengirim sudah diminta",
+    )
+    log_as = "reseal_requested"

@@ -102,6 +102,25 @@ async def dispute_move(
     return MovedRow(*row)
 
 
+async def request_reseal(
+    db: Acting, key: Key, subject: str, subject_id: UUID, request_id: UUID, *, sections: list[str], cause: str
+) -> MovedRow:
+    """Ask the sender to seal sections again, in one statement."""
+    row = await db.one(
+        "SELECT * FROM request_reseal($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        key.value,
+        key.request_hash,
+        db.settings.idempotency_days,
+        subject,
+        subject_id,
+        request_id,
+        sections,
+        cause,
+        db.settings.answer_request_within,
+    )
+    return MovedRow(*row)
+
+
 async def earlier_answer(db: Acting, key: Key) -> MovedRow | None:
     """Return the answer this key got before, if it did."""
     row = await db.one(

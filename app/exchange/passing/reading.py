@@ -13,7 +13,15 @@ import orjson
 from app.dependencies import Acting
 from app.exchange.lifecycle import Lifecycle, Need, Party
 from app.exchange.passing import queries
-from app.exchange.records.sealing import PREVIEWED, in_order, open_preview, open_sections, read_version
+from app.exchange.records.sealing import (
+    PREVIEWED,
+    as_record,
+    in_order,
+    open_preview,
+    open_sections,
+    read_part,
+    read_version,
+)
 from app.foundation import json
 from app.foundation.database import Connection
 from app.foundation.keyring import Place, Sealed
@@ -218,9 +226,8 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
         "record_version": row["version_id"],
         "first_read_at": row["first_read_at"],
         "preview": preview,
-        "record": {"schema_version": version["schema_version"], **_in_record(sections | in_hand)}
-        if version and (shown or in_hand)
-        else None,
+        "record": as_record(version["schema_version"], sections | in_hand) if version and (shown or in_hand) else None,
+        "sealed": in_order(set(version["sealed"]) & set(row["sections"]), SECTIONS) if version else [],
         "disclosures": [_disclosure(db, each) for each in disclosures if each["version_id"]],
         "withheld": in_order(set(row["sections"]) - set(shown), SECTIONS),
         "corrections": _corrected(db, corrections, list(_covered(db, row, disclosures)), is_sender=is_sender),
@@ -358,13 +365,9 @@ async def sections_in_hand(
     parts = db.keyring.open_parts(
         version_id, Sealed(rows[0]["wrapped_key"], {row["section"]: row["part"] for row in rows}), case_id=case_id
     )
-    opened: Document = {name: orjson.loads(part) for name, part in parts.items()}
+    opened: Document = {name: read_part(part) for name, part in parts.items()}
     medicines = opened.pop("health", {}).get("medicines")
     return opened | ({"health": {"medicines": medicines}} if medicines else {})
-
-
-def _in_record(sections: Document) -> Document:
-    return {name: sections[name] for name in in_order(sections, SECTIONS)}
 
 
 def _corrected(
@@ -504,7 +507,7 @@ class _Reader:
         """Return what the sender says comes with a case: to itself, and to the receiver while what it accepted is open to it."""
         if "salt" not in said or not (self._is_sender or self._open_sections):
             return None
-        return {name: said[name] for name in ("protective_measures", "salt", "tasks")}
+        return {name: said[name] for name in ("left_behind", "protective_measures", "salt", "tasks")}
 
 
 def move_record(db: Acting, move: asyncpg.Record, text: str | None = None) -> Document:

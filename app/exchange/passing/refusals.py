@@ -83,6 +83,11 @@ def problem_of(
         "RJ083": problems.AnotherClientNeeded,
         "RJ084": partial(InvalidRequest, [{"pointer": "/given_at", "code": "before_the_doubt"}]),
         "RJ085": partial(InvalidRequest, [{"pointer": "", "code": "not_provable"}]),
+        "RJ100": problems.SealedToWrongKeys,
+        "RJ101": problems.SealedToOthers,
+        "RJ102": problems.SealedSectionsUnanswered,
+        "RJ103": problems.NothingToReseal,
+        "RJ104": problems.ResealRequested,
     }
     problem: Problem = made[code](**detail)
     return problem

@@ -19,6 +19,7 @@ from app.exchange.passing.storing import (
     consent_for_storage,
     guardian_suspected,
     in_manifest,
+    left_behind,
     said_with_it,
     unfit,
 )
@@ -149,6 +150,7 @@ async def send(db: Acting, lifecycle: Lifecycle, body: NewReferral | NewTransfer
         "schema_version": sealed.schema_version if sealed else None,
         "guardian_suspected": guardian_suspected(body.record),
         "record_sections": list(sealed.sections) if sealed else None,
+        "sealed": sealed.recipients if sealed else None,
         "reuse": sealed is None,
         "commitment": sealed.commitment if sealed else None,
         "replaces_id": body.replaces,
@@ -159,7 +161,7 @@ async def send(db: Acting, lifecycle: Lifecycle, body: NewReferral | NewTransfer
     }
     said = said_with_it(body)
     if isinstance(body, NewTransfer):
-        envelope["manifest"] = in_manifest(said)
+        envelope["manifest"] = in_manifest(said) | left_behind(body)
     try:
         row = await queries.send(
             db,
@@ -223,6 +225,7 @@ async def new_version(
         "guardian_suspected": guardian_suspected(record),
         "record_sections": list(sections),
         "sections": list(sections),
+        "sealed": sealed.recipients,
         "bases": bases,
         "receiver_code": receiver.code,
         "receiver_kind": receiver.kind,

@@ -19,18 +19,17 @@ from app.foundation.keyring import Place, SealedColumn
 from app.foundation.problems import InvalidRequest, Problem
 from app.policy.bases import ends
 from app.policy.consents import columns_of, untold
-from schemas.codes.answers import Answer
 from schemas.codes.disclosure import DisclosureBasis
 from schemas.exchange.basis import Basis, ConsentBasis, CourtOrderBasis, LegalBasis
 from schemas.exchange.consent import ConsentAct, NewConsent
 from schemas.exchange.referral import NewReferral, NewTransfer
+from schemas.record.preview import guardian_suspected as says_so
 from schemas.record.record import Record
 
 
 def guardian_suspected(record: Record | None) -> bool:
     """Whether a record says that the guardian is suspected: from then on nobody hears the guardian in this case."""
-    family = record.family if record else None
-    return family is not None and family.guardian is not None and family.guardian.suspected is Answer.YES
+    return record is not None and says_so(record)
 
 
 def said_with_it(body: NewReferral | NewTransfer) -> dict[str, Any]:
@@ -38,8 +37,9 @@ def said_with_it(body: NewReferral | NewTransfer) -> dict[str, Any]:
     said: dict[str, Any] = {}
     if body.prior_agreement is not None:
         said["prior_agreement"] = body.prior_agreement.model_dump(mode="json")
-    if isinstance(body, NewTransfer) and (body.tasks or body.protective_measures):
+    if isinstance(body, NewTransfer) and (body.tasks or body.protective_measures or body.left_behind):
         said |= {
+            "left_behind": [{"section": each.section, "text": each.text} for each in body.left_behind],
             "tasks": list(body.tasks),
             "protective_measures": list(body.protective_measures),
             "salt": secrets.token_hex(32),
@@ -51,11 +51,20 @@ def in_manifest(said: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the manifest says of the words that come with a case: how many, and their salted digest (RFC 8785, SHA-256)."""
     if "salt" not in said:
         return {}
-    words = {name: said[name] for name in ("protective_measures", "salt", "tasks")}
+    words = {name: said[name] for name in ("left_behind", "protective_measures", "salt", "tasks")}
     return {
         "tasks": len(said["tasks"]),
         "protective_measures": len(said["protective_measures"]),
         "words": hashlib.sha256(rfc8785.dumps(words)).hexdigest(),
+    }
+
+
+def left_behind(body: NewTransfer) -> dict[str, Any]:
+    """Return what the manifest says of sealed sections that do not come with the case."""
+    return {
+        "sealed": [
+            {"section": each.section, "answer": "left_behind", "reason": each.reason} for each in body.left_behind
+        ]
     }
 
 

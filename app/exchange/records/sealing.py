@@ -15,12 +15,13 @@ import asyncpg
 import orjson
 import rfc8785
 
+from app.exchange.records.sealed import MARK, SealedPart, recipients_of
 from app.foundation import json
 from app.foundation.database import Connection
 from app.foundation.keyring import Keyring, Place, Sealed
 from app.foundation.problems import InvalidRequest
 from schemas.record.preview import preview_of
-from schemas.record.record import MAX_RECORD_BYTES, Record, included
+from schemas.record.record import MAX_RECORD_BYTES, SECTIONS, Record, included
 
 PREVIEW_DRAWN_FROM: Final[dict[str, str]] = {
     "needs": "needs",
@@ -63,6 +64,8 @@ class SealedRecord:
     """One for each section, and last the salt of the commitment."""
     preview: bytes
     commitment: str
+    recipients: list[dict[str, Any]] | None
+    """To whose keys its sealed sections are encrypted (`recipients_of`)."""
 
 
 class SealedSections(NamedTuple):
@@ -90,6 +93,7 @@ def seal(keyring: Keyring, record: Record, *, version_id: UUID, case_id: UUID, a
         preview=keyring.seal_one(
             Place("record_version.preview", version_id, case_id), json.dumps(preview_in_parts(record, on=at.date()))
         ),
+        recipients=recipients_of(record),
     )
 
 
@@ -97,9 +101,10 @@ def preview_in_parts(record: Record, *, on: date) -> dict[str, Any]:
     """Return the preview, and of its flags which section each comes from, so that a part of it can be shown."""
     preview = preview_of(record, on=on)
     flags = {"safety": list(preview.safety_flags), "family": []}
-    if record.family is not None:
+    if "family" in included(record):
         flags["family"] = list(preview_of(record.model_copy(update={"safety": None}), on=on).safety_flags)
-        flags["safety"] = list(preview_of(record.model_copy(update={"family": None}), on=on).safety_flags)
+        without = record.model_copy(update={"family": None, "sealed_preview": None})
+        flags["safety"] = list(preview_of(without, on=on).safety_flags)
     return {"preview": preview.model_dump(mode="json"), "flags": flags}
 
 
@@ -122,13 +127,23 @@ def preview_told(parts: dict[str, Any], sections: Iterable[str]) -> dict[str, An
 
 
 def seal_sections(keyring: Keyring, record: Record, *, version_id: UUID, case_id: UUID) -> SealedSections:
-    """Encrypt each section under the version's own key, and with them the salt of the commitment to the whole.
+    """Encrypt each section under the version's own key, a sealed one once more, and with them the salt of the commitment to the whole.
 
     Raises `InvalidRequest` if it is larger than a record may be.
     """
     sections = included(record)
-    document = {name: getattr(record, name).model_dump(mode="json", exclude_none=True) for name in sections}
-    written = {name: orjson.dumps(section) for name, section in document.items()}
+    jwes = {
+        name: jwe.model_dump(mode="json", exclude_none=True)
+        for name, jwe in (record.sealed.by_name() if record.sealed else {}).items()
+    }
+    document = {
+        name: getattr(record, name).model_dump(mode="json", exclude_none=True) for name in sections if name not in jwes
+    }
+    written = {
+        name: MARK + orjson.dumps(jwes[name]) if name in jwes else orjson.dumps(document[name]) for name in sections
+    }
+    if jwes:
+        document["sealed"] = jwes
     if sum(map(len, written.values())) > MAX_RECORD_BYTES:
         raise InvalidRequest([{"pointer": "/record", "code": "record_too_large"}])
     salt = secrets.token_bytes(32)
@@ -187,8 +202,13 @@ def _without_fractions(value: Any) -> Any:
 
 
 async def read_version(tx: Connection, version_id: UUID) -> asyncpg.Record | None:
-    """Return a version's row, if the agency may see that it exists."""
-    return await tx.fetchrow("SELECT * FROM record_version WHERE id = $1", version_id)
+    """Return a version's row, if the agency may see that it exists; and which of its sections are sealed, by it or to it."""
+    return await tx.fetchrow(
+        """SELECT v.*, ARRAY(SELECT DISTINCT s.section FROM sealed_recipient s
+                             WHERE s.case_id = v.case_id AND s.version_id = v.id) AS sealed
+           FROM record_version v WHERE v.id = $1""",
+        version_id,
+    )
 
 
 async def open_sections(
@@ -209,7 +229,20 @@ async def open_sections(
         Sealed(row["wrapped_key"], {name: part for name, part in parts.items() if name in wanted}),
         case_id=version["case_id"],
     )
-    return {name: orjson.loads(part) for name, part in opened.items()}
+    return {name: read_part(part) for name, part in opened.items()}
+
+
+def read_part(part: bytes) -> Any:
+    """Return a section as it was given: the JSON of a plain one, or the JWE of a sealed one as a `SealedPart`."""
+    return SealedPart(orjson.loads(part[len(MARK) :])) if part.startswith(MARK) else orjson.loads(part)
+
+
+def as_record(schema_version: str, sections: Mapping[str, Any]) -> dict[str, Any]:
+    """Return sections as a record: plain ones by their names, sealed ones under `sealed`."""
+    names = in_order(sections, SECTIONS)
+    sealed = {name: sections[name] for name in names if isinstance(sections[name], SealedPart)}
+    plain = {name: sections[name] for name in names if name not in sealed}
+    return {"schema_version": schema_version, **plain, **({"sealed": sealed} if sealed else {})}
 
 
 async def open_salt(tx: Connection, keyring: Keyring, version: asyncpg.Record) -> bytes | None:

@@ -1,9 +1,11 @@
 """Tables of the record and of what is disclosed of it."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Column, Index, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 from app.foundation.columns import ByteaArray, Bytes, TextArray, Timestamp
@@ -81,3 +83,38 @@ class DisclosureRow(SQLModel, table=True):
     request_id: UUID | None = Field(default=None)
     origin_id: UUID | None = Field(default=None)
     review_by: datetime | None = Field(default=None, sa_type=Timestamp)
+
+
+class SealingKey(SQLModel, table=True):
+    """An agency's public key that sections are sealed to; the private half never comes here."""
+
+    __tablename__ = "sealing_key"
+    __table_args__ = (
+        UniqueConstraint("agency_id", "kid"),
+        Index("sealing_key_kid", "kid"),
+        Index("sealing_key_client", "client_id", "added_at"),
+    )
+
+    id: UUID = Field(primary_key=True, sa_column_kwargs={"server_default": text("uuidv7()")})
+    agency_id: UUID = Field(foreign_key="agency.id")
+    kid: str = Field(sa_type=Text)
+    jwk: dict[str, Any] = Field(sa_type=JSONB)
+    starts_at: datetime = Field(sa_type=Timestamp)
+    ends_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    end_reason: str | None = Field(default=None, sa_type=Text)
+    added_at: datetime = Field(sa_type=Timestamp)
+    client_id: str = Field(sa_type=Text, foreign_key="client.client_id")
+
+
+class SealedRecipient(SQLModel, table=True):
+    """To whose key a sealed section of a version is encrypted."""
+
+    __tablename__ = "sealed_recipient"
+    __table_args__ = (Index("sealed_recipient_key", "key_id"),)
+
+    case_id: UUID = Field(primary_key=True)
+    version_id: UUID = Field(primary_key=True)
+    section: str = Field(sa_type=Text, primary_key=True)
+    key_id: UUID = Field(foreign_key="sealing_key.id", primary_key=True)
+    agency_id: UUID
+    author_id: UUID

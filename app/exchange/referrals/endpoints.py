@@ -50,6 +50,8 @@ ReferralId = Annotated[UUID, Path(description="The referral's id.")]
         problems.CaseClosed,
         problems.NothingToReplace,
         problems.RecordVersionUnavailable,
+        problems.SealedToOthers,
+        problems.SealedToWrongKeys,
         problems.OfferGroupUnusable,
         problems.Taken,
     ),
@@ -206,7 +208,12 @@ async def request_info_of_referral(
 @router.post(
     "/{referral_id}/provide-info",
     responses=answers(
-        *http.ALWAYS, *http.MOVED, problems.AgreementRequired, problems.DisclosureRefused, problems.OpenTwin
+        *http.ALWAYS,
+        *http.MOVED,
+        problems.AgreementRequired,
+        problems.DisclosureRefused,
+        problems.OpenTwin,
+        problems.SealedToWrongKeys,
     ),
 )
 async def provide_info_of_referral(
@@ -334,6 +341,21 @@ async def write_note_on_referral(
 
 
 @router.post(
+    "/{referral_id}/reseal-request",
+    status_code=201,
+    responses=answers(*http.ALWAYS, *http.POSTED, NotFound, problems.NothingToReseal, problems.ResealRequested),
+)
+async def request_reseal_of_referral(
+    referral_id: ReferralId, body: wire.RequestReseal, caller: CanAct, db: CaseConnection, key: IdempotencyKey
+) -> Moved:
+    """Ask the sender to seal sections again: what they were sealed to is lost, has ended, or does not open them.
+
+    A request with a deadline (`GET /v1/requests/{id}`); a new version of the record that has the sections answers it.
+    """
+    return await moves.request_reseal(db, REFERRAL, referral_id, body, key)
+
+
+@router.post(
     "/{referral_id}/moves/{move_id}/dispute",
     responses=answers(*http.ALWAYS, *http.POSTED, NotFound, problems.NothingToDispute),
 )
@@ -375,7 +397,12 @@ async def rebase_referral(
 @router.post(
     "/{referral_id}/amend",
     responses=answers(
-        *http.ALWAYS, *http.MOVED, problems.AgreementRequired, problems.DisclosureRefused, problems.OpenTwin
+        *http.ALWAYS,
+        *http.MOVED,
+        problems.AgreementRequired,
+        problems.DisclosureRefused,
+        problems.OpenTwin,
+        problems.SealedToWrongKeys,
     ),
 )
 async def amend_referral(

@@ -34,6 +34,7 @@ Document = dict[str, Any]
 ANSWERS = {
     "erasure": ("erased", "restricted", "kept", "re_based"),
     "correction": ("corrected", "refused"),
+    "reseal": ("refused",),
 }
 
 

@@ -48,6 +48,9 @@ TransferId = Annotated[UUID, Path(description="The transfer's id.")]
         problems.CaseClosed,
         problems.NothingToReplace,
         problems.RecordVersionUnavailable,
+        problems.SealedSectionsUnanswered,
+        problems.SealedToOthers,
+        problems.SealedToWrongKeys,
     ),
 )
 async def offer_transfer(
@@ -178,7 +181,14 @@ async def request_info_of_transfer(
 
 @router.post(
     "/{transfer_id}/provide-info",
-    responses=answers(*http.ALWAYS, *http.MOVED, problems.AgreementRequired, problems.DisclosureRefused),
+    responses=answers(
+        *http.ALWAYS,
+        *http.MOVED,
+        problems.AgreementRequired,
+        problems.DisclosureRefused,
+        problems.SealedSectionsUnanswered,
+        problems.SealedToWrongKeys,
+    ),
 )
 async def provide_info_of_transfer(
     transfer_id: TransferId,
@@ -271,6 +281,21 @@ async def write_note_on_transfer(
 
 
 @router.post(
+    "/{transfer_id}/reseal-request",
+    status_code=201,
+    responses=answers(*http.ALWAYS, *http.POSTED, NotFound, problems.NothingToReseal, problems.ResealRequested),
+)
+async def request_reseal_of_transfer(
+    transfer_id: TransferId, body: wire.RequestReseal, caller: CanAct, db: CaseConnection, key: IdempotencyKey
+) -> Moved:
+    """Ask the sender to seal sections again: what they were sealed to is lost, has ended, or does not open them.
+
+    A request with a deadline (`GET /v1/requests/{id}`); a new version of the record that has the sections answers it.
+    """
+    return await moves.request_reseal(db, TRANSFER, transfer_id, body, key)
+
+
+@router.post(
     "/{transfer_id}/moves/{move_id}/dispute",
     responses=answers(*http.ALWAYS, *http.POSTED, NotFound, problems.NothingToDispute),
 )
@@ -311,7 +336,14 @@ async def rebase_transfer(
 
 @router.post(
     "/{transfer_id}/amend",
-    responses=answers(*http.ALWAYS, *http.MOVED, problems.AgreementRequired, problems.DisclosureRefused),
+    responses=answers(
+        *http.ALWAYS,
+        *http.MOVED,
+        problems.AgreementRequired,
+        problems.DisclosureRefused,
+        problems.SealedSectionsUnanswered,
+        problems.SealedToWrongKeys,
+    ),
 )
 async def amend_transfer(
     transfer_id: TransferId, body: wire.Amend, caller: CanAct, db: CaseConnection, seen: IfMatch, key: IdempotencyKey

@@ -120,6 +120,8 @@ BEGIN
         SELECT DISTINCT ON (s.section) v.id, v.schema_version, c.wrapped_key, s.section, s.part
         FROM record_version v JOIN record_content c ON c.version_id = v.id AND c.case_id = v.case_id, unnest(v.sections, c.parts) AS s(section, part)
         WHERE v.case_id = e.case_id AND v.retracted_at IS NULL AND c.retracted_at IS NULL AND s.section = ANY (e.sections)
+            AND s.section <> ALL (v.erased_sections) AND NOT EXISTS (  -- what is sealed to somebody's own key nobody else can read
+                SELECT FROM sealed_recipient r WHERE r.case_id = v.case_id AND r.version_id = v.id AND r.section = s.section)
         ORDER BY s.section, v.number DESC;
 END $$;
 

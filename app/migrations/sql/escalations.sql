@@ -249,7 +249,10 @@ BEGIN
         SELECT v.id, v.case_id, v.preview, ARRAY(
             SELECT DISTINCT u.section FROM disclosure d, unnest(d.sections) AS u(section)
             WHERE d.subject_id = e.subject_id AND d.version_id = v.id AND d.locked_at IS NULL AND (d.until_at IS NULL OR d.until_at > p_at)
-              AND (d.closed_at IS NULL OR d.closed_at = s.ended_at)), v.sections
+              AND (d.closed_at IS NULL OR d.closed_at = s.ended_at)), ARRAY(
+            SELECT u.section FROM unnest(v.sections) WITH ORDINALITY AS u(section, place)  -- what is sealed to the one who did not answer helps no other
+            WHERE NOT EXISTS (SELECT FROM sealed_recipient k WHERE k.case_id = v.case_id AND k.version_id = v.id AND k.section = u.section)
+            ORDER BY u.place)
         FROM (SELECT r.version_id, r.ended_at, r.state, r.accepted_at FROM referral r WHERE e.subject = 'referral' AND r.id = e.subject_id
               UNION ALL
               SELECT t.version_id, t.ended_at, t.state, t.accepted_at FROM transfer t WHERE e.subject = 'transfer' AND t.id = e.subject_id) AS s

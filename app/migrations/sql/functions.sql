@@ -223,7 +223,7 @@ END $$;
 -- tasks and protective measures, and the salted digest of their words.
 CREATE FUNCTION manifest_of(p_case uuid, p_sender uuid, p_version uuid, p_sections text[], p_given jsonb, p_at timestamptz) RETURNS text LANGUAGE sql VOLATILE AS $$
     -- written by hand in the canonical form of RFC 8785: sorted members, no white space, ASCII only
-    SELECT format('{"consents":[%s],"open_referrals":[%s],"protective_measures":%s,"record_version":"%s","salt":"%s","sections":[%s],"tasks":%s,"words":%s}',
+    SELECT format('{"consents":[%s],"open_referrals":[%s],"protective_measures":%s,"record_version":"%s","salt":"%s","sealed":[%s],"sections":[%s],"tasks":%s,"words":%s}',
         (SELECT string_agg('"' || c.id || '"', ',' ORDER BY c.id) FROM consent c
          WHERE c.case_id = p_case AND c.withdrawn_at IS NULL AND (c.until_at IS NULL OR c.until_at > p_at)),
         (SELECT string_agg('"' || r.id || '"', ',' ORDER BY r.id) FROM referral r
@@ -231,6 +231,7 @@ CREATE FUNCTION manifest_of(p_case uuid, p_sender uuid, p_version uuid, p_sectio
            AND r.state IN ('sent', 'received', 'info_requested', 'accepted', 'in_progress', 'on_hold', 'cancel_requested')),
         coalesce(p_given->>'protective_measures', '0'), p_version,
         replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''),
+        sealed_in_manifest(p_case, p_sender, p_version, p_sections, p_given),
         (SELECT string_agg('"' || s || '"', ',' ORDER BY n) FROM unnest(p_sections) WITH ORDINALITY AS u(s, n)),
         coalesce(p_given->>'tasks', '0'), coalesce('"' || (p_given->>'words') || '"', 'null'))
 $$;
@@ -252,7 +253,7 @@ BEGIN
         subject text, id uuid, reference text, case_id uuid, new_case jsonb, consent jsonb, receiver_id uuid, receiver_code text,
         receiver_kind text, recorded_by_id uuid, purpose text, urgency text, respond_by timestamptz, due_at timestamptz, sections text[],
         offer_group uuid, manifest jsonb, version_id uuid, schema_version text, reuse boolean, replaces_id uuid, bases jsonb, occurred_at timestamptz, channel text,
-        record_sections text[], guardian_suspected boolean, commitment text);
+        record_sections text[], guardian_suspected boolean, commitment text, sealed jsonb);
 
     IF x.new_case IS NOT NULL THEN
         PERFORM store_case(a, x.case_id, x.new_case->>'reference', x.new_case->>'entry_channel', 1, x.occurred_at, x.channel, NULL);
@@ -307,6 +308,9 @@ BEGIN
     IF x.consent IS NOT NULL THEN
         PERFORM store_consent(a, x.case_id, x.consent, p_consent_detail);
     END IF;
+    IF x.sealed IS NOT NULL THEN
+        PERFORM store_sealed_to(a, x.case_id, x.version_id, x.sealed, x.receiver_id);
+    END IF;
     IF x.offer_group IS NOT NULL THEN
         SELECT count(*) FILTER (WHERE ended_at IS NULL), bool_or(accepted_at IS NOT NULL), bool_or(case_id <> x.case_id OR sender_id <> a.agency)
         INTO v_asked, v_taken, v_foreign FROM referral WHERE offer_group = x.offer_group AND receiver_id <> a.agency;
@@ -330,6 +334,7 @@ BEGIN
         END IF;
         v_state := 'sent';
     ELSE
+        PERFORM check_sealed_answered(a, x.case_id, x.version_id, x.sections, x.manifest);
         v_text := manifest_of(x.case_id, a.agency, x.version_id, x.sections, x.manifest, a.at);
         INSERT INTO transfer (id, case_id, reference, sender_id, receiver_id, recorded_by_id, state, purpose, urgency, respond_by, sections,
                               version_id, replaces_id, manifest, manifest_digest, sent_at, updated_at, last_occurred_at, deadline_at, due_at)
@@ -350,6 +355,7 @@ BEGIN
                               x.bases, p_reasons, NULL);
     IF x.reuse THEN
         PERFORM carry_corrections(x.id, a.at);
+        PERFORM check_sealed_to_receiver(x.id, a.at);
     END IF;
     INSERT INTO move (id, case_id, subject, subject_id, event, to_state, version, sender_id, receiver_id, agency_id, recorded_by_id, actor,
                       channel, occurred_at, recorded_at, detail)
@@ -448,7 +454,7 @@ BEGIN
         move_id uuid, occurred_at timestamptz, said_at timestamptz, channel text, recorded_by_id uuid, section text,
         answer_within interval, death boolean, guardian_suspected boolean, service_point_id uuid, review_at timestamptz, manifest_digest text, paper text, paper_due_at timestamptz, final_due_at timestamptz, log jsonb,
         case_id uuid, version_id uuid, schema_version text, record_sections text[], sections text[], bases jsonb, receiver_code text,
-        receiver_kind text, other_id uuid);
+        receiver_kind text, other_id uuid, sealed jsonb);
 
     -- the case's row first: whoever changes both takes them in this order, so that neither ever waits for the other
     IF x.handover OR x.death OR x.event = 'accept' OR (x.bases IS NOT NULL AND x.version_id IS NULL) THEN
@@ -555,7 +561,11 @@ BEGIN
     END IF;
 
     IF x.version_id IS NOT NULL THEN
+        IF x.sealed IS NOT NULL THEN
+            PERFORM store_sealed_to(a, s.case_id, x.version_id, x.sealed, s.receiver_id);
+        END IF;
         IF x.subject = 'transfer' THEN  -- whoever read the earlier manifest must not accept this one unseen
+            PERFORM check_sealed_answered(a, x.case_id, x.version_id, x.sections, (SELECT manifest FROM transfer WHERE id = x.id));
             SELECT manifest_of(x.case_id, a.agency, x.version_id, x.sections, manifest, a.at) INTO v_manifest FROM transfer WHERE id = x.id;
             UPDATE transfer SET manifest = v_manifest::jsonb, manifest_digest = encode(sha256(convert_to(v_manifest, 'UTF8')), 'hex')
             WHERE id = x.id;
@@ -567,6 +577,7 @@ BEGIN
         UPDATE disclosure SET closed_at = a.at WHERE subject_id = x.id AND version_id IS NOT NULL AND closed_at IS NULL;
         PERFORM store_disclosures(a, x.subject, x.id, s.case_id, x.version_id, NULL, s.receiver_id, x.receiver_code, x.receiver_kind, s.purpose,
                                   x.bases, p_reasons, CASE WHEN s.accepted_at IS NOT NULL THEN a.at END);
+        PERFORM answer_reseal_requests(a, s.case_id, x.id, x.sections);
     ELSIF x.bases IS NOT NULL THEN  -- words that rest on a basis of their own are open at once
         PERFORM store_disclosures(a, x.subject, x.id, s.case_id, NULL, x.move_id, x.other_id, x.receiver_code, x.receiver_kind, s.purpose,
                                   x.bases, p_reasons, a.at);

@@ -44,7 +44,7 @@ CREATE INDEX correction_id ON correction USING hash (id);
 CREATE TABLE request (
     id uuid NOT NULL,
     case_id uuid NOT NULL REFERENCES case_file (id),
-    kind text NOT NULL CHECK (kind IN ('erasure', 'correction')),
+    kind text NOT NULL CHECK (kind IN ('erasure', 'correction', 'reseal')),
     cause text NOT NULL,
     from_id uuid NOT NULL REFERENCES agency (id),
     to_id uuid NOT NULL REFERENCES agency (id),
@@ -300,7 +300,8 @@ BEGIN
     m := earlier_answer(a, p_key, p_hash, p_days);
     IF m.id IS NOT NULL THEN RETURN m; END IF;
     SELECT * INTO x FROM jsonb_to_record(p) AS x(id uuid, case_id uuid, version_id uuid, schema_version text, sections text[], proposal_id uuid,
-                                                 guardian_suspected boolean, channel text, occurred_at timestamptz, recorded_by_id uuid, commitment text);
+                                                 guardian_suspected boolean, channel text, occurred_at timestamptz, recorded_by_id uuid, commitment text,
+                                                 sealed jsonb);
     UPDATE case_file SET records = records + 1, updated_at = a.at WHERE id = x.case_id AND lead_id = a.agency
     RETURNING records, reference INTO v_number, v_reference;
     IF NOT FOUND THEN
@@ -318,6 +319,11 @@ BEGIN
         PERFORM close_request(a, x.proposal_id, 'corrected', x.case_id, 'correction', jsonb_build_object('correction_id', x.id), NULL);
     END IF;
     v_told := apply_correction(x.id, a.at);
+    IF x.sealed IS NOT NULL THEN
+        PERFORM store_sealed(a, x.case_id, x.version_id, x.sealed, (
+            SELECT jsonb_agg(jsonb_build_object('section', s, 'agency_id', d.receiver_id)) FROM disclosure d, unnest(d.sections) AS s
+            WHERE d.subject_id = x.id));
+    END IF;
     m := (false, 'correction', x.id, x.case_id, v_reference, 'corrected', v_number,
           log_by(a, 'case:correct', 'done', 'correction', x.id, x.case_id, jsonb_build_object(
               'sections', x.sections, 'told', v_told, 'record_version', x.version_id, 'commitment', x.commitment)), a.at);

@@ -31,14 +31,14 @@ def run(script: str) -> None:
 
 
 def upgrade() -> None:
-    for name in ("roles", "auth", "log", "tables", "functions"):
+    for name in ("roles", "auth", "log", "tables", "sealed", "functions"):
         run((SQL / f"{name}.sql").read_text())
     _, lists, rest = (SQL / "reads.sql").read_text().split("-- split: ")
     for table, states in OPEN.items():
         run(lists.removeprefix("lists\n").format(table=table, open=", ".join(f"'{state}'" for state in states)))
     run(rest.removeprefix("rest\n"))
     for name in ("policies", "cases", "links", "leads", "escalations", "requests", "consents", "inbox", "practice", "bases", "emergency", "data_requests", "retention",
-                 "people", "approvals", "registration", "limits", "clients", "sealing", "access", "grants", "keys"):
+                 "people", "approvals", "registration", "limits", "clients", "sealing", "access", "sealed_acts", "grants", "keys"):
         run((SQL / f"{name}.sql").read_text())
     run("SELECT ensure_partitions(now())")
 

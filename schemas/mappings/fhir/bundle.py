@@ -18,6 +18,7 @@ from schemas.mappings.fhir.organization import organization
 from schemas.mappings.fhir.parts import Source
 from schemas.mappings.fhir.patient import patient, related_persons
 from schemas.mappings.fhir.request import service_requests, task
+from schemas.record.record import sealed_in
 
 
 def bundle(referral: Referral, *, url: str, at: datetime) -> Bundle:
@@ -27,7 +28,7 @@ def bundle(referral: Referral, *, url: str, at: datetime) -> Bundle:
         case_id=referral.case_id,
         record_version=referral.record_version,
         confidentiality="R" if referral.record is None else "V",
-        partial=referral.record is None or bool(referral.withheld),
+        partial=referral.record is None or bool(referral.withheld) or bool(sealed_in(referral.record)),
     )
     return Bundle.model_validate(
         {
@@ -67,12 +68,13 @@ def _resources(source: Source, referral: Referral) -> Iterable[Any]:
         yield from observations.from_record(source, record)
     elif preview is not None:
         yield from observations.from_preview(source, preview)
-    if referral.withheld:
+    if referral.withheld or (record is not None and sealed_in(record)):
         yield _withheld(source, referral)
 
 
 def _withheld(source: Source, referral: Referral) -> OperationOutcome:
-    """Say which sections were sent and are not open to the reader, so that nobody takes their absence for an answer."""
+    """Say which sections were sent and are not open to the reader, or are sealed, so that nobody takes their absence for an answer."""
+    sealed = sealed_in(referral.record) if referral.record is not None else ()
     return OperationOutcome.model_validate(
         {
             "id": source.id("referral", referral.id, "withheld"),
@@ -83,6 +85,15 @@ def _withheld(source: Source, referral: Referral) -> OperationOutcome:
                     "details": {"coding": [source.coding("section", name)]},
                 }
                 for name in referral.withheld
+            ]
+            + [
+                {
+                    "severity": "information",
+                    "code": "suppressed",
+                    "details": {"coding": [source.coding("section", name)]},
+                    "diagnostics": "Sealed: only the receiver can read it. It is in the answer as JSON.",
+                }
+                for name in sealed
             ],
         }
     )

@@ -24,9 +24,10 @@ from schemas.record.contact import as_kept
 from schemas.record.exploitation import ExploitationSection
 from schemas.record.identity import IdentitySection, PersonName
 from schemas.record.needs import NeededService
-from schemas.record.record import Record
+from schemas.record.record import Record, sealed_in
 
 REASONS_OF_LOSS: Final[dict[str, str]] = {
+    "sealed": "it is sealed: only the receiver can read it",
     "no_field": "HTCDS has no field for it",
     "no_code": "HTCDS has no code for it, so nothing is written",
     "wider_code": "HTCDS has only a wider code, which is written",
@@ -122,12 +123,16 @@ class _Writer:
 
     def losses(self) -> Iterator[Loss]:
         document = {
-            "record": self.record.model_dump(mode="json", exclude_none=True, exclude={"schema_version"}),
+            "record": self.record.model_dump(
+                mode="json", exclude_none=True, exclude={"schema_version", "sealed", "sealed_preview"}
+            ),
             "exchange": self.exchange.model_dump(mode="json", exclude_none=True),
         }
         for pointer, _ in leaves(document):
             if pointer not in self.kept:
                 yield Loss(pointer, self.reason(pointer))
+        for name in sealed_in(self.record):
+            yield Loss(f"/record/sealed/{name}", "sealed")
 
     def reason(self, pointer: str) -> str:
         """The reason given for the value, or for what it is a part of."""

@@ -99,6 +99,11 @@ DEFINER_FUNCTIONS = {
     "change_reassignment": "rujukan_definer",
     "carry_out_reassignment": "rujukan_definer",
     "tell_agencies_of": "rujukan_definer",
+    "sealed_to_others": "rujukan_definer",
+    "tell_of_sealing_key": "rujukan_definer",
+    "apply_sealing_key": "rujukan_definer",
+    "apply_sealing_key_end": "rujukan_definer",
+    "apply_reseal_request": "rujukan_definer",
     "apply_own_key": "rujukan_definer",
     "apply_own_key_end": "rujukan_definer",
     "silent_without": "rujukan_definer",
@@ -369,9 +374,10 @@ class TestTheAdministrator:
             await conn.fetch(
                 "SELECT * FROM duty_contact"
             )  # of the directory, though guarded: each agency keeps its own
+            await conn.fetch("SELECT * FROM sealing_key")
             tables = await world.owner.fetch(
                 """SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace
-                   AND relrowsecurity AND relname <> 'duty_contact'"""
+                   AND relrowsecurity AND relname NOT IN ('duty_contact', 'sealing_key')"""
             )
             for row in tables:
                 with pytest.raises(asyncpg.InsufficientPrivilegeError):

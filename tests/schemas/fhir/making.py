@@ -52,6 +52,7 @@ def referral(**more: Any) -> Referral:
             "record": None,
             "disclosures": [],
             "withheld": [],
+            "sealed": [],
             "corrections": [],
             "acceptance": None,
             "ending": None,
