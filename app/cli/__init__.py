@@ -22,6 +22,7 @@ PLACES: Final[dict[str, str]] = {
     "agreements": "app.cli.agreements",
     "service-points": "app.cli.service_points",
     "clients": "app.cli.client_life",
+    "breach": "app.cli.breach",
     "registrations": "app.cli.registrations",
     "keys": "app.cli.keys",
     "admins": "app.cli.admins",

@@ -71,6 +71,9 @@ class MoveRow(SQLModel, table=True):
     detail: bytes | None = Field(default=None, sa_type=Bytes)
     section: str | None = Field(default=None, sa_type=Text)
     disputed_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    disputed_ground: str | None = Field(default=None, sa_type=Text)
+    disputed_client: str | None = Field(default=None, sa_type=Text)
+    confirmed_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
 
 class VictimStatusRow(SQLModel, table=True):

@@ -333,6 +333,22 @@ async def dispute_move_of_referral(
 
 
 @router.post(
+    "/{referral_id}/moves/{move_id}/confirm",
+    responses=answers(*http.ALWAYS, *http.POSTED, NotFound, problems.NothingToConfirm, problems.AnotherClientNeeded),
+)
+async def confirm_move_of_referral(
+    referral_id: ReferralId,
+    move_id: http.MoveId,
+    body: wire.Confirmation,
+    caller: CanAct,
+    db: CaseConnection,
+    key: IdempotencyKey,
+) -> Moved:
+    """Confirm that a move of yours, disputed because a system was found compromised, was your own; through another system than that one."""
+    return await passing.confirm_move(db, REFERRAL, subject_id=referral_id, move_id=move_id, key=key, body=body)
+
+
+@router.post(
     "/{referral_id}/amend",
     responses=answers(
         *http.ALWAYS, *http.MOVED, problems.AgreementRequired, problems.DisclosureRefused, problems.OpenTwin

@@ -37,7 +37,7 @@ def upgrade() -> None:
     for table, states in OPEN.items():
         run(lists.removeprefix("lists\n").format(table=table, open=", ".join(f"'{state}'" for state in states)))
     run(rest.removeprefix("rest\n"))
-    for name in ("policies", "cases", "links", "leads", "escalations", "requests", "consents", "inbox", "practice", "people", "approvals", "registration", "limits", "clients",
+    for name in ("policies", "cases", "links", "leads", "escalations", "requests", "consents", "breach", "inbox", "practice", "people", "approvals", "registration", "limits", "clients",
                  "grants"):
         run((SQL / f"{name}.sql").read_text())
     run("SELECT ensure_partitions(now())")
