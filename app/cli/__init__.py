@@ -65,6 +65,7 @@ PLACES: Final[dict[str, str]] = {
             "reopen",
             "correct-death",
             "dispute",
+            "confirm-move",
         ),
         "app.cli.officer.moves",
     ),

@@ -25,6 +25,18 @@ from schemas.codes.disclosure import DataClass
 from schemas.documents.sensitivity import DATA_CLASSES
 from schemas.record.record import SECTIONS
 
+MEASURES: Final = (
+    "client:suspend",
+    "client:stop",
+    "client:end_key",
+    "client:retire",
+    "client:emergency_key",
+    "client:resume",
+    "client:escalate_stranded",
+    "breach:dispute",
+    "breach:doubt_consents",
+)
+"""What administrators do about a client that was stolen, as the log calls it."""
 READS: Final = frozenset({"read", "list", "duty_contacts", "preview", "form", "export", "report", "explain"})
 """The acts of the log (after the colon) that look and change nothing. Any other counts as a write: what is not known is not passed over."""
 PREVIEWED: Final = (DataClass.GENERAL, DataClass.SPECIFIC_CHILD, DataClass.SPECIFIC_HEALTH)
@@ -35,6 +47,7 @@ NOTES: Final = (
     "Lists and the feed of events say references, states and agencies, and are not logged one by one; every opening of a case is.",
     "What could be read is what stood open at some time between, by the tables as they are now: what opened, closed and opened again counts"
     " by its last times, and what has been locked since counts as open until then.",
+    "What the client's own scopes would not have let it read counts all the same.",
     "Agencies are those it speaks for now, those it spoke for in the log, and those whose words it may record (agreements acts_for).",
     "Addresses are not kept with each act: only where its last token was asked for. The reverse proxy's log has the others.",
 )
@@ -307,7 +320,7 @@ async def report(
             affected=affected,
             measures=[
                 Measure(action=row["action"], at=row["recorded_at"])
-                for row in await queries.acts_on(conn, client_id, since)
+                for row in await queries.acts_on(conn, client_id, since, MEASURES)
             ],
             undone=_undone(
                 client_id, client, since, now, keys, opened, moves, await queries.undoubted(conn, client_id, since)

@@ -23,7 +23,7 @@ _WORDS: Final[dict[Lang, dict[str, str]]] = {
         "by": "Controller, and protection officer to be asked: ",
         "what": "1. WHICH DATA WERE DISCLOSED",
         "read": "Read, by the log: {cases} persons (cases)",
-        "could": "Open to it besides, and possibly read: {cases} persons (cases)",
+        "could": "Open to it in that time, read or not: {cases} persons (cases)",
         "none": "none",
         "data_class": "by class of data (article 4)",
         "section": "by part of the record",
@@ -54,7 +54,7 @@ _WORDS: Final[dict[Lang, dict[str, str]]] = {
         "by": "Pengendali Data Pribadi, dan pejabat pelindungan data yang dapat dihubungi: ",
         "what": "1. DATA PRIBADI YANG TERUNGKAP",
         "read": "Dibaca, menurut log: {cases} orang (kasus)",
-        "could": "Selain itu terbuka dan mungkin dibaca: {cases} orang (kasus)",
+        "could": "Terbuka baginya pada waktu itu, dibaca atau tidak: {cases} orang (kasus)",
         "none": "tidak ada",
         "data_class": "menurut jenis data (Pasal 4)",
         "section": "menurut bagian dokumen",
@@ -83,6 +83,7 @@ _NOTES_ID: Final = (
     "Jenis data adalah yang mungkin dimuat suatu bagian, menurut pembacaan kami atas Pasal 4; isinya tidak diperiksa.",
     "Daftar dan aliran peristiwa hanya memuat nomor, keadaan dan instansi, dan tidak dicatat satu per satu; setiap pembukaan kasus dicatat.",
     "Yang dapat dibaca dihitung dari tabel sebagaimana adanya sekarang: yang dibuka, ditutup dan dibuka lagi dihitung menurut waktu terakhir.",
+    "Yang tidak diizinkan oleh cakupan (scope) sistem itu ikut dihitung.",
     "Instansi: yang diwakili sistem itu sekarang, yang tercatat di log, dan yang tindakannya boleh dicatatnya.",
     "Alamat tidak disimpan untuk setiap tindakan: hanya alamat permintaan token terakhir. Log proksi memuat yang lain.",
 )
@@ -92,6 +93,7 @@ _DONE: Final[dict[Lang, dict[str, str]]] = {
         "client:suspend": "the system was suspended",
         "client:end_key": "a key was ended",
         "client:retire": "the system was ended for good",
+        "client:emergency_key": "all its keys were ended, and a new one given after a call back",
         "client:resume": "the system was let in again",
         "client:escalate_stranded": "other agencies were asked to see to what waited",
         "breach:dispute": "its moves were marked as disputed, and the parties told",
@@ -102,10 +104,34 @@ _DONE: Final[dict[Lang, dict[str, str]]] = {
         "client:suspend": "sistem dihentikan sementara",
         "client:end_key": "sebuah kunci diakhiri",
         "client:retire": "sistem diakhiri untuk selamanya",
+        "client:emergency_key": "semua kuncinya diakhiri, dan kunci baru diberikan setelah dihubungi kembali",
         "client:resume": "sistem dibuka kembali",
         "client:escalate_stranded": "instansi lain diminta menangani yang menunggu",
         "breach:dispute": "tindakannya ditandai sebagai disanggah, dan para pihak diberi tahu",
         "breach:doubt_consents": "persetujuan yang dicatatnya berlaku hanya setelah orangnya ditanya lagi",
+    },
+}
+
+_UNDONE: Final[dict[Lang, dict[str, str]]] = {
+    "en": {
+        "stop": "the system still works",
+        "end_keys_added": "keys added since then still count: {0}",
+        "end_keys": "earlier keys have not been ended: {0}",
+        "end_tokens_for_registering": "tokens for registering further systems still count: {0}",
+        "stop_registrations": "systems that registered themselves since then still work: {0}",
+        "withdraw_approvals": "what was asked for through it still waits for approval: {0}",
+        "doubt_consents": "consents it recorded still count: {0}",
+        "dispute_moves": "moves it made are not marked as disputed: {0}",
+    },
+    "id": {
+        "stop": "sistem itu masih dapat dipakai",
+        "end_keys_added": "kunci yang ditambahkan sejak itu masih berlaku: {0}",
+        "end_keys": "kunci sebelumnya belum diakhiri: {0}",
+        "end_tokens_for_registering": "token untuk mendaftarkan sistem lain masih berlaku: {0}",
+        "stop_registrations": "sistem yang mendaftar sendiri sejak itu masih dapat dipakai: {0}",
+        "withdraw_approvals": "permintaan yang diajukan melaluinya masih menunggu persetujuan: {0}",
+        "doubt_consents": "persetujuan yang dicatatnya masih berlaku: {0}",
+        "dispute_moves": "tindakannya belum ditandai sebagai disanggah: {0}",
     },
 }
 
@@ -152,7 +178,7 @@ def notice(breach: Breach, lang: Lang) -> str:
     ] or [said["none"]]
     if breach.undone:
         lines.append(f"{said['undone']}:")
-        lines += [f"  {each.what} ({each.count}): {each.command}" for each in breach.undone]
+        lines += [f"- {_UNDONE[lang][each.what].format(each.count)}" for each in breach.undone]
     lines += [f"{said['recover']}{BLANK}", "", said["told"]]
     lines += [
         said["agency"].format(

@@ -98,14 +98,15 @@ async def opened_since(conn: Connection, client_id: str, since: datetime, at: da
     return row
 
 
-async def acts_on(conn: Connection, client_id: str, since: datetime) -> list[asyncpg.Record]:
-    """Return what administrators did about it since then, with when."""
+async def acts_on(conn: Connection, client_id: str, since: datetime, actions: Sequence[str]) -> list[asyncpg.Record]:
+    """Return which of these administrators did about it since then, with when."""
     return list(
         await conn.fetch(
             "SELECT action, recorded_at FROM log_entry WHERE recorded_at >= $2"
-            " AND subject = 'client' AND detail->>'client_id' = $1 AND action NOT LIKE 'breach:report' ORDER BY recorded_at, id",
+            " AND subject = 'client' AND detail->>'client_id' = $1 AND action = ANY ($3::text[]) ORDER BY recorded_at, id",
             client_id,
             since,
+            list(actions),
         )
     )
 

@@ -8,8 +8,9 @@ GRANT SELECT ON log_entry TO rujukan_definer;
 
 ALTER TABLE move
     ADD COLUMN disputed_ground text CHECK (disputed_ground IN ('party', 'breach')),
-    ADD COLUMN disputed_client text,  -- of a breach: the client that may not have been its agency's then
-    ADD COLUMN confirmed_at timestamptz;
+    ADD COLUMN disputed_clients text[] NOT NULL DEFAULT '{}',  -- of a breach: the clients that may not have been their agency's then
+    ADD COLUMN confirmed_at timestamptz,
+    ADD COLUMN confirmed_client text;
 
 -- The agencies a client spoke for, or could have: its own, those whose words it may record, and those in whose name the log has it then.
 CREATE FUNCTION spoken_for(p_client text, p_since timestamptz, p_until timestamptz) RETURNS uuid[]
@@ -142,10 +143,11 @@ BEGIN
 END $$;
 
 -- Marks its moves on referrals and transfers as disputed: all, or those named, which must be its own. They stand, and everybody who sees
--- them sees it. What was disputed before, or is confirmed, stays so. Tells both parties and the lead.
+-- them sees it. What was disputed before, or is confirmed, stays so; what was confirmed through this client then is in doubt again.
+-- Tells both parties and the lead.
 CREATE FUNCTION dispute_moves_of(p_client text, p_since timestamptz, p_until timestamptz, p_moves uuid[], p_at timestamptz) RETURNS uuid[]
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE v_all uuid[]; v_done uuid[] := '{}'; v move;
+DECLARE v_all uuid[]; v_again uuid[]; v_done uuid[] := '{}'; v move;
 BEGIN
     v_all := ARRAY(SELECT id FROM breach_moves(p_client, p_since, p_until) WHERE subject IN ('referral', 'transfer'));
     IF NOT p_moves <@ v_all THEN
@@ -153,9 +155,12 @@ BEGIN
             SELECT unnest(p_moves) EXCEPT SELECT unnest(v_all) ORDER BY 1))::text;
     END IF;
     v_all := coalesce(p_moves, v_all);
-    PERFORM FROM move WHERE id = ANY (v_all) ORDER BY id FOR UPDATE;
-    FOR v IN UPDATE move SET disputed_at = p_at, disputed_ground = 'breach', disputed_client = p_client
-             WHERE id = ANY (v_all) AND disputed_at IS NULL RETURNING * LOOP
+    v_again := ARRAY(SELECT m.id FROM move m JOIN move c ON c.subject_id = m.subject_id AND c.event = 'confirm_move' AND c.recorded_at = m.confirmed_at
+                     WHERE c.id = ANY (v_all) AND m.confirmed_client = p_client);
+    PERFORM FROM move WHERE id = ANY (v_all || v_again) ORDER BY id FOR UPDATE;
+    FOR v IN UPDATE move SET disputed_at = p_at, disputed_ground = 'breach', disputed_clients = disputed_clients || p_client,
+                             confirmed_at = NULL, confirmed_client = NULL
+             WHERE (id = ANY (v_all) AND disputed_at IS NULL) OR (id = ANY (v_again) AND confirmed_client = p_client) RETURNING * LOOP
         v_done := v_done || v.id;
         INSERT INTO outbox (agency_id, type, subject, subject_id, case_id, state, recorded_at)
         SELECT told, v.subject || '.disputed', v.subject, v.subject_id, v.case_id, v.to_state, p_at
@@ -174,8 +179,8 @@ CREATE FUNCTION apply_confirmation(p_move uuid, p_client text, p_at timestamptz)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE v move;
 BEGIN
-    UPDATE move SET confirmed_at = p_at
-    WHERE id = p_move AND agency_id = current_agency() AND disputed_ground = 'breach' AND disputed_client <> p_client AND confirmed_at IS NULL
+    UPDATE move SET confirmed_at = p_at, confirmed_client = p_client
+    WHERE id = p_move AND agency_id = current_agency() AND disputed_ground = 'breach' AND p_client <> ALL (disputed_clients) AND confirmed_at IS NULL
     RETURNING * INTO v;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'only the party confirms, once, what the exchange disputes' USING ERRCODE = 'insufficient_privilege';
@@ -202,7 +207,7 @@ BEGIN
     IF v.disputed_ground IS DISTINCT FROM 'breach' OR v.confirmed_at IS NOT NULL THEN
         RAISE EXCEPTION 'nothing to confirm' USING ERRCODE = 'RJ086';
     END IF;
-    IF v.disputed_client = a.client THEN RAISE EXCEPTION 'by the system in doubt' USING ERRCODE = 'RJ083'; END IF;
+    IF a.client = ANY (v.disputed_clients) THEN RAISE EXCEPTION 'by the system in doubt' USING ERRCODE = 'RJ083'; END IF;
     PERFORM apply_confirmation(p_move, a.client, a.at);
     INSERT INTO move (id, case_id, subject, subject_id, event, from_state, to_state, version, sender_id, receiver_id, agency_id, recorded_by_id,
                       actor, channel, occurred_at, recorded_at)

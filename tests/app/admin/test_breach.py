@@ -370,6 +370,13 @@ class TestDisputedMoves:
         assert moves["accept"]["disputed_at"] is not None
         assert moves["confirm_move"]["by"]["code"] == "shelter"
         assert {each["event"] for each in (await dispute(officer, night.since)).json()["open"]} == {"start"}
+        # the second system was stolen too: what it confirmed is in doubt again, and neither may say so
+        name = other.client.credentials.client_id
+        assert moves["accept"]["id"] in (await dispute(officer, night.since, name)).json()["disputed"]
+        assert (await history(night.read, world.iom))["accept"]["confirmed_at"] is None
+        for stolen in (world.shelter, other):
+            assert (await stolen.post(path)).json()["type"] == "/problems/another-client-needed"
+        assert (await (await another_system(world, "shelter")).post(path)).status_code == 200
         assert [row["outcome"] for row in await world.refusals() if row["outcome"] == "another_client_needed"] != []
 
     async def test_on_a_transfer_too(self, world: World, officer: Administrator) -> None:
