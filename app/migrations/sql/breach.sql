@@ -81,7 +81,9 @@ BEGIN
         SELECT d.receiver_id AS agency_id, 'disclosed' AS how, d.subject, d.subject_id, d.case_id, s AS section
         FROM disclosure d LEFT JOIN disclosure o ON o.subject_id = d.origin_id AND o.receiver_id = d.receiver_id, unnest(d.sections) AS s
         WHERE d.receiver_id = ANY (v) AND d.recorded_at < p_until
-          AND (d.closed_at IS NULL OR d.closed_at > p_since) AND (d.locked_at IS NULL OR d.locked_at > p_since)
+          AND (d.closed_at IS NULL OR d.closed_at > p_since)
+          -- what keeps everybody safe stays with whoever has the person for a day after it was locked
+          AND (d.locked_at IS NULL OR d.locked_at > p_since - CASE WHEN s IN ('safety', 'health') THEN interval '1 day' ELSE '0' END)
           AND (d.until_at IS NULL OR d.until_at > p_since)
           AND CASE WHEN d.origin_id IS NULL THEN d.opened_at < p_until
               ELSE o.opened_at < p_until AND (o.closed_at IS NULL OR o.closed_at > p_since) AND s = ANY (o.sections) END
@@ -94,6 +96,9 @@ BEGIN
         UNION SELECT t.receiver_id, 'preview', 'transfer', t.id, t.case_id, NULL FROM transfer t
         WHERE t.receiver_id = ANY (v) AND t.sent_at < p_until AND (t.accepted_at IS NULL OR t.accepted_at > p_since)
           AND (t.ended_at IS NULL OR t.ended_at > p_since)
+        UNION SELECT q.agency_id, 'preview', e.subject, e.subject_id, e.case_id, NULL
+        FROM escalation_asked q JOIN escalation e ON e.id = q.escalation_id AND e.case_id = q.case_id
+        WHERE q.agency_id = ANY (v) AND q.role = 'desk' AND q.asked_at < p_until AND (q.closed_at IS NULL OR q.closed_at > p_since)
         UNION SELECT l.agency_id, 'led', 'case', l.case_id, l.case_id, NULL FROM case_lead l
         WHERE l.agency_id = ANY (v) AND l.from_at < p_until AND (l.until_at IS NULL OR l.until_at > p_since))
     SELECT a.code, f.how, f.subject, f.subject_id,

@@ -247,6 +247,19 @@ class TestTheReport:
         }
         assert found["did_read"]["persons"]["cases"] == 0
 
+    async def test_counts_what_the_desk_was_asked_about(self, world: World) -> None:
+        await world.set_desk("ministry")
+        try:
+            since = world.exchange.clock.now()
+            late = await world.send(urgency="immediate")
+            await world.escalated(late, 0.51, 0.5, 0.3, 0.3, 0.3, 0.3)
+            officer = await signed_in(world.exchange, "po-late", Role.protection_officer)
+            (case,) = (await ask(officer, since, "ministry-system"))["could_read"]["cases"]
+            assert (case["case_id"], case["sections"]) == (late.case_id, [])
+            assert [(thing["how"], thing["kind"]) for thing in case["things"]] == [("preview", "referral")]
+        finally:
+            await world.set_desk(None)
+
     async def test_is_for_a_protection_officer_and_an_auditor_and_is_logged(
         self, world: World, night: Night, officer: Administrator, auditor: Administrator
     ) -> None:
