@@ -81,7 +81,7 @@ async def report_breach(
     until: Annotated[Moment | None, Query(description="Until before then; left out: until now.")] = None,
     writes: Annotated[bool, Query(description="Also what it did besides reading.")] = False,
 ) -> dict[str, Any]:
-    """Say what a client did read, could have read and did, whose data it was, and what is still to be done. That you asked is logged."""
+    """Say what a stolen client read, could have read and did. With whose data it was, and what is still to be done; that you asked is logged."""
     response.headers["Cache-Control"] = "no-store"
     async with admin.transaction() as conn:
         found = await breach.report(

@@ -281,7 +281,7 @@ async def confirm_move_of_transfer(
     db: CaseConnection,
     key: IdempotencyKey,
 ) -> Moved:
-    """Confirm that a move of yours, disputed because a system was found compromised, was your own; through another system than that one."""
+    """Confirm that a move disputed because of a breach was your own. Through another system than the one in doubt."""
     return await passing.confirm_move(db, TRANSFER, subject_id=transfer_id, move_id=move_id, key=key, body=body)
 
 
