@@ -21,6 +21,12 @@ class LogEntry(SQLModel, table=True):
             "id",
             postgresql_where=text("agency_id IS NULL AND case_id IS NULL AND actor IS NOT NULL"),
         ),
+        Index(
+            "log_entry_time",
+            "recorded_at",
+            postgresql_using="brin",
+            postgresql_with={"pages_per_range": 32},
+        ),
         {"postgresql_partition_by": "RANGE (recorded_at)"},
     )
 

@@ -1,6 +1,6 @@
 """What several of the exchange's documents share."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -69,7 +69,11 @@ class MoveRecord(Wire):
     occurred_at: Moment
     recorded_at: Moment
     disputed_at: Moment | None
-    """When the party disputed what another agency recorded for it."""
+    """When it was disputed. It stands all the same."""
+    disputed_ground: Literal["party", "breach"] | None
+    """`party`: the party disputes what another agency recorded for it. `breach`: it was made through a system that was found compromised."""
+    confirmed_at: Moment | None
+    """Of a breach: when the party said, through another system, that the move was its own."""
     section: Section | None
     """The section the text belongs to."""
     text: str | None

@@ -367,6 +367,10 @@ class Dispute(MoveRequest):
     reason: Line
 
 
+class Confirmation(MoveRequest):
+    """A move of ours that is disputed because of a breach was our own."""
+
+
 class Envelope(Wire):
     """What lists return: everything about a referral or transfer but the person."""
 

@@ -547,6 +547,13 @@ async def reconfirming_by_the_system_in_doubt(world: World) -> httpx.Response:
     return await _on_a_consent(world, "reconfirm", "doubted_at = recorded_at")
 
 
+@provokes("nothing-to-confirm")
+async def confirming_what_nobody_disputes(world: World) -> httpx.Response:
+    sent = await world.send()
+    (move,) = (await sent.sender.get(sent.path)).json()["history"]
+    return await sent.sender.post(f"{sent.path}/moves/{move['id']}/confirm")
+
+
 @provokes("nothing-to-withdraw")
 async def withdrawing_twice(world: World) -> httpx.Response:
     sent = await world.consented()

@@ -504,6 +504,44 @@ def dispute(
     session.show_moved(answer)
 
 
+@officer_command(app, "confirm-move", panel=PANEL)
+def confirm_move(
+    session: Session,
+    reference: Reference,
+    which: Annotated[
+        str | None,
+        typer.Option("--move", metavar="ID", help="Which move, if several of yours are disputed."),
+    ] = None,
+    occurred_at: OccurredAt = None,
+    channel: Channel = None,
+    key: Key = None,
+) -> None:
+    """Say that a move of yours, disputed because a system was stolen, was your own: through another system than that one."""
+    found, document = find(session, reference, PASSED)
+    document = document or session.get(found.path)
+    body = {"occurred_at": occurred_at, "channel": channel}
+    answer = submit(
+        session, found, f"moves/{which or _in_doubt(session, document)}/confirm", body, key=key, if_match=None
+    )
+    session.show_moved(answer)
+
+
+def _in_doubt(session: Session, document: Body) -> str:
+    """Return the id of the caller's one move that is disputed because of a breach."""
+    own = session.get("/v1/me")["agency"]["code"]
+    moves = [
+        each
+        for each in document["history"]
+        if each["by"] and each["by"]["code"] == own and each["disputed_ground"] == "breach" and not each["confirmed_at"]
+    ]
+    if not moves:
+        raise Failure("no move of yours in it is disputed because of a breach", "See `rujukan show`.")
+    if len(moves) > 1:
+        listed = [f"--move {each['id']}  {plain(each['event'])}, {shown_moment(each['occurred_at'])}" for each in moves]
+        raise Failure("several moves of yours are disputed", "\n  ".join(["Name one:", *listed]))
+    return str(moves[0]["id"])
+
+
 def _recorded_for_us(session: Session, document: Body) -> str:
     """Return the id of the one move that another agency recorded for the caller's."""
     own = session.get("/v1/me")["agency"]["code"]

@@ -276,7 +276,7 @@ def _history(each: Document, lang: Language) -> list[tuple[int, str]]:
     recorded = f", recorded by {each['recorded_by']['name']}" if each["recorded_by"] else ""
     channel = "" if each["channel"] == "system" else f", {labelled('move_channel', each['channel'], lang)}"
     to = f" → {plain(each['to_state'])}" if each["to_state"] != each["from_state"] else ""
-    disputed = ", DISPUTED" if each["disputed_at"] else ""
+    disputed = ", confirmed" if each["confirmed_at"] else ", DISPUTED" if each["disputed_at"] else ""
     lines = [(0, f"{shown_moment(each['occurred_at'])}  {plain(each['event'])}{to}, {by}{recorded}{channel}{disputed}")]
     if each["text"]:
         section = f"[{labelled('section', each['section'], lang)}] " if each["section"] else ""

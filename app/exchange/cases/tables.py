@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import Index, Text, text
 from sqlmodel import Field, SQLModel
 
-from app.foundation.columns import Bytes, Timestamp
+from app.foundation.columns import Bytes, TextArray, Timestamp
 
 
 class CaseFile(SQLModel, table=True):
@@ -74,6 +74,10 @@ class MoveRow(SQLModel, table=True):
     detail: bytes | None = Field(default=None, sa_type=Bytes)
     section: str | None = Field(default=None, sa_type=Text)
     disputed_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    disputed_ground: str | None = Field(default=None, sa_type=Text)
+    disputed_clients: list[str] = Field(sa_type=TextArray)
+    confirmed_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    confirmed_client: str | None = Field(default=None, sa_type=Text)
 
 
 class VictimStatusRow(SQLModel, table=True):

@@ -126,6 +126,18 @@ class NothingToDispute(Problem):
     log_as = "dispute"
 
 
+class NothingToConfirm(Problem):
+    """A party confirms, once, a move of its own that the exchange disputes because of a breach. This one is not disputed so, or is confirmed."""
+
+    type, status, title, title_id = (
+        "nothing-to-confirm",
+        409,
+        "There is nothing to confirm",
+        "Tidak ada yang perlu dikonfirmasi",
+    )
+    log_as = "confirm_move"
+
+
 class StaleVersion(Problem):
     """It has changed since you read it. Nothing was done. Read it again, decide, and repeat with the new version."""
 
@@ -428,7 +440,7 @@ class NothingToReconfirm(Problem):
 
 
 class AnotherClientNeeded(Problem):
-    """The system that recorded this consent was found compromised: it cannot reconfirm it. Use another system of your agency, or a new client."""
+    """The system that recorded this was found compromised: it cannot confirm it. Use another system of your agency, or a new client."""
 
     type, status, title, title_id = (
         "another-client-needed",

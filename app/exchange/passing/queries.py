@@ -121,6 +121,23 @@ async def request_reseal(
     return MovedRow(*row)
 
 
+async def confirm_move(
+    db: Acting, key: Key, subject: str, subject_id: UUID, move_id: UUID, own: dict[str, Any]
+) -> MovedRow:
+    """Confirm a disputed move of the caller's, in one statement."""
+    row = await db.one(
+        "SELECT * FROM confirm_move($1, $2, $3, $4, $5, $6, $7, $8)",
+        key.value,
+        key.request_hash,
+        db.settings.idempotency_days,
+        subject,
+        subject_id,
+        move_id,
+        json.text(own),
+    )
+    return MovedRow(*row)
+
+
 async def earlier_answer(db: Acting, key: Key) -> MovedRow | None:
     """Return the answer this key got before, if it did."""
     row = await db.one(

@@ -525,6 +525,8 @@ def move_record(db: Acting, move: asyncpg.Record, text: str | None = None) -> Do
         "occurred_at": move["occurred_at"],
         "recorded_at": move["recorded_at"],
         "disputed_at": move["disputed_at"],
+        "disputed_ground": move["disputed_ground"],
+        "confirmed_at": move["confirmed_at"],
         "section": move["section"],
         "text": text,
     }

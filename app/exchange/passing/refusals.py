@@ -81,6 +81,7 @@ def problem_of(
         "RJ081": problems.ConsentOver,
         "RJ082": problems.NothingToReconfirm,
         "RJ083": problems.AnotherClientNeeded,
+        "RJ086": problems.NothingToConfirm,
         "RJ084": partial(InvalidRequest, [{"pointer": "/given_at", "code": "before_the_doubt"}]),
         "RJ085": partial(InvalidRequest, [{"pointer": "", "code": "not_provable"}]),
         "RJ100": problems.SealedToWrongKeys,

@@ -45,7 +45,7 @@ from schemas.codes.warnings import WarningCode
 from schemas.exchange.basis import Basis, ConsentBasis
 from schemas.exchange.common import Moved, MoveRequest
 from schemas.exchange.consent import NewConsent
-from schemas.exchange.referral import Amend, Decline, Dispute, NewReferral, NewTransfer, Note, ProvideInfo
+from schemas.exchange.referral import Amend, Confirmation, Decline, Dispute, NewReferral, NewTransfer, Note, ProvideInfo
 from schemas.record.age import is_adult
 from schemas.record.age import is_child as is_child_by_birth
 from schemas.record.record import SECTIONS, Record, included
@@ -376,6 +376,27 @@ async def dispute(
             move_id,
             {"move_id": own_id, "occurred_at": happened, "channel": body.channel},
             detail=db.keyring.seal_one(Place("move.detail", own_id, subject_id), json.dumps({"text": body.reason})),
+        )
+    except asyncpg.PostgresError as error:
+        raise (refusals.problem_of(error, lifecycle) or error) from error
+    return moved(row, [])
+
+
+async def confirm_move(
+    db: Acting, lifecycle: Lifecycle, *, subject_id: UUID, move_id: UUID, key: Key, body: Confirmation
+) -> Moved:
+    """Say that a move of the caller's, disputed because of a breach, was its own."""
+    happened = occurred(body.occurred_at, db.at)
+    if isinstance(happened, Problem):
+        return await unless_repeated(db, lifecycle, key, happened, by=Party.EITHER)
+    try:
+        row = await queries.confirm_move(
+            db,
+            key,
+            lifecycle.name,
+            subject_id,
+            move_id,
+            {"move_id": uuid7(db.at), "occurred_at": happened, "channel": body.channel},
         )
     except asyncpg.PostgresError as error:
         raise (refusals.problem_of(error, lifecycle) or error) from error

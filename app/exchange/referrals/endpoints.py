@@ -395,6 +395,22 @@ async def rebase_referral(
 
 
 @router.post(
+    "/{referral_id}/moves/{move_id}/confirm",
+    responses=answers(*http.ALWAYS, *http.POSTED, NotFound, problems.NothingToConfirm, problems.AnotherClientNeeded),
+)
+async def confirm_move_of_referral(
+    referral_id: ReferralId,
+    move_id: http.MoveId,
+    body: wire.Confirmation,
+    caller: CanAct,
+    db: CaseConnection,
+    key: IdempotencyKey,
+) -> Moved:
+    """Confirm that a move disputed because of a breach was your own. Through another system than the one in doubt."""
+    return await passing.confirm_move(db, REFERRAL, subject_id=referral_id, move_id=move_id, key=key, body=body)
+
+
+@router.post(
     "/{referral_id}/amend",
     responses=answers(
         *http.ALWAYS,

@@ -335,6 +335,22 @@ async def rebase_transfer(
 
 
 @router.post(
+    "/{transfer_id}/moves/{move_id}/confirm",
+    responses=answers(*http.ALWAYS, *http.POSTED, NotFound, problems.NothingToConfirm, problems.AnotherClientNeeded),
+)
+async def confirm_move_of_transfer(
+    transfer_id: TransferId,
+    move_id: http.MoveId,
+    body: wire.Confirmation,
+    caller: CanAct,
+    db: CaseConnection,
+    key: IdempotencyKey,
+) -> Moved:
+    """Confirm that a move disputed because of a breach was your own. Through another system than the one in doubt."""
+    return await passing.confirm_move(db, TRANSFER, subject_id=transfer_id, move_id=move_id, key=key, body=body)
+
+
+@router.post(
     "/{transfer_id}/amend",
     responses=answers(
         *http.ALWAYS,

@@ -678,7 +678,7 @@ END $$;
 CREATE FUNCTION apply_dispute(p_move uuid, p_at timestamptz) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE v move;
 BEGIN
-    UPDATE move SET disputed_at = p_at
+    UPDATE move SET disputed_at = p_at, disputed_ground = 'party'
     WHERE id = p_move AND agency_id = current_agency() AND recorded_by_id <> agency_id AND disputed_at IS NULL RETURNING * INTO v;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'only the party disputes, once, what another recorded for it' USING ERRCODE = 'insufficient_privilege';

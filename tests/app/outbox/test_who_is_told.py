@@ -58,7 +58,9 @@ TRANSFER_TELLS: dict[str, list[tuple[str, str]]] = {
     "note": [("police", "transfer.note")],
 }  # fmt: skip
 BY_OTHERS = {
-    f"{kind}.{what}" for kind in ("referral", "transfer") for what in ("reminder", "overdue", "expired", "disputed")
+    f"{kind}.{what}"
+    for kind in ("referral", "transfer")
+    for what in ("reminder", "overdue", "expired", "disputed", "confirmed")
 } | {"referral.absorbed", "referral.rerouted", "referral.rebased", "transfer.rebased"}
 """What is told by the clock, by a handover, of what another agency recorded, and of another basis."""
 

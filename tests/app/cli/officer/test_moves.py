@@ -287,3 +287,22 @@ class TestForAnother:
         passed = office.accepted()
         ended = office.run("shelter", "dispute", passed.id, "--reason", "x")
         assert (ended.code, "nothing of it was recorded by another" in ended.err) == (2, True)
+
+
+class TestAfterABreach:
+    def test_a_disputed_move_is_confirmed_through_another_system(self, office: Office) -> None:
+        second = office.machine.run("clients", "add", "rptc-second", "--agency", "rptc", "--generate")
+        assert second.code == 0, second.err
+        passed = office.accepted("rptc")
+        early = office.run("rptc", "confirm-move", passed.id, RUJUKAN_CLIENT="rptc-second")
+        assert (early.code, "no move of yours in it is disputed" in early.err) == (2, True)
+        disputed = office.machine.run("breach", "dispute", "--client", "rptc-system", "--since", "1h", "--json")
+        assert disputed.code == 0, disputed.err
+        assert "DISPUTED" in office.done("police", "show", passed.id).out
+        same = office.run("rptc", "confirm-move", passed.id)
+        assert (same.code, "nother system" in same.err) == (4, True), same.err
+        confirmed = office.run("rptc", "confirm-move", passed.id, RUJUKAN_CLIENT="rptc-second")
+        assert confirmed.code == 0, confirmed.err
+        assert "accepted, The rptc, confirmed" in office.done("police", "show", passed.id).out
+        stranger = office.run("stranger", "confirm-move", passed.id)
+        assert stranger.code == 4
