@@ -47,7 +47,7 @@ def public_encryption_key(jwk: object) -> tuple[str, dict[str, Any]]:
     except _ESCAPES:
         raise UnusableKeyError("the JWK is not a public key of its curve") from None
     if any(written.get(name) != value for name, value in plain.items()):
-        raise UnusableKeyError("the JWK is not written as RFC 7518 §6 says")
+        raise UnusableKeyError("the JWK is not written as RFC 7518 section 6 says")
     if jwk.get("kid", thumbprint) != thumbprint:
         raise UnusableKeyError("the kid of an encryption key is its thumbprint (RFC 7638), or is left out")
     if thumbprint in EXAMPLE_KEYS:

@@ -10,9 +10,10 @@ from uuid import UUID
 import pytest
 import tink
 
-from app.foundation.keyring import Keyring, KeyringUnusable, Sealed
+from app.foundation.keyring import Keyring, KeyringUnusable, Place, Sealed
 
 HERE, ELSEWHERE = UUID(int=1), UUID(int=2)
+CASE, ANOTHER = UUID(int=3), UUID(int=4)
 PARTS = {"identity": b'{"name": "Siti"}', "needs": b"{}"}
 
 
@@ -59,51 +60,64 @@ class TestFile:
 
 class TestDocuments:
     def test_open_as_they_were(self, keyring: Keyring) -> None:
-        assert keyring.open_parts(HERE, keyring.seal(HERE, PARTS)) == PARTS
+        assert keyring.open_parts(HERE, keyring.seal(HERE, PARTS, case_id=CASE), case_id=CASE) == PARTS
 
     def test_open_part_by_part(self, keyring: Keyring) -> None:
-        sealed = keyring.seal(HERE, PARTS)
-        assert keyring.open_parts(HERE, Sealed(sealed.key, {"needs": sealed.parts["needs"]})) == {"needs": b"{}"}
+        sealed = keyring.seal(HERE, PARTS, case_id=CASE)
+        assert keyring.open_parts(HERE, Sealed(sealed.key, {"needs": sealed.parts["needs"]}), case_id=CASE) == {
+            "needs": b"{}"
+        }
 
     def test_hide_what_they_say_and_that_they_say_the_same(self, keyring: Keyring) -> None:
-        first, second = keyring.seal(HERE, PARTS), keyring.seal(HERE, PARTS)
+        first, second = keyring.seal(HERE, PARTS, case_id=CASE), keyring.seal(HERE, PARTS, case_id=CASE)
         assert b"Siti" not in b"".join([first.key, *first.parts.values()])
         assert first.parts["needs"] != second.parts["needs"]
         assert first.key != second.key
 
     def test_moved_to_another_row_do_not_open(self, keyring: Keyring) -> None:
         with pytest.raises(tink.TinkError):
-            keyring.open_parts(ELSEWHERE, keyring.seal(HERE, PARTS))
+            keyring.open_parts(ELSEWHERE, keyring.seal(HERE, PARTS, case_id=CASE), case_id=CASE)
+
+    def test_moved_to_another_case_do_not_open(self, keyring: Keyring) -> None:
+        with pytest.raises(tink.TinkError):
+            keyring.open_parts(HERE, keyring.seal(HERE, PARTS, case_id=CASE), case_id=ANOTHER)
 
     def test_with_parts_exchanged_do_not_open(self, keyring: Keyring) -> None:
-        sealed = keyring.seal(HERE, PARTS)
+        sealed = keyring.seal(HERE, PARTS, case_id=CASE)
         with pytest.raises(tink.TinkError):
-            keyring.open_parts(HERE, Sealed(sealed.key, {"identity": sealed.parts["needs"]}))
+            keyring.open_parts(HERE, Sealed(sealed.key, {"identity": sealed.parts["needs"]}), case_id=CASE)
 
     def test_with_another_documents_key_do_not_open(self, keyring: Keyring) -> None:
-        sealed = keyring.seal(HERE, PARTS)
+        sealed = keyring.seal(HERE, PARTS, case_id=CASE)
         with pytest.raises(tink.TinkError):
-            keyring.open_parts(HERE, Sealed(keyring.seal(HERE, PARTS).key, sealed.parts))
+            keyring.open_parts(HERE, Sealed(keyring.seal(HERE, PARTS, case_id=CASE).key, sealed.parts), case_id=CASE)
 
     def test_altered_do_not_open(self, keyring: Keyring) -> None:
-        sealed = keyring.seal(HERE, PARTS)
+        sealed = keyring.seal(HERE, PARTS, case_id=CASE)
         altered = bytes([*sealed.parts["needs"][:-1], sealed.parts["needs"][-1] ^ 1])
         with pytest.raises(tink.TinkError):
-            keyring.open_parts(HERE, Sealed(sealed.key, {"needs": altered}))
+            keyring.open_parts(HERE, Sealed(sealed.key, {"needs": altered}), case_id=CASE)
 
     def test_of_another_keyring_do_not_open(self, keyring: Keyring, tmp_path: Path) -> None:
         other = Keyring.open(tmp_path / "keyring.json", create=True)
         with pytest.raises(tink.TinkError):
-            other.open_parts(HERE, keyring.seal(HERE, PARTS))
+            other.open_parts(HERE, keyring.seal(HERE, PARTS, case_id=CASE), case_id=CASE)
 
 
 class TestSmallDocuments:
     def test_open_as_they_were_and_only_in_place(self, keyring: Keyring) -> None:
-        sealed = keyring.seal_one(HERE, b"Siti")
+        place = Place("move.detail", HERE, CASE)
+        sealed = keyring.seal_one(place, b"Siti")
         assert b"Siti" not in sealed
-        assert keyring.open_one(HERE, sealed) == b"Siti"
-        with pytest.raises(tink.TinkError):
-            keyring.open_one(ELSEWHERE, sealed)
+        assert keyring.open_one(place, sealed) == b"Siti"
+        for elsewhere in (
+            Place("move.detail", ELSEWHERE, CASE),
+            Place("move.detail", HERE, ANOTHER),
+            Place("move.detail", HERE),
+            Place("consent.detail", HERE, CASE),
+        ):
+            with pytest.raises(tink.TinkError):
+                keyring.open_one(elsewhere, sealed)
 
 
 class TestKeyedHash:
