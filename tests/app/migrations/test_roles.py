@@ -97,7 +97,10 @@ class TestEveryRole:
                 assert "TRUNCATE" not in may, (role, name)
 
     async def test_of_the_auditor_reads_the_log_alone(self, world: World) -> None:
-        assert await tables_of(world.owner, "rujukan_auditor") == [("log_entry", "SELECT")]
+        tables = dict(await tables_of(world.owner, "rujukan_auditor"))
+        assert sorted(tables) == ["log_checkpoint", "log_entry", "log_key", "log_leaf", "log_subtree", "log_waiting"]
+        assert "private_sealed" not in tables["log_key"]
+        assert {may.partition(" of ")[0] for may in tables.values()} == {"SELECT"}
         assert await functions_of(world.owner, "rujukan_auditor") == []
 
     async def test_of_the_service_changes_no_party_and_no_basis(self, world: World) -> None:
