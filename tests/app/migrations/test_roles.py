@@ -15,7 +15,8 @@ PAGE = Path(__file__).parents[3] / "docs" / "database-roles.md"
 REWRITE = "REWRITE_ROLES=1 python -m pytest tests/app/migrations/test_roles.py"
 ROLES: Final = {
     "rujukan_app": "The service. It sees the rows that row-level security shows to the agency its transaction acts for.",
-    "rujukan_worker": "The worker. It moves events and watches deadlines; it has no way to consents, reasons, or content but what stays of a version it is erasing.",
+    "rujukan_worker": "The worker. It moves events and watches deadlines; it has no way to consents, reasons, or content but what stays of a "
+    "version it is erasing.",
     "rujukan_admin": "Administration. It keeps the directory and the clients, and sees no case.",
     "rujukan_auditor": "Auditors. They read the log, and nothing else.",
 }
