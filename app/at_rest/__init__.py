@@ -1,1 +1,1 @@
-"""The log: append-only, one entry for every disclosure, change, refusal and administrative act."""
+"""Keys at rest: a key-encryption key a month, what a process knows of its keyring, moving what earlier ones wrap."""
