@@ -22,6 +22,7 @@ from auth.caller import Caller
 from auth.directory import AgencyEntry, Snapshot
 from auth.guard import CurrentCaller
 from auth.problems import ProofReplayed
+from auth.scopes import Scope
 
 PROOF_REPLAYED, MAY_NOT_ACT_FOR = "RJ401", "RJ403"
 PATIENCE = 5
@@ -57,6 +58,10 @@ class Acting:
         """Whether the agency is the one that reviews, in its own name: nobody is it by proxy."""
         reviewer = self.directory.reviewer
         return reviewer is not None and reviewer.id == self.agency_id == self.recorder_id
+
+    def is_officer(self, scope: Scope = Scope.protection_read) -> bool:
+        """Whether a protection officer acts: somebody of the reviewing agency, in its own name, by a system with `scope`."""
+        return self.reviews and scope in self.caller.scopes
 
     @property
     def recorder_id(self) -> UUID:

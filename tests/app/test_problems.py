@@ -777,12 +777,6 @@ async def _review(world: World, sent: Passed) -> str:
     return f"/v1/reviews/{basis['review']['id']}/justify"
 
 
-@provokes("reviewers-only")
-async def judging_ones_own_disclosure(world: World) -> httpx.Response:
-    path = await _review(world, await world.send(sender="ministry"))
-    return await world.ministry.post(path, {"text": "It was right."})
-
-
 @provokes("another-reviewer-required")
 async def judging_what_one_did(world: World) -> httpx.Response:
     async with cases.desk_at(world) as desk:

@@ -21,6 +21,7 @@ from app.exchange.lifecycle import Party
 from app.exchange.referrals.lifecycle import REFERRAL
 from app.exchange.transfers.lifecycle import TRANSFER
 from app.foundation.problems import MEDIA_TYPE, all_problems
+from app.sealing import generate_key, public_part
 from auth import jose
 from tests.contract.test_openapi import DOCUMENT
 from tests.makers import cases, records
@@ -35,6 +36,7 @@ STORED = (
     "consent", "record_version", "record_content", "referral", "transfer", "disclosure", "move",
     "outbox", "event", "idempotency",
     "consent_withdrawal", "correction", "request", "client_key", "review", "emergency_access",
+    "consent_reconfirmation", "legal_hold", "legal_hold_review", "incident", "incident_entry", "subject_request", "sealing_key",
 )  # fmt: skip
 
 Body = dict[str, Any]
@@ -125,7 +127,7 @@ def bodies(now: Any) -> dict[str, Body]:
         "/v1/escalations/{escalation_id}/reroute": {"receiver": "sentra", "reason": "Nobody answers."},
     }
     found |= {path: {**body, "occurred_at": now.isoformat()} for path, body in of_cases(now).items()}
-    found |= of_reassignments(now)
+    found |= of_reassignments(now) | of_protection(now) | of_sealing(now)
     for lifecycle in (REFERRAL, TRANSFER):
         below = f"/v1/{lifecycle.name}s/{{{lifecycle.name}_id}}"
         for move in lifecycle.moves:
@@ -138,6 +140,7 @@ def bodies(now: Any) -> dict[str, Body]:
                 }
         found[f"{below}/rebase"] = {"bases": [records.legal_basis("needs")], "occurred_at": now.isoformat()}
         found[f"{below}/moves/{{move_id}}/dispute"] = {"reason": "Nobody here has seen her."}
+        found[f"{below}/moves/{{move_id}}/confirm"] = {"occurred_at": now.isoformat(), "channel": "phone"}
     return found
 
 
@@ -173,12 +176,89 @@ def of_reassignments(now: Any) -> dict[str, Body]:
     }
 
 
+def of_protection(now: Any) -> dict[str, Body]:
+    """The bodies of holds, incidents and subject requests, and of what is only thought of."""
+    return {
+        "/v1/holds": records.hold(now, "K-0000-0000-0", until=str(now.date() + timedelta(days=400)), text="Trial."),
+        "/v1/holds/{hold_id}/review": {"review_on": str(now.date() + timedelta(days=90)), "text": "The trial goes on."},
+        "/v1/holds/{hold_id}/lift": {"reason": "The case is decided."},
+        "/v1/incidents": {
+            "kind": "wrong_receiver",
+            "noticed_at": now.isoformat(),
+            "happened_at": (now - timedelta(days=1)).isoformat(),
+            "data_classes": ["specific_health"],
+            "persons": 1,
+            "how": "The list went to another shelter.",
+            "action": "They were called.",
+        },
+        "/v1/incidents/{incident_id}/entries": {"text": "They have burnt it."},
+        "/v1/incidents/{incident_id}/close": {
+            "subject_told_at": now.isoformat(),
+            "authority_told_at": now.isoformat(),
+            "authority_paper": "B-7/2026",
+            "happened_at": (now - timedelta(days=1)).isoformat(),
+            "data_classes": ["specific_health"],
+            "persons": 1,
+            "action": "All were told.",
+            "text": "Nothing more.",
+        },
+        "/v1/subject-requests": {
+            "case_id": str(uuid.UUID(int=7)),
+            "kind": "erase",
+            "requester": "person",
+            "identity_check": "known_to_staff",
+            "identity_checked_by": "recording_agency",
+            "sections": ["health"],
+            "received_at": now.isoformat(),
+            "text": "All of it.",
+        },
+        "/v1/subject-requests/{request_id}/answer": {
+            "answer": "granted_in_part",
+            "sections": ["health"],
+            "refusal_ground": "legal_case",
+            "text": "A court needs the rest.",
+        },
+        "/v1/disclosures/preview": {
+            "receiver_kind": "sentra",
+            "purpose": "shelter",
+            "sections": ["needs", "safety"],
+            "bases": [
+                {"kind": "consent", "sections": ["needs", "safety"], "until": (now + timedelta(days=9)).isoformat()}
+            ],
+            "consent": whole_consent(now),
+        },
+    }
+
+
+def of_sealing(now: Any) -> dict[str, Body]:
+    """The bodies of what an agency does with its encryption keys, and asks of those who seal to them."""
+    ends = (now + timedelta(days=300)).isoformat()
+    return {
+        "/v1/me/encryption-keys": {"jwk": public_part(generate_key()), "ends_at": ends},
+        "/v1/me/encryption-keys/{key_id}/end": {"reason": "replaced"},
+        **{
+            f"/v1/{kind}s/{{{kind}_id}}/reseal-request": {
+                "sections": ["health"],
+                "cause": "key_lost",
+                "occurred_at": now.isoformat(),
+                "channel": "phone",
+            }
+            for kind in ("referral", "transfer")
+        },
+    }
+
+
+CASE_IN_THE_BODY = {"/v1/emergency-access", "/v1/subject-requests"}
+"""Whose bodies name the case."""
 AT_THE_DESK = {
+    "/v1/holds",
+    "/v1/holds/{hold_id}/lift",
+    "/v1/holds/{hold_id}/review",
     "/v1/reassignments",
     "/v1/reassignments/{reassignment_id}/approve",
     "/v1/reassignments/{reassignment_id}/withdraw",
 }
-"""What the police, who try all this, may not do at all."""
+"""What the police, who try all this, may not do at all: it is for the desk, or for protection officers."""
 
 
 def filled(path: str) -> str:
@@ -249,11 +329,32 @@ class TestTheBodiesTheseTestsStartFrom:
     async def test_are_valid(self, world: World, path: str):
         body = bodies(world.exchange.clock.now())[path]
         reply = await send(world.police, filled(path), json.dumps(body))
-        nowhere = "{" in path or path == "/v1/emergency-access"  # whose body names the case
-        assert reply.status_code == (403 if path in AT_THE_DESK else 404 if nowhere else 201), reply.text
-        if path == "/v1/me/keys":  # the police's system is every test's
-            ended = await send(world.police, f"{path}/{reply.json()['id']}/end", None)
+        nowhere = "{" in path or path in CASE_IN_THE_BODY
+        done = 200 if path == "/v1/disclosures/preview" else 201
+        assert reply.status_code == (403 if path in AT_THE_DESK else 404 if nowhere else done), reply.text
+        if path in ("/v1/me/keys", "/v1/me/encryption-keys"):  # the police's system is every test's
+            body = json.dumps(bodies(world.exchange.clock.now())[f"{path}/{{key_id}}/end"]) if "enc" in path else None
+            ended = await send(world.police, f"{path}/{reply.json()['id']}/end", body)
             assert ended.status_code == 200, ended.text
+
+
+async def test_a_key_used_before_is_said_to_be_also_where_the_request_is_refused(world: World):
+    """Whatever else is wrong with a request: nothing of it ends as an error of the service."""
+    now = world.exchange.clock.now()
+    valid = bodies(now)
+    incident = await send(world.police, "/v1/incidents", json.dumps(valid["/v1/incidents"] | {"persons": None}))
+    opened = await send(world.police, "/v1/cases", json.dumps(valid["/v1/cases"]), Idempotency_Key="once")
+    assert (incident.status_code, opened.status_code) == (201, 201)
+    close, answer = "/v1/incidents/{incident_id}/close", "/v1/subject-requests/{request_id}/answer"
+    for path, body in (
+        (close.replace("{incident_id}", incident.json()["id"]), valid[close] | {"persons": None}),
+        (filled(answer), valid[answer]),
+    ):
+        reply = await send(world.police, path, json.dumps(body), Idempotency_Key="once")
+        assert (reply.status_code, reply.json()["type"]) == (422, "/problems/idempotency-key-reused"), (
+            path,
+            reply.text,
+        )
 
 
 Pointer = tuple[str | int, ...]

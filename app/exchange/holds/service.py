@@ -30,13 +30,9 @@ from schemas.record.record import SECTIONS
 Document = dict[str, Any]
 
 
-def _officer(db: Acting, scope: Scope = Scope.protection_read) -> bool:
-    return db.reviews and scope in db.caller.scopes
-
-
 async def place_hold(db: Acting, body: NewHold, key: Key) -> Moved:
     """Keep sections of a case from erasure."""
-    if not _officer(db, Scope.protection_write):
+    if not db.is_officer(Scope.protection_write):
         raise problems.OfficerOnly
     today = db.at.date()
     faults = _review_faults(db, body.review_on)
@@ -64,7 +60,7 @@ async def place_hold(db: Acting, body: NewHold, key: Key) -> Moved:
 
 async def review_hold(db: Acting, hold_id: UUID, body: ReviewHold, key: Key) -> Moved:
     """Say that it stays, and when it is looked at again."""
-    if not _officer(db, Scope.protection_write):
+    if not db.is_officer(Scope.protection_write):
         raise problems.OfficerOnly
     if faults := _review_faults(db, body.review_on):
         raise InvalidRequest(faults)
@@ -76,7 +72,7 @@ async def review_hold(db: Acting, hold_id: UUID, body: ReviewHold, key: Key) -> 
 
 async def lift_hold(db: Acting, hold_id: UUID, body: LiftHold, key: Key) -> Moved:
     """End it."""
-    if not _officer(db, Scope.protection_write):
+    if not db.is_officer(Scope.protection_write):
         raise problems.OfficerOnly
     detail = db.keyring.seal_one(Place("legal_hold.end_detail", hold_id), json.dumps({"reason": body.reason}))
     return await _done(queries.change_hold(db, key, hold_id, {}, detail))
@@ -106,7 +102,7 @@ async def list_holds(
     db: Acting, *, role: str, state: str | None, case_id: UUID | None, cursor: str | None, limit: int
 ) -> Document:
     """Return a page of holds."""
-    if role == "officer" and not _officer(db):
+    if role == "officer" and not db.is_officer():
         raise problems.OfficerOnly
     filters = {"role": role, "state": state, "case_id": str(case_id) if case_id else None, "limit": str(limit)}
     scope = f"/v1/holds {db.agency_id} {sorted(filters.items(), key=str)}"
@@ -126,16 +122,16 @@ async def list_holds(
 async def read_hold(db: Acting, hold_id: UUID) -> Document:
     """Return a hold: whole to protection officers, to the lead without the order and what was said."""
     async with db.transaction() as tx:
-        rows = await queries.holds(tx, officer=_officer(db), hold_id=hold_id)
+        rows = await queries.holds(tx, officer=db.is_officer(), hold_id=hold_id)
         if not rows:
             raise NotFound
         row = rows[0]
-        reviews = await queries.reviews_of(tx, hold_id) if _officer(db) else []
+        reviews = await queries.reviews_of(tx, hold_id) if db.is_officer() else []
         await tx.fetchval(
             "SELECT log_by($1, 'hold:read', 'done', 'hold', $2, $3, '{}')", db.parameter(), hold_id, row["case_id"]
         )
-    said = _said(db, Place("legal_hold.detail", row["id"]), row["detail"]) if _officer(db) else {}
-    ended = _said(db, Place("legal_hold.end_detail", row["id"]), row["end_detail"]) if _officer(db) else {}
+    said = _said(db, Place("legal_hold.detail", row["id"]), row["detail"]) if db.is_officer() else {}
+    ended = _said(db, Place("legal_hold.end_detail", row["id"]), row["end_detail"]) if db.is_officer() else {}
     return _envelope(db, row) | {
         "authority_name": said.get("authority_name"),
         "number": said.get("number"),

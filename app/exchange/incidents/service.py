@@ -26,10 +26,6 @@ Document = dict[str, Any]
 LEEWAY = timedelta(seconds=60)
 
 
-def _officer(db: Acting) -> bool:
-    return db.reviews and Scope.protection_read in db.caller.scopes
-
-
 def _recorded(row: MovedRow) -> IncidentRecorded:
     return IncidentRecorded(
         id=row.id, reference=row.reference, state=row.state, recorded_at=row.recorded_at, log_entry=row.log_id
@@ -90,7 +86,7 @@ async def close_incident(db: Acting, incident_id: UUID, body: CloseIncident, key
         happened_at=body.happened_at,
     )
     async with db.transaction() as tx:
-        found = await queries.incidents(tx, db.agency_id, officer=_officer(db), incident_id=incident_id)
+        found = await queries.incidents(tx, db.agency_id, officer=db.is_officer(), incident_id=incident_id)
     if found and found[0]["state"] == "open" and body.no_notice_reason is None:
         missing = [
             name
@@ -98,7 +94,11 @@ async def close_incident(db: Acting, incident_id: UUID, body: CloseIncident, key
             if getattr(body, name) is None and found[0][name] in (None, [])
         ]
         if missing:
-            if (earlier := await earlier_answer(db, key)) is not None:
+            try:
+                earlier = await earlier_answer(db, key)
+            except asyncpg.PostgresError as error:
+                raise (refusals.problem_of(error) or error) from error
+            if earlier is not None:
                 return _recorded(earlier)
             raise problems.IncidentIncomplete(missing)
     closing = {
@@ -119,7 +119,7 @@ async def close_incident(db: Acting, incident_id: UUID, body: CloseIncident, key
 async def _add(db: Acting, incident_id: UUID, added: Document, detail: bytes, key: Key) -> IncidentRecorded:
     async with db.transaction() as tx:
         mine = await queries.incidents(tx, db.agency_id, officer=False, incident_id=incident_id)
-    if not mine and not (db.reviews and Scope.protection_write in db.caller.scopes):
+    if not mine and not db.is_officer(Scope.protection_write):
         raise NotFound
     try:
         return _recorded(await queries.add_to_incident(db, key, incident_id, added, detail))
@@ -131,7 +131,7 @@ async def list_incidents(
     db: Acting, *, role: str, state: str | None, case_id: UUID | None, cursor: str | None, limit: int
 ) -> Document:
     """Return a page of incidents without what is said of them."""
-    if role == "officer" and not _officer(db):
+    if role == "officer" and not db.is_officer():
         raise problems.OfficerOnly
     filters = {"role": role, "state": state, "case_id": str(case_id) if case_id else None, "limit": str(limit)}
     scope = f"/v1/incidents {db.agency_id} {sorted(filters.items(), key=str)}"
@@ -151,7 +151,7 @@ async def list_incidents(
 async def read_incident(db: Acting, incident_id: UUID) -> Document:
     """Return an incident with all that was said of it."""
     async with db.transaction() as tx:
-        rows = await queries.incidents(tx, db.agency_id, officer=_officer(db), incident_id=incident_id)
+        rows = await queries.incidents(tx, db.agency_id, officer=db.is_officer(), incident_id=incident_id)
         if not rows:
             raise NotFound
         row = rows[0]

@@ -98,7 +98,10 @@ async def add_own_encryption_key(
 async def end_own_encryption_key(
     key_id: KeyId, body: wire.EndEncryptionKey, caller: CanWrite, db: CallerConnection, key: IdempotencyKey
 ) -> Response:
-    """End an encryption key at once, for good. The answer lists what is open and sealed to it alone, so that each sender can be asked."""
+    """End an encryption key at once, for good.
+
+    The answer lists what is open and sealed to it alone, so that each sender can be asked.
+    """
     return json_response(await sealing_keys.end_key(db, key_id, body, key))
 
 
@@ -110,5 +113,8 @@ async def end_own_encryption_key(
 async def list_sealed_to_own_key(
     key_id: KeyId, caller: Annotated[Caller, requires(Scope.referrals_read)], db: CallerConnection
 ) -> Response:
-    """List the open referrals and transfers that have come to the agency with sections sealed to this key alone."""
+    """List what is open with sections sealed to this key alone.
+
+    The referrals and transfers that have come to the agency.
+    """
     return json_response(await sealing_keys.sealed_only_to(db, key_id))

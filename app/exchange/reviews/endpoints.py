@@ -9,8 +9,9 @@ from fastapi import APIRouter, Path, Query, Response
 
 from app.dependencies import CaseConnection, IdempotencyKey
 from app.exchange.passing import http
+from app.exchange.passing.problems import OfficerOnly
 from app.exchange.reviews import service
-from app.exchange.reviews.problems import AnotherReviewerRequired, ReviewDecided, ReviewersOnly
+from app.exchange.reviews.problems import AnotherReviewerRequired, ReviewDecided
 from app.foundation.http import StrictRoute
 from app.foundation.paging import InvalidCursor
 from app.foundation.problems import NotFound, answers
@@ -26,7 +27,7 @@ router = APIRouter(prefix="/v1/reviews", tags=["reviews"], route_class=StrictRou
 CanRead = Annotated[Caller, requires(Scope.protection_read)]
 CanAct = Annotated[Caller, requires(Scope.protection_write)]
 ReviewId = Annotated[UUID, Path(description="The review's id.")]
-DECIDED = (*http.ALWAYS, *http.POSTED, NotFound, ReviewersOnly, ReviewDecided, AnotherReviewerRequired)
+DECIDED = (*http.ALWAYS, *http.POSTED, NotFound, OfficerOnly, ReviewDecided, AnotherReviewerRequired)
 
 
 @router.get("", response_model=wire.ReviewPage, responses=answers(*http.ALWAYS, InvalidCursor))

@@ -30,15 +30,3 @@ class AnotherReviewerRequired(Problem):
         "Harus ditinjau orang lain",
     )
     log_as = "another_reviewer"
-
-
-class ReviewersOnly(Problem):
-    """Only the reviewing agency decides reviews, in its own name; the parties read how theirs stand."""
-
-    type, status, title, title_id = (
-        "reviewers-only",
-        403,
-        "Only the reviewing agency decides this",
-        "Hanya instansi peninjau yang memutuskan ini",
-    )
-    log_as = "reviewers_only"

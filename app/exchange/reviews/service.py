@@ -18,7 +18,7 @@ from app.exchange.passing.service import grown_up, moved, party_row, undisclosab
 from app.exchange.passing.storing import bases_for_storage
 from app.exchange.records.sealing import in_order
 from app.exchange.reviews import queries
-from app.exchange.reviews.problems import AnotherReviewerRequired, ReviewDecided, ReviewersOnly
+from app.exchange.reviews.problems import AnotherReviewerRequired, ReviewDecided
 from app.foundation import json
 from app.foundation.ids import uuid7
 from app.foundation.keyring import Place
@@ -145,7 +145,7 @@ async def _decide(
     try:
         if refused is None and not db.reviews:
             async with db.transaction() as tx:
-                refused = NotFound() if await queries.review_by_id(tx, review_id) is None else ReviewersOnly()
+                refused = NotFound() if await queries.review_by_id(tx, review_id) is None else problems.OfficerOnly()
         if refused is not None:
             if (earlier := await earlier_answer(db, key)) is None:
                 raise refused

@@ -21,7 +21,6 @@ from app.foundation.ids import uuid7
 from app.foundation.keyring import Place, SealedColumn
 from app.foundation.paging import decode_cursor, encode_cursor, next_link
 from app.foundation.problems import InvalidRequest, NotFound, Problem
-from auth.scopes import Scope
 from schemas.exchange.common import Moved
 from schemas.exchange.subject_request import AnswerSubjectRequest, NewSubjectRequest
 from schemas.record.record import SECTIONS
@@ -56,11 +55,6 @@ async def answer_request(db: Acting, request_id: UUID, body: AnswerSubjectReques
     """Answer it as the case's lead."""
     async with db.transaction() as tx:
         row = await queries.by_id(tx, request_id)
-    refused = _unanswerable(db, row, body)
-    if refused is not None:
-        if (earlier := await earlier_answer(db, key)) is None:
-            raise refused
-        return moved(earlier, [])
     answer = {
         "answer": body.answer,
         "sections": in_order(body.sections, SECTIONS) if body.sections else None,
@@ -71,6 +65,10 @@ async def answer_request(db: Acting, request_id: UUID, body: AnswerSubjectReques
     }
     detail = db.keyring.seal_one(Place("subject_request.answer_detail", request_id), json.dumps({"text": body.text}))
     try:
+        if (refused := _unanswerable(db, row, body)) is not None:
+            if (earlier := await earlier_answer(db, key)) is None:
+                raise refused
+            return moved(earlier, [])
         return moved(await queries.answer_request(db, key, request_id, answer, detail), [])
     except asyncpg.PostgresError as error:
         raise (refusals.problem_of(error) or error) from error
@@ -102,7 +100,7 @@ async def list_requests(
     limit: int,
 ) -> Document:
     """Return a page of subject requests without what is said in them."""
-    if role == "officer" and not (db.reviews and Scope.protection_read in db.caller.scopes):
+    if role == "officer" and not db.is_officer():
         raise problems.OfficerOnly
     filters = {
         "role": role,
@@ -134,7 +132,7 @@ async def read_request(db: Acting, request_id: UUID) -> Document:
         if row is None:
             raise NotFound
         party = row["leads"] or row["author_id"] == db.agency_id
-        if not party and not (db.reviews and Scope.protection_read in db.caller.scopes):
+        if not party and not db.is_officer():
             raise NotFound
         asked = await queries.asked_of_holders(tx, row["case_id"], request_id) if row["leads"] else []
         await tx.fetchval(

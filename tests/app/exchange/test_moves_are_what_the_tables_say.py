@@ -18,6 +18,9 @@ from tests.makers.world import Passed, World
 LIFECYCLES = (REFERRAL, TRANSFER)
 PARTIES = ("sender", "receiver", "stranger")
 
+BESIDE_THE_TABLE = {"rebase", "reseal-request"}
+"""What is done to a referral or transfer, open or ended, and leaves its state alone: each is tested where it is told of."""
+
 
 def posted(lifecycle: Lifecycle) -> list[str]:
     """The events of a table that somebody can cause on an existing row by a request."""
@@ -163,7 +166,8 @@ async def test_every_event_of_the_table_has_an_address_and_no_other_has(world: W
         for path, operations in paths.items()
         if path.startswith(f"/v1/{lifecycle.name}s/{{") and path.count("/") == 4 and "post" in operations
     }
-    assert served == {records.path_of(event) for event in posted(lifecycle)}
+    assert served - BESIDE_THE_TABLE == {records.path_of(event) for event in posted(lifecycle)}
+    assert served >= BESIDE_THE_TABLE
 
 
 @pytest.mark.parametrize("lifecycle", LIFECYCLES, ids=lambda lifecycle: lifecycle.name)

@@ -146,7 +146,7 @@ class TestAReview:
         path = await path_of(reviewers)
         for who in (world.police, world.shelter):
             reply = await who.post(f"{path}/justify", WORDS)
-            assert (reply.status_code, reply.json()["type"]) == (403, "/problems/reviewers-only")
+            assert (reply.status_code, reply.json()["type"]) == (403, "/problems/officer-only")
         await world.exchange.settle()
         first = await reviewers.post(f"{path}/justify", WORDS, idempotency_key="once")
         again = await reviewers.post(f"{path}/justify", WORDS, idempotency_key="once")

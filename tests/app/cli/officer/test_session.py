@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 from pathlib import Path
 
 import pytest
+from typer.main import get_group
 
 import app.cli
 from app.cli import PLACES
@@ -78,12 +80,19 @@ def test_every_move_of_a_person_has_its_command() -> None:
                 assert COMMANDS[move.event] in PLACES
 
 
+def commands_of(name: str) -> list[tuple[str, ...]]:
+    """The command, or those of the group of this name."""
+    group = get_group(importlib.import_module(PLACES[name]).app)
+    return [(name,)] if name in group.commands else [(name, each) for each in group.commands]
+
+
 @pytest.mark.parametrize("name", [name for name, place in PLACES.items() if ".officer." in place])
 def test_every_command_says_what_it_does_and_who_acts(machine: Machine, name: str) -> None:
-    shown = machine.run(name, "--help", COLUMNS="200").out
-    assert "RUJUKAN_CLIENT" in shown
-    assert "--for" in shown
-    assert "--json" in shown
+    for command in commands_of(name):
+        shown = machine.run(*command, "--help", COLUMNS="200").out
+        assert "RUJUKAN_CLIENT" in shown, command
+        assert "--for" in shown, command
+        assert "--json" in shown, command
 
 
 def test_nothing_is_printed_but_by_what_makes_it_harmless() -> None:
