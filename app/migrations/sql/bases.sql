@@ -243,7 +243,7 @@ BEGIN
     END IF;
 END $$;
 
--- The corrections of what was put on another basis at p_at go with it.
+-- The corrections of what was put on another basis at p_at go with it, also those made while it was locked.
 CREATE FUNCTION carry_rebased(p_id uuid, p_at timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
@@ -255,7 +255,7 @@ BEGIN
     JOIN record_version w ON w.id = k.version_id AND w.case_id = k.case_id AND w.retracted_at IS NULL
     WHERE n.subject_id = p_id AND n.recorded_at = p_at AND n.closed_at IS NULL AND n.version_id IS NOT NULL AND n.sender_id = current_agency()
       AND n.receiver_id <> k.author_id
-      AND EXISTS (SELECT FROM disclosure e WHERE e.case_id = k.case_id AND e.subject_id = k.id AND e.origin_id = p_id);
+      AND w.number > (SELECT b.number FROM record_version b WHERE b.id = n.version_id AND b.case_id = n.case_id);
 END $$;
 
 -- Gives sections of a referral or transfer another basis: changes access, not state. The receiver keeps reading, or reads again.

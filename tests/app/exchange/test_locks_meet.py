@@ -126,3 +126,26 @@ class TestAGuardianBarredMeanwhile:
         assert locked(await read(sent)) == {}
         no = {"answer": "refused", "refusal_ground": "endangers_safety_or_health", "text": "He is suspect."}
         assert (await answer(world.police, waiting[0], **no)).status_code == 200
+
+
+class TestACorrectionMadeMeanwhile:
+    async def test_arrives_with_what_is_opened_again(self, world: World) -> None:
+        """Whether the holder finds a law or the sender does: nobody goes on reading what was put right while they could not."""
+        for by_holder in (True, False):
+            sent = await vital(world)
+            world.exchange.later(hours=73)
+            await world.exchange.settle()
+            right = {"record": {"safety": {"must_know": "There are two of them."}}, "reason": "Two men."}
+            assert (await world.police.post(f"/v1/cases/{sent.case_id}/corrections", right)).status_code == 201
+            assert (await read(sent))["corrections"] == []
+            if by_holder:
+                (request,) = await world.requests(world.shelter)
+                by_law = {"answer": "re_based", "bases": [records.legal_basis()]}
+                reply = await world.shelter.post(f"/v1/requests/{request['id']}/answer", by_law)
+            else:
+                reply = await rebased(sent, records.legal_basis())
+            assert reply.status_code == 200, reply.text
+            (corrected,) = (await read(sent))["corrections"]
+            assert corrected["sections"] == ["safety"], by_holder
+            assert "two of them" in (await world.shelter.get(f"/v1/corrections/{corrected['id']}")).text
+            assert (await world.stranger.get(f"/v1/corrections/{corrected['id']}")).status_code == 404
