@@ -108,7 +108,8 @@ BEGIN
     IF m.id IS NOT NULL THEN RETURN m; END IF;
     SELECT * INTO c FROM case_file WHERE id = p_case
        AND (lead_id = a.agency OR EXISTS (SELECT FROM referral r WHERE r.case_id = p_case AND r.receiver_id = a.agency
-                                          AND r.state IN ('accepted', 'in_progress', 'on_hold', 'cancel_requested')));
+                                          AND r.state IN ('accepted', 'in_progress', 'on_hold', 'cancel_requested')))
+       FOR NO KEY UPDATE;  -- what is widened may be taken back at this moment
     IF NOT FOUND THEN RAISE EXCEPTION 'no such case' USING ERRCODE = 'RJ404'; END IF;
     IF v_widens IS NOT NULL THEN
         SELECT * INTO w FROM consent WHERE id = v_widens AND case_id = p_case;

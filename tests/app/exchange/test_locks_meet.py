@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
+from uuid import UUID
 
-from tests.app.exchange.test_consents import CONSENTED, MIXED, act, another_system, doubt, give, locked, on, read, refer
+from tests.app.exchange.test_consents import (
+    CONSENTED,
+    MIXED,
+    act,
+    another_system,
+    doubt,
+    give,
+    locked,
+    on,
+    open_case,
+    read,
+    refer,
+)
 from tests.app.exchange.test_consents import refused as refused_of
 from tests.app.exchange.test_reviews import WORDS, path_of, queue, rebased, reviewers, sections, vital
 from tests.app.exchange.test_subject_requests import FULL, answer, asked
@@ -75,6 +89,19 @@ class TestWhatThePersonAskedFor:
         assert (await rebased(sent, on(late, "health"))).status_code == 200
         assert await sections(sent) == ["contact", "health", "identity", "location", "needs", "psychosocial"]
         assert "health" not in str(await queue(reviewers, state="waiting")), "a part that locks opens no second review"
+
+
+class TestWideningWhatIsTakenBackAtThisMoment:
+    async def test_waits_and_is_refused(self, world: World) -> None:
+        case = await open_case(world)
+        first = await give(world, case)
+        async with world.owner.transaction():  # as a withdrawal does
+            await world.owner.execute("SELECT FROM case_file WHERE id = $1 FOR NO KEY UPDATE", UUID(case))
+            await world.owner.execute("UPDATE consent SET withdrawn_at = now() WHERE id = $1", UUID(first))
+            widening = asyncio.create_task(act(world, case, first, "widen"))
+            await asyncio.sleep(0.5)
+        reply = await widening
+        assert (reply.status_code, reply.json()["type"]) == (409, "/problems/consent-over"), reply.text
 
 
 class TestWhatTheReviewersDecided:
