@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -141,6 +142,17 @@ async def _open_to(tx: Any, db: Acting, row: asyncpg.Record) -> set[str]:
     }
 
 
+def _rested_on(held: list[asyncpg.Record], shown: set[str], at: datetime) -> Document:
+    """Return what the log says of the bases on which sections were shown; nothing of what is the reader's own."""
+    bases = [
+        {"basis": each["basis"], "sections": in_order(shown & set(each["sections"]), SECTIONS)}
+        | ({"consent": each["consent_id"]} if each["consent_id"] else {})
+        for each in held
+        if in_force(each, at) and shown & set(each["sections"])
+    ]
+    return {"bases": bases} if bases else {}
+
+
 async def _to_this_holder(tx: Any, db: Acting, sections: Document) -> Document:
     """Return sections without the recipients that are other holders: who else holds what is nobody's business. The JWE stays valid."""
     sealed = {name: each for name, each in sections.items() if isinstance(each, SealedPart)}
@@ -184,7 +196,9 @@ async def read_correction(db: Acting, correction_id: UUID) -> Document:
             correction_id,
             row["case_id"],
             json.text(
-                {"sections": in_order(sections, SECTIONS)} | ({"after_withdrawal": sorted(in_hand)} if in_hand else {})
+                {"sections": in_order(sections, SECTIONS)}
+                | _rested_on(held, set() if is_author else set(sections), db.at)
+                | ({"after_withdrawal": sorted(in_hand)} if in_hand else {})
             ),
         )
         entry = await _entry(tx, db, row)

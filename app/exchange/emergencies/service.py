@@ -120,17 +120,15 @@ async def read_emergency(db: Acting, emergency_id: UUID) -> Document:
         # the kind of an agency may have changed since
         allowed = table.EMERGENCY & table.KINDS[AgencyKind(db.agency.kind)]
         rows = [each for each in rows if each["section"] in allowed]
+        read = in_order((each["section"] for each in rows), SECTIONS)
         await tx.fetchval(
             "SELECT log_by($1, 'emergency_access:read', 'done', 'emergency_access', $2, $3, $4)",
             db.parameter(),
             emergency_id,
             row["case_id"],
             json.text(
-                {
-                    "sections": in_order((each["section"] for each in rows), SECTIONS),
-                    "basis": "vital_interest",
-                    "until": row["until_at"],
-                }
+                {"sections": read, "basis": "vital_interest", "until": row["until_at"]}
+                | ({"bases": [{"basis": "vital_interest", "sections": read}]} if read else {})
             ),
         )
     opened = {each["section"]: _opened(db, each, row["case_id"]) for each in rows}

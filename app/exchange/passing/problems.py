@@ -267,7 +267,8 @@ class DisclosureRefused(Problem):
     `refused` names each section with its reason: `no_basis` (no basis names it), `two_bases`, `not_included` (a basis names a section the
     record does not have), `purpose` (the purpose does not need it), `agency_kind` (this kind of agency may not hold it), `consent_only`
     (this kind receives on the person's own consent alone), `basis_does_not_open`, `basis_ended`, `abroad`, `consent` (the consent does
-    not cover this section, receiver or purpose, or is over), `consent_doubted` (the person must be asked again first), `consent_not_provable`
+    not cover this section, receiver or purpose, or is over), `consent_doubted` (the person must be asked again first), `restricted` (the
+    person has since asked for restriction or erasure; a consent given after that counts), `consent_not_provable`
     (only spoken, or heard by nobody but an interpreter who is not independent), `consent_without_assent` (the child does not agree),
     `consent_not_for_child` (the record says it is a child, the consent does not), `consent_not_own` (a foreign mission receives on the
     person's own consent alone); `legal_basis_unknown`, `legal_basis_not_in_force` (`not_in_force` says what replaced the law),

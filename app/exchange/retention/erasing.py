@@ -16,7 +16,6 @@ from uuid import UUID
 
 import asyncpg
 import orjson
-import tink
 
 from app.exchange.records.sealing import preview_told
 from app.exchange.retention.erasure_list import Entry, ErasureList, in_memory, read_if_there, read_lists
@@ -57,6 +56,10 @@ class _Resealed:
     preview: bytes | None
 
 
+class _CannotErase(Exception):
+    """One thing cannot be erased, as when what stays of it cannot be opened."""
+
+
 class Eraser:
     """The worker's hand. Lines that an earlier process left without an end are taken up again."""
 
@@ -65,27 +68,39 @@ class Eraser:
         self._keyring = keyring
         self._list = ErasureList(settings.erasure_folder)
         self._unfinished: dict[Any, Entry] | None = None
+        self._stuck = 0
 
     async def erase(self, conn: Connection, now: datetime) -> int:
         """Erase what is due, each thing in a transaction of its own. Return how many there were."""
         if self._unfinished is None:
             self._unfinished = await self._left_unfinished(conn)
-        rows = await due(conn, self._settings, now, BATCH)
-        erased = 0
+        # what could not be erased the last time is asked for again, and never fills a batch that others wait for
+        rows = await due(conn, self._settings, now, BATCH + self._stuck)
+        erased, self._stuck = 0, 0
         for row in rows:
             entry = self._entry(row, now)
             try:
                 async with conn.transaction():
-                    if not await apply(conn, self._keyring, entry, now):
+                    if not await self._apply(conn, entry, now):
+                        self._stuck += 1
                         continue
                     await asyncio.to_thread(self._list.begin, entry)
-            except tink.TinkError:  # what stays of it cannot be opened: the others are not to wait for it
-                log.error("erasure of %s cannot be done: what stays of it cannot be opened", entry.row)
+            except _CannotErase as error:
+                log.error("erasure of %s cannot be done: %s", entry.row, type(error.__cause__).__name__)
+                self._stuck += 1
                 continue
             await asyncio.to_thread(self._list.done, entry)
             self._unfinished.pop(entry.what, None)
             erased += 1
         return erased
+
+    async def _apply(self, conn: Connection, entry: Entry, now: datetime) -> bool:
+        try:
+            return await apply(conn, self._keyring, entry, now)
+        except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
+            raise  # the database is away: that is not this entry's fault
+        except Exception as error:  # whatever is wrong with one, the others are not to wait for it
+            raise _CannotErase from error
 
     def _entry(self, row: asyncpg.Record, now: datetime) -> Entry:
         made = Entry(

@@ -39,10 +39,10 @@ async def erasures_of(tx: Connection, case_id: UUID) -> list[asyncpg.Record]:
 
 
 async def granted_copy(tx: Connection, case_id: UUID, request_id: UUID) -> asyncpg.Record | None:
-    """Return the granted request on which a person's data may leave."""
+    """Return the granted request on which a person's data may leave; none of a guardian who has been barred since."""
     return await tx.fetchrow(
         """SELECT * FROM subject_request WHERE id = $2 AND case_id = $1 AND kind IN ('access', 'copy')
-           AND answer IN ('granted', 'granted_in_part')""",
+           AND answer IN ('granted', 'granted_in_part') AND NOT is_barred(case_id, requester)""",
         case_id,
         request_id,
     )

@@ -72,7 +72,8 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE TRIGGER open_review AFTER INSERT ON disclosure
-    FOR EACH ROW WHEN (NEW.basis <> 'consent' AND NEW.subject <> 'correction') EXECUTE FUNCTION open_review();
+    -- a part that is split off because it locks is reviewed with the whole
+    FOR EACH ROW WHEN (NEW.basis <> 'consent' AND NEW.subject <> 'correction' AND NEW.locked_at IS NULL) EXECUTE FUNCTION open_review();
 
 -- Who disclosed, and the log's entry of it: known once that is written, in the same transaction.
 CREATE FUNCTION note_disclosure(p_case uuid, p_log uuid, p_actor text, p_at timestamptz) RETURNS void
@@ -109,13 +110,16 @@ DECLARE v_locked uuid[]; v_opened boolean; v_lead uuid;
 BEGIN
     SELECT opened_at IS NOT NULL INTO v_opened FROM disclosure WHERE case_id = v.case_id AND id = v.disclosure_id;
     WITH locked AS (
-        UPDATE disclosure d SET locked_at = p_at, lock_reason = p_reason
-        WHERE d.case_id = v.case_id AND d.locked_at IS NULL AND (d.closed_at IS NULL OR p_reason = 'not_justified')
+        UPDATE disclosure d SET locked_at = coalesce(d.locked_at, p_at), lock_reason = p_reason
+        WHERE d.case_id = v.case_id AND (d.locked_at IS NULL OR (p_reason = 'not_justified' AND d.lock_reason = 'review_lapsed'))
+          AND (d.closed_at IS NULL OR p_reason = 'not_justified')
           AND (d.id = v.disclosure_id OR (d.origin_id = v.subject_id AND d.basis = v.basis AND d.sections && v.sections
                AND d.legal_basis IS NOT DISTINCT FROM v.legal_basis AND d.article IS NOT DISTINCT FROM v.article))
         RETURNING d.id)
     SELECT array_agg(id) INTO v_locked FROM locked;
-    IF v_opened AND v.disclosure_id = ANY (v_locked) THEN
+    IF v_opened AND v.disclosure_id = ANY (v_locked) AND NOT EXISTS (  -- asked already, when the review lapsed
+        SELECT FROM request q JOIN disclosure d ON d.case_id = q.case_id AND d.request_id = q.id
+        WHERE q.case_id = v.case_id AND d.id = v.disclosure_id AND q.state = 'open') THEN
         SELECT lead_id INTO v_lead FROM case_file WHERE id = v.case_id;
         PERFORM ask_holders(v_locked, v.case_id, p_reason, v_lead, v.subject, v.subject_id, NULL, p_at, p_at, p_within);
     END IF;
@@ -192,9 +196,9 @@ BEGIN
                     (SELECT e.detail FROM emergency_access e WHERE e.case_id = v.case_id AND e.id = v.subject_id AND v.disclosure_id IS NULL));
 END $$;
 
--- Takes sections off the bases they rest on, so that new ones can take their place: all but a consent that still covers them, and what was
--- retracted or sent in error. What then rests on nothing is closed, its review ended, and its erasure request answered.
-CREATE FUNCTION take_off_bases(p_subject text, p_id uuid, p_sections text[], p_at timestamptz) RETURNS void
+-- Takes sections off the bases they rest on, so that new ones can take their place: all but a consent that still covers them, what was retracted
+-- or sent in error, and what the person asked to be restricted or erased, unless they consent anew (p_consented). What then rests on nothing is closed, its review ended, and its erasure request answered.
+CREATE FUNCTION take_off_bases(p_subject text, p_id uuid, p_sections text[], p_consented text[], p_at timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE v_me uuid := current_agency(); v_case uuid; v_sender uuid; v_receiver uuid; v_version uuid; d disclosure; v review; r request; v_found text[] := '{}';
 BEGIN
@@ -211,6 +215,8 @@ BEGIN
                AND ((e.subject_id = p_id AND e.version_id = v_version) OR e.origin_id = p_id)
                AND (e.basis <> 'consent' OR e.locked_at IS NOT NULL OR e.until_at <= p_at)
                AND coalesce(e.lock_reason, '') NOT IN ('retracted', 'entered_in_error')
+               AND (coalesce(e.lock_reason, '') NOT IN ('restricted', 'erasure_asked')
+                    OR NOT EXISTS (SELECT FROM unnest(e.sections) AS s WHERE s = ANY (p_sections) AND s <> ALL (p_consented)))
              ORDER BY e.id FOR NO KEY UPDATE LOOP
         IF d.origin_id IS NULL THEN
             v_found := v_found || d.sections;
@@ -237,7 +243,7 @@ BEGIN
     END IF;
 END $$;
 
--- The corrections of what was put on another basis at p_at go with it.
+-- The corrections of what was put on another basis at p_at go with it, also those made while it was locked.
 CREATE FUNCTION carry_rebased(p_id uuid, p_at timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
@@ -249,7 +255,7 @@ BEGIN
     JOIN record_version w ON w.id = k.version_id AND w.case_id = k.case_id AND w.retracted_at IS NULL
     WHERE n.subject_id = p_id AND n.recorded_at = p_at AND n.closed_at IS NULL AND n.version_id IS NOT NULL AND n.sender_id = current_agency()
       AND n.receiver_id <> k.author_id
-      AND EXISTS (SELECT FROM disclosure e WHERE e.case_id = k.case_id AND e.subject_id = k.id AND e.origin_id = p_id);
+      AND w.number > (SELECT b.number FROM record_version b WHERE b.id = n.version_id AND b.case_id = n.case_id);
 END $$;
 
 -- Gives sections of a referral or transfer another basis: changes access, not state. The receiver keeps reading, or reads again.
@@ -269,7 +275,8 @@ BEGIN
     IF x.seen <> s.version THEN
         RAISE EXCEPTION 'stale' USING ERRCODE = 'RJ412', DETAIL = jsonb_build_object('state', s.state, 'version', s.version)::text;
     END IF;
-    PERFORM take_off_bases(x.subject, x.id, x.sections, a.at);
+    PERFORM take_off_bases(x.subject, x.id, x.sections, ARRAY(
+        SELECT jsonb_array_elements_text(b->'sections') FROM jsonb_array_elements(x.bases) AS b WHERE b->>'basis' = 'consent'), a.at);
     IF x.subject = 'referral' THEN
         UPDATE referral SET version = version + 1, updated_at = a.at WHERE id = x.id RETURNING version_id INTO v_version;
     ELSE
@@ -351,7 +358,7 @@ DECLARE f text;
 BEGIN
     FOREACH f IN ARRAY ARRAY[
         'note_disclosure(uuid,uuid,text,timestamptz)', 'apply_review(uuid,text,timestamptz,text,bytea,timestamptz,interval)', 'review_reason(uuid)',
-        'take_off_bases(text,uuid,text[],timestamptz)', 'carry_rebased(uuid,timestamptz)'] LOOP
+        'take_off_bases(text,uuid,text[],text[],timestamptz)', 'carry_rebased(uuid,timestamptz)'] LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO rujukan_definer', f);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO rujukan_app', f);
     END LOOP;

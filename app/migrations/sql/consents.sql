@@ -48,7 +48,7 @@ $$;
 CREATE FUNCTION consent_gaps(
     p_case uuid, p_consent uuid, p_sections text[], p_code text, p_kind text, p_purpose text, p_child boolean, p_at timestamptz
 ) RETURNS jsonb LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE c consent; v_mine text[]; v_why text;
+DECLARE c consent; v_mine text[]; v_why text; v_restricted text[];
 BEGIN
     SELECT * INTO c FROM consent WHERE id = p_consent AND case_id = p_case;
     IF FOUND THEN
@@ -63,8 +63,12 @@ BEGIN
         WHEN p_child AND NOT c.for_child THEN 'consent_not_for_child'
         WHEN p_kind = 'foreign_mission' AND NOT c.own THEN 'consent_not_own'
     END;
-    RETURN (SELECT coalesce(jsonb_object_agg(s, CASE WHEN s = ANY (v_mine) THEN v_why ELSE 'consent' END), '{}') FROM unnest(p_sections) AS s
-            WHERE v_why IS NOT NULL OR s <> ALL (v_mine));
+    -- what the person has since asked to be restricted or erased, only a consent given after that opens
+    v_restricted := ARRAY(SELECT DISTINCT unnest(q.answered_sections) FROM subject_request q
+                          WHERE q.case_id = p_case AND q.kind IN ('restrict', 'erase') AND q.answer IN ('granted', 'granted_in_part')
+                            AND q.received_at >= c.given_at);
+    RETURN (SELECT coalesce(jsonb_object_agg(s, CASE WHEN s <> ALL (v_mine) THEN 'consent' ELSE coalesce(v_why, 'restricted') END), '{}')
+            FROM unnest(p_sections) AS s WHERE v_why IS NOT NULL OR s <> ALL (v_mine) OR s = ANY (v_restricted));
 END $$;
 
 -- What rests on a consent ends with it, at the latest; and of who passes on what it holds, with that.
@@ -104,7 +108,8 @@ BEGIN
     IF m.id IS NOT NULL THEN RETURN m; END IF;
     SELECT * INTO c FROM case_file WHERE id = p_case
        AND (lead_id = a.agency OR EXISTS (SELECT FROM referral r WHERE r.case_id = p_case AND r.receiver_id = a.agency
-                                          AND r.state IN ('accepted', 'in_progress', 'on_hold', 'cancel_requested')));
+                                          AND r.state IN ('accepted', 'in_progress', 'on_hold', 'cancel_requested')))
+       FOR NO KEY UPDATE;  -- what is widened may be taken back at this moment
     IF NOT FOUND THEN RAISE EXCEPTION 'no such case' USING ERRCODE = 'RJ404'; END IF;
     IF v_widens IS NOT NULL THEN
         SELECT * INTO w FROM consent WHERE id = v_widens AND case_id = p_case;

@@ -182,17 +182,21 @@ CREATE FUNCTION held_sections(p_case uuid, p_at timestamptz) RETURNS text[] LANG
     WHERE h.case_id = p_case AND h.state = 'active' AND (h.until_on IS NULL OR h.until_on >= (p_at AT TIME ZONE 'UTC')::date)
 $$;
 
--- Locks the given sections of everything disclosed of a case, for every holder; a disclosure of more goes on with the rest. Returns those
--- that were open. Called by the functions below and by nobody else.
+-- Locks the given sections of everything disclosed of a case, for every holder; a disclosure of more goes on with the rest. What is locked
+-- already for a reason that others can lift (a doubt that ends, another basis) is locked for this one instead. Returns those that were open once.
+-- Called by the functions below and by nobody else.
 CREATE FUNCTION lock_sections(p_case uuid, p_sections text[], p_reason text, p_at timestamptz) RETURNS uuid[] LANGUAGE plpgsql AS $$
 DECLARE d disclosure; v_open uuid[] := '{}'; v_new uuid;
 BEGIN
     PERFORM FROM referral WHERE case_id = p_case ORDER BY id FOR NO KEY UPDATE;
     PERFORM FROM transfer WHERE case_id = p_case ORDER BY id FOR NO KEY UPDATE;
-    FOR d IN SELECT * FROM disclosure e WHERE e.case_id = p_case AND e.locked_at IS NULL AND e.sections && p_sections ORDER BY e.id FOR NO KEY UPDATE LOOP
+    FOR d IN SELECT * FROM disclosure e WHERE e.case_id = p_case AND e.sections && p_sections
+             AND (e.locked_at IS NULL OR e.lock_reason IN ('consent_doubted', 'consent_withdrawn', 'consent_narrowed', 'review_lapsed', 'not_justified')
+                  OR (e.lock_reason = 'restricted' AND p_reason = 'erasure_asked'))
+             ORDER BY e.id FOR NO KEY UPDATE LOOP
         IF d.sections <@ p_sections THEN
             v_new := d.id;
-            UPDATE disclosure SET locked_at = p_at, lock_reason = p_reason WHERE id = d.id AND case_id = p_case;
+            UPDATE disclosure SET locked_at = coalesce(locked_at, p_at), lock_reason = p_reason WHERE id = d.id AND case_id = p_case;
         ELSE
             v_new := uuidv7(p_at - clock_timestamp());
             UPDATE disclosure SET sections = ARRAY(SELECT s FROM unnest(d.sections) AS s WHERE s <> ALL (p_sections)) WHERE id = d.id AND case_id = p_case;
@@ -200,7 +204,7 @@ BEGIN
                                     sections, until_at, onward, recorded_at, opened_at, closed_at, locked_at, lock_reason, origin_id)
             VALUES (v_new, d.case_id, d.subject, d.subject_id, d.version_id, d.move_id, d.sender_id, d.receiver_id, d.basis, d.consent_id, d.legal_basis,
                     d.article, ARRAY(SELECT s FROM unnest(d.sections) AS s WHERE s = ANY (p_sections)), d.until_at, d.onward, d.recorded_at,
-                    d.opened_at, d.closed_at, p_at, p_reason, d.origin_id);
+                    d.opened_at, d.closed_at, coalesce(d.locked_at, p_at), p_reason, d.origin_id);
         END IF;
         IF d.opened_at IS NOT NULL THEN
             v_open := v_open || v_new;
@@ -273,6 +277,9 @@ BEGIN
     SELECT * INTO x FROM jsonb_to_record(p) AS x(answer text, sections text[], refusal_ground text, correction_id uuid, delivery text, delivered_on date);
     o_asked := 0;
     IF x.answer <> 'refused' THEN
+        IF is_barred(r.case_id, r.requester) THEN  -- since it was written down
+            RAISE EXCEPTION 'the guardian is barred' USING ERRCODE = 'RJ029', DETAIL = jsonb_build_object('case_id', r.case_id)::text;
+        END IF;
         x.sections := coalesce(x.sections, CASE WHEN r.sections = '{}' THEN CASE WHEN r.kind IN ('erase', 'restrict') THEN all_sections() END ELSE r.sections END);
         IF r.kind = 'correct' AND NOT EXISTS (SELECT FROM correction k WHERE k.id = x.correction_id AND k.case_id = r.case_id) THEN
             RAISE EXCEPTION 'no such correction' USING ERRCODE = 'RJ066';

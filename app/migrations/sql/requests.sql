@@ -399,6 +399,27 @@ BEGIN
     FROM (SELECT r.from_id AS told UNION SELECT v_lead) AS parties WHERE told <> r.to_id ORDER BY told;
 END $$;
 
+-- What its holder opened again at p_at by an answer: the corrections that were made while it was locked did not reach it.
+CREATE FUNCTION carry_missed_corrections(p_request uuid, p_at timestamptz) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE r request; v_subject uuid; k correction;
+BEGIN
+    SELECT * INTO r FROM request WHERE id = p_request;
+    IF NOT FOUND OR r.to_id IS DISTINCT FROM current_agency() OR r.answered_at IS DISTINCT FROM p_at THEN
+        RAISE EXCEPTION 'only who answers it brings corrections along' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    FOR v_subject IN SELECT DISTINCT d.subject_id FROM disclosure d WHERE d.case_id = r.case_id AND d.receiver_id = r.to_id AND d.recorded_at = p_at
+                     AND d.origin_id IS NULL ORDER BY d.subject_id LOOP
+        FOR k IN SELECT c.* FROM correction c JOIN record_version w ON w.id = c.version_id AND w.case_id = c.case_id
+                 WHERE c.case_id = r.case_id AND w.retracted_at IS NULL AND c.recorded_at >= r.recorded_at
+                   AND NOT EXISTS (SELECT FROM disclosure e WHERE e.case_id = r.case_id AND e.subject_id = c.id AND e.origin_id = v_subject
+                                   AND e.receiver_id = r.to_id AND e.closed_at IS NULL AND e.locked_at IS NULL)
+                 ORDER BY w.number LOOP
+            PERFORM disclose_correction(k, v_subject, NULL, p_at);
+        END LOOP;
+    END LOOP;
+END $$;
+
 -- Answers a request once: 404 for whom it does not ask, 409 the second time.
 CREATE FUNCTION close_request(a acting, p_request uuid, p_answer text, p_case uuid, p_kind text, p jsonb, p_detail bytea) RETURNS request
 LANGUAGE plpgsql AS $$
@@ -453,6 +474,7 @@ BEGIN
         IF v_count <> jsonb_array_length(p->'bases') THEN
             RAISE EXCEPTION 'nothing to open again' USING ERRCODE = 'RJ063';
         END IF;
+        PERFORM carry_missed_corrections(r.id, a.at);
     END IF;
     SELECT coalesce((SELECT reference FROM case_file WHERE id = r.case_id), '') INTO v_reference;
     m := (false, 'request', r.id, r.case_id, v_reference, 'answered', 2,
@@ -511,6 +533,7 @@ BEGIN
         'ask_erasure(text,uuid,text,timestamptz,interval)',
         'apply_retraction(uuid,uuid,uuid,text,bytea,boolean,timestamptz,interval)', 'apply_correction(uuid,timestamptz)', 'carry_corrections(uuid,timestamptz)',
         'apply_proposal(uuid,uuid,text[],bytea,timestamptz,interval)', 'lock_case_of_request(uuid)', 'tell_of_answer(uuid,timestamptz)',
+        'carry_missed_corrections(uuid,timestamptz)',
         'content_in_hand(uuid,uuid,uuid,timestamptz)'] LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO rujukan_definer', f);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO rujukan_app', f);

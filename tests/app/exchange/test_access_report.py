@@ -73,6 +73,21 @@ class TestTheReport:
         assert {each["actor"] for each in entries[1:]} == {None}, "of others' staff nothing"
         assert (await report(world.police, read.case_id))[-1]["kind"] == "report", "it was looked at itself"
 
+    async def test_says_on_what_a_correction_and_an_emergency_were_read(self, world: World, read: Passed) -> None:
+        """Neither is the reader's own record, and the person is not told that it was."""
+        right = {"record": {"safety": {"must_know": "Two men."}}, "reason": "There were two."}
+        made = await world.police.post(f"/v1/cases/{read.case_id}/corrections", right)
+        assert (await world.iom.get(f"/v1/corrections/{made.json()['id']}")).status_code == 200
+        need = {"sections": ["identity"], "reason": "medical_emergency", "text": "He does not wake up."}
+        opened = await world.iom.post("/v1/emergency-access", {"case_id": read.case_id, **need})
+        await world.iom.get(opened.headers["Location"])
+        *_, corrected, emergency = [each for each in await report(world.police, read.case_id) if each["kind"] == "read"]
+        assert [(each["basis"], each["sections"]) for each in corrected["bases"]] == [("consent", ["safety"])]
+        assert corrected["bases"][0]["consent"] == await world.consent_of(read)
+        assert [(each["basis"], each["sections"]) for each in emergency["bases"]] == [("vital_interest", ["identity"])]
+        page = await printed(world.police, read.case_id, lang="en")
+        assert page.count("the agency&#39;s own record") == 1, "that of the police, who corrected it"
+
     async def test_comes_in_pages(self, world: World, read: Passed) -> None:
         whole = await report(world.police, read.case_id)
         paged = await report(world.police, read.case_id, limit=2)

@@ -406,6 +406,22 @@ class TestTheWorker:
         finally:
             await conn.close()
 
+    async def test_does_not_let_what_it_cannot_erase_hold_up_the_rest(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(erasing, "BATCH", 1)
+        broken, whole = [await world.accepted(receiver="shelter", **FULL) for _ in range(2)]
+        await world.owner.execute(
+            "UPDATE record_content SET parts = parts[1:2] WHERE case_id = $1", UUID(broken.case_id)
+        )
+        for sent in (broken, whole):
+            await granted(world, sent, "erase", sections=["health"])
+        world.exchange.later(days=31)
+        for _ in range(4):
+            await world.exchange.worker.erase_what_is_due()
+        assert "health" not in await left(world, whole.case_id)
+        assert "health" in await left(world, broken.case_id), "it is tried again, in every round"
+
     async def test_several_at_once_erase_each_thing_once(self, world: World, folder: Path) -> None:
         for _ in range(2):
             await closed(world)

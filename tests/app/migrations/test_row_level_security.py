@@ -134,6 +134,7 @@ DEFINER_FUNCTIONS = {
     "review_reason": "rujukan_definer",
     "take_off_bases": "rujukan_definer",
     "carry_rebased": "rujukan_definer",
+    "carry_missed_corrections": "rujukan_definer",
     "watch_reviews": "rujukan_definer",
     "apply_emergency": "rujukan_definer",
     "emergency_content": "rujukan_definer",
