@@ -19,16 +19,24 @@ import orjson
 import tink
 
 from app.exchange.records.sealing import preview_told
-from app.exchange.retention.erasure_list import Entry, ErasureList, in_memory, read_if_there, read_lists
+from app.exchange.retention.erasure_list import (
+    Entry,
+    ErasureList,
+    ErasureListUnusable,
+    in_memory,
+    read_if_there,
+    read_lists,
+)
 from app.exchange.retention.table import SPECIFIC, Periods
 from app.foundation import json
-from app.foundation.database import Connection
+from app.foundation.database import UNREACHABLE, Connection
 from app.foundation.ids import uuid7
 from app.foundation.keyring import Keyring, Place, Sealed
 from app.foundation.settings import Settings
 
 log = logging.getLogger("rujukan.erasing")
 BATCH = 50
+_SPOILT = (tink.TinkError, asyncpg.PostgresError, ValueError, LookupError, TypeError)
 
 
 async def due(conn: Connection, settings: Settings, at: datetime, limit: int) -> list[asyncpg.Record]:
@@ -65,26 +73,36 @@ class Eraser:
         self._keyring = keyring
         self._list = ErasureList(settings.erasure_folder)
         self._unfinished: dict[Any, Entry] | None = None
+        self._stuck: set[Any] = set()
+        """What could not be erased in this round: passed over until the round is at its end, so that it keeps nothing else from being erased."""
 
     async def erase(self, conn: Connection, now: datetime) -> int:
         """Erase what is due, each thing in a transaction of its own. Return how many there were."""
         if self._unfinished is None:
             self._unfinished = await self._left_unfinished(conn)
-        rows = await due(conn, self._settings, now, BATCH)
+        rows = await due(conn, self._settings, now, BATCH + len(self._stuck))
         erased = 0
         for row in rows:
             entry = self._entry(row, now)
+            if entry.what in self._stuck:
+                continue
             try:
                 async with conn.transaction():
                     if not await apply(conn, self._keyring, entry, now):
+                        self._stuck.add(entry.what)
                         continue
                     await asyncio.to_thread(self._list.begin, entry)
-            except tink.TinkError:  # what stays of it cannot be opened: the others are not to wait for it
-                log.error("erasure of %s cannot be done: what stays of it cannot be opened", entry.row)
+            except (ErasureListUnusable, *UNREACHABLE):
+                raise
+            except _SPOILT as error:  # what stays of it cannot be opened, or read: the others are not to wait for it
+                log.error("erasure of %s cannot be done: %s", entry.row, type(error).__name__)
+                self._stuck.add(entry.what)
                 continue
             await asyncio.to_thread(self._list.done, entry)
             self._unfinished.pop(entry.what, None)
             erased += 1
+        if not erased:
+            self._stuck.clear()
         return erased
 
     def _entry(self, row: asyncpg.Record, now: datetime) -> Entry:
@@ -117,9 +135,12 @@ async def unknown_of(conn: Connection, ids: list[UUID]) -> set[UUID]:
     return {row[0] for row in await conn.fetch("SELECT unknown_erasures($1)", ids)} if ids else set()
 
 
-async def brought_back(conn: Connection, folder: Path) -> list[Entry]:
-    """Return the erasures that were committed once and that the database does not know: it is a restored backup."""
-    entries, done = await asyncio.to_thread(read_if_there, folder)
+async def brought_back(conn: Connection, folder: Path, *, newest: bool = False) -> list[Entry]:
+    """Return the erasures that were committed once and that the database does not know: it is a restored backup.
+
+    `newest`: look at the newest ones alone, for who asks every few seconds. The list only ever grows.
+    """
+    entries, done = await asyncio.to_thread(read_if_there, folder, newest=newest)
     unknown = await unknown_of(conn, [entry.id for entry in entries if entry.id in done])
     return [entry for entry in entries if entry.id in unknown]
 

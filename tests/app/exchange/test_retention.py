@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import io
-from datetime import timedelta
+import os
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,8 +17,10 @@ import pytest
 
 from app.exchange.retention import erasing
 from app.exchange.retention.erasing import ErasuresToReplay, brought_back, refuse_restored, replay
-from app.exchange.retention.erasure_list import ErasureListUnusable, read_lists
+from app.exchange.retention.erasure_list import Entry, ErasureList, ErasureListUnusable, read_lists
+from app.foundation import json
 from app.foundation.database import Addresses
+from app.foundation.keyring import Place
 from app.main import readiness
 from tests.conftest import clone
 from tests.makers import cases, records
@@ -264,6 +268,25 @@ class TestACrash:
         await erase(world)
         assert len(read_lists(folder)[0]) > len(before[0])
 
+    async def test_of_years_is_read_at_its_end_only_by_who_asks_every_few_seconds(self, folder: Path) -> None:
+        made = ErasureList(folder)
+        now = datetime(2026, 1, 1, tzinfo=UTC)
+        ids = [uuid4() for _ in range(1000)]
+        lines = [
+            json.dumps(asdict(Entry(each, each, "record", each, ("health",), "retention", None, now, now)))
+            + b"\n"
+            + json.dumps({"done": each})
+            for each in ids
+        ]
+        made.append({"done": ids[0]})
+        (name,) = os.listdir(folder)
+        with open(folder / name, "wb") as file:  # noqa: ASYNC230
+            file.write(b"\n".join(lines) + b"\n")
+        entries, done = read_lists(folder, newest=True)
+        assert 50 < len(entries) < 1000
+        assert ids[-1] in done & {entry.id for entry in entries}
+        assert len(read_lists(folder)[0]) == 1000
+
     async def test_of_the_disk_stops_the_erasure(self, world: World, tmp_path: Path) -> None:
         sent = await closed(world)
         world.exchange.later(days=731)
@@ -382,6 +405,32 @@ async def asked_to_erase(world: World, sent: Passed) -> str:
 
 
 class TestTheWorker:
+    async def test_passes_over_what_it_cannot_erase_until_all_else_is(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(erasing, "BATCH", 1)
+        for _ in range(2):
+            await closed(world)
+        spoilt = await world.owner.fetchval(
+            "SELECT v.id FROM record_version v JOIN record_content k ON k.version_id = v.id WHERE 'health' = ANY (v.sections) ORDER BY v.id LIMIT 1"
+        )
+        place = Place(
+            "record_version.preview",
+            spoilt,
+            await world.owner.fetchval("SELECT case_id FROM record_version WHERE id = $1", spoilt),
+        )
+        unreadable = world.exchange.keyring.seal_one(place, b"[]")
+        await world.owner.execute("UPDATE record_version SET preview = $2 WHERE id = $1", spoilt, unreadable)
+        world.exchange.later(days=731)
+        for _ in range(2):
+            await erase(world)
+        left = "SELECT DISTINCT id FROM record_version WHERE 'health' = ANY (sections) AND NOT 'health' = ANY (erased_sections)"
+        assert [row["id"] for row in await world.owner.fetch(left)] == [spoilt]
+        assert await words_left(world)
+        await world.owner.execute("UPDATE record_version SET preview = NULL WHERE id = $1", spoilt)
+        await erase(world)
+        assert await world.owner.fetch(left) == [], "tried again in a later round"
+
     async def test_erases_only_what_is_due(self, world: World) -> None:
         """Its role alone could destroy nothing and read nothing of a case that is open."""
         sent = await world.accepted(receiver="shelter", **FULL)
