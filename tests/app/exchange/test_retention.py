@@ -22,8 +22,9 @@ from app.foundation import json
 from app.foundation.database import Addresses
 from app.foundation.keyring import Place
 from app.main import readiness
+from app.sealing import open_section
 from tests.conftest import clone
-from tests.makers import cases, records
+from tests.makers import cases, records, sealed
 from tests.makers.world import Agency, Passed, World
 
 FULL: dict[str, Any] = {
@@ -529,6 +530,15 @@ class TestTheCopyForThePerson:
         reply = await world.police.get(f"/v1/cases/{sent.case_id}/export?request={request}")
         record = next(line for line in map(orjson.loads, reply.content.splitlines()) if line["type"] == "record")
         assert list(record["record"]) == ["identity", "safety"]
+
+    async def test_has_what_the_exchange_cannot_read_as_it_was_sealed_and_not_as_a_section(self, world: World) -> None:
+        shelter, police = await sealed.publish(world, world.shelter, world.police)
+        sent = await world.accepted(receiver="shelter", **sealed.request(shelter, police))
+        request = await granted(world, sent)
+        reply = await world.police.get(f"/v1/cases/{sent.case_id}/export?request={request}")
+        record = next(line for line in map(orjson.loads, reply.content.splitlines()) if line["type"] == "record")
+        assert not {"health", "narrative"} & set(record["record"])
+        assert open_section("health", record["record"]["sealed"]["health"], police) == sealed.HEALTH
 
     async def test_needs_a_granted_request_of_this_case(self, world: World) -> None:
         sent, other = await world.accepted(receiver="shelter", **FULL), await world.accepted(receiver="shelter", **FULL)
