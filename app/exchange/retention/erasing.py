@@ -36,6 +36,9 @@ from app.foundation.settings import Settings
 
 log = logging.getLogger("rujukan.erasing")
 BATCH = 50
+LONG = 600.0
+"""Seconds that looking for what is due may take: it goes through every closed case, and nobody waits for it."""
+_STOPS: tuple[type[Exception], ...] = (ErasureListUnusable, *UNREACHABLE)
 _SPOILT = (tink.TinkError, asyncpg.PostgresError, ValueError, LookupError, TypeError)
 
 
@@ -53,6 +56,7 @@ async def due(conn: Connection, settings: Settings, at: datetime, limit: int) ->
         periods.proof,
         periods.patience,
         limit,
+        timeout=LONG,
     )
     return rows
 
@@ -92,7 +96,7 @@ class Eraser:
                         self._stuck.add(entry.what)
                         continue
                     await asyncio.to_thread(self._list.begin, entry)
-            except (ErasureListUnusable, *UNREACHABLE):
+            except _STOPS:
                 raise
             except _SPOILT as error:  # what stays of it cannot be opened, or read: the others are not to wait for it
                 log.error("erasure of %s cannot be done: %s", entry.row, type(error).__name__)
