@@ -164,15 +164,18 @@ async def refuse_restored(conn: Connection, folder: Path) -> None:
 
 
 async def replay(conn: Connection, keyring: Keyring, path: Path, now: datetime, *, actor: str) -> int:
-    """Erase again, as the database's owner, all that a list knows and the database does not. Return how many there were."""
-    entries, _ = await asyncio.to_thread(read_lists, path)
+    """Erase again, as the database's owner, all that a list knows and the database does not. Return how many there were.
+
+    What was begun and may never have been committed is erased only if it is due and nothing keeps it: a hold may have come between.
+    """
+    entries, done = await asyncio.to_thread(read_lists, path)
     unknown = await unknown_of(conn, [entry.id for entry in entries])
     replayed = 0
     for entry in entries:
         if entry.id in unknown:
             async with conn.transaction():
-                await apply(conn, keyring, entry, now, actor=actor)
-            replayed += 1
+                erased = await apply(conn, keyring, entry, now, actor=actor if entry.id in done else None)
+            replayed += erased
     return replayed
 
 

@@ -324,6 +324,13 @@ async def restore(owner: asyncpg.Connection, backup: dict[str, bytes]) -> None:
         await owner.execute(f'DELETE FROM "{table}"')
         await owner.copy_to_table(table, source=io.BytesIO(rows), columns=columns.split(", "), format="binary")
     await owner.execute("SET session_replication_role = DEFAULT")
+    counted = await owner.fetch(
+        """SELECT c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+           WHERE a.attidentity <> '' AND NOT c.relispartition AND c.relnamespace = 'public'::regnamespace"""
+    )
+    for table, column in counted:
+        sequence = f"pg_get_serial_sequence('{table}', '{column}')"
+        await owner.execute(f"SELECT setval({sequence}, coalesce(max({column}), 0) + 1) FROM {table}")
 
 
 class TestARestoredBackup:
@@ -366,6 +373,25 @@ class TestARestoredBackup:
             assert restored.owner is not None
             name = restored.owner.split("/")[3].split("?")[0]
             await world.owner.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    async def test_keeps_what_a_hold_came_upon_before_it_was_erased(
+        self, world: World, folder: Path, desk: Agency
+    ) -> None:
+        """A line without its end says that it was tried. What it names may have been kept since."""
+        sent = await closed(world)
+        now, case = world.exchange.clock.now(), await cases.case_of(world, sent.case_id)
+        hold = await desk.post("/v1/holds", records.hold(now, case.reference, "health"))
+        assert hold.status_code == 201, hold.text
+        version = (await world.row(sent))["version_id"]
+        entry = Entry(uuid4(), UUID(sent.case_id), "record", version, ("health",), "retention", None, now, now)
+        written = ErasureList(folder)
+        written.begin(entry)
+        owner, keyring = world.owner, world.exchange.keyring
+        assert await replay(owner, keyring, folder, now, actor="operator") == 0
+        assert "health" in await left(world, sent.case_id)
+        written.done(entry)
+        assert await replay(owner, keyring, folder, now, actor="operator") == 1
+        assert "health" not in await left(world, sent.case_id)
 
     async def test_is_not_ready_while_the_list_knows_more(self, world: World, folder: Path) -> None:
         app = world.exchange.app
