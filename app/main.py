@@ -234,7 +234,7 @@ async def readiness(app: FastAPI) -> dict[str, str]:
         async with state.database.app.acquire(timeout=2) as conn:
             bypasses = await conn.fetchval("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
             revision = await conn.fetchval("SELECT version_num FROM alembic_version")
-            restored = await brought_back(conn, state.settings.erasure_folder)
+            restored = await brought_back(conn, state.settings.erasure_folder, newest=True)
         snapshot = await state.directory.current()
     except ErasureListUnusable as error:
         return {"database": "ok", "erasures": str(error)}

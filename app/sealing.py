@@ -16,7 +16,15 @@ from joserfc.registry import HeaderParameter
 from pydantic import ValidationError
 
 from schemas.record.record import SCHEMA_VERSION
-from schemas.record.sealed import SEALED_ALG, SEALED_ENC, SEALED_TYPE, SealedSection, SealedSections
+from schemas.record.sealed import (
+    MAX_CIPHERTEXT,
+    MAX_RECIPIENTS,
+    SEALED_ALG,
+    SEALED_ENC,
+    SEALED_TYPE,
+    SealedSection,
+    SealedSections,
+)
 
 PAD_TO: Final = 1024
 """Bytes: JSON takes white space at its end, and what is short does not tell by its length how little there is."""
@@ -27,8 +35,10 @@ _REGISTRY: Final = jwe.JWERegistry(
     },
     algorithms=_ALGORITHMS,
     verify_all_recipients=False,
+    max_recipients=MAX_RECIPIENTS,
 )
-_ESCAPES: Final = (JoseError, ValueError, TypeError, KeyError, AttributeError)
+_REGISTRY.max_ciphertext_length = MAX_CIPHERTEXT  # the library takes 64 KB unless it is told
+_ESCAPES: Final = (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
 class CannotOpenError(Exception):
@@ -67,10 +77,14 @@ def seal_section(name: str, section: Mapping[str, Any], keys: Sequence[Mapping[s
 def open_section(name: str, sealed: Mapping[str, Any], private_jwk: Mapping[str, Any]) -> dict[str, Any]:
     """Decrypt a section that stands under this name. Raises `CannotOpenError`."""
     try:
-        found = SealedSections.model_validate({name: dict(sealed)}).by_name()[name]
-    except ValidationError as error:
-        raise CannotOpenError(f"{name}: {error.errors()[0]['type']}") from None
-    kid = private_jwk.get("kid") or _imported(private_jwk).thumbprint()
+        found = SealedSections.model_validate({name: sealed}).by_name()[name]
+    except (ValidationError, KeyError) as error:
+        what = error.errors()[0]["type"] if isinstance(error, ValidationError) else "nothing is there"
+        raise CannotOpenError(f"{name}: {what}") from None
+    try:
+        kid = private_jwk.get("kid") or _imported(private_jwk).thumbprint()
+    except _ESCAPES:
+        raise CannotOpenError(f"{name}: the key is no private encryption key of P-256 or X25519") from None
     place = next((n for n, each in enumerate(found.recipients) if each.header.kid == kid), None)
     if place is None:
         raise CannotOpenError(f"{name}: it is not sealed to the key {kid}")

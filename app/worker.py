@@ -50,6 +50,19 @@ class Job:
     batch: int = BATCH
 
 
+async def _each(*parts: Callable[[], Awaitable[int]]) -> int:
+    """Do every part of a job, also those after one that fails; return the most that one found. Raises what the first to fail raised."""
+    found, failed = [0], []
+    for part in parts:
+        try:
+            found.append(await part())
+        except Exception as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
+    return max(found)
+
+
 class Worker:
     """Runs every job until stopped. A job that fails is logged by type and tried again; the others go on."""
 
@@ -130,22 +143,26 @@ class Worker:
     async def watch_deadlines(self) -> int:
         """Remind, escalate, expire."""
         assert self._pool is not None
+        now, settings = self._clock.now(), self._settings
         async with self._pool.acquire() as conn:
-            found = [
-                await watch(conn, lifecycle, self._settings, self._clock.now()) for lifecycle in (REFERRAL, TRANSFER)
-            ]
-            found.append(await watch_requests(conn, self._settings, self._clock.now()))
-            found.append(await watch_subject_requests(conn, self._settings, self._clock.now()))
-            found.append(await watch_incidents(conn, self._settings, self._clock.now()))
-            found.append(await watch_holds(conn, self._clock.now()))
-        return max(found)
+            return await _each(
+                lambda: watch(conn, REFERRAL, settings, now),
+                lambda: watch(conn, TRANSFER, settings, now),
+                lambda: watch_requests(conn, settings, now),
+                lambda: watch_subject_requests(conn, settings, now),
+                lambda: watch_incidents(conn, settings, now),
+                lambda: watch_holds(conn, now),
+            )
 
     async def watch_reviews(self) -> int:
         """Remind of reviews, close what a vital interest opened when its time is out, end emergency access."""
         assert self._pool is not None
         now = self._clock.now()
         async with self._pool.acquire() as conn:
-            return max(await watch_reviews(conn, self._settings, now), await end_emergencies(conn, now))
+            return await _each(
+                lambda: watch_reviews(conn, self._settings, now),
+                lambda: end_emergencies(conn, now),
+            )
 
     async def climb_escalations(self) -> int:
         """Ask the next one about what nobody has taken."""

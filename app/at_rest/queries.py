@@ -14,6 +14,8 @@ from app.foundation.database import Connection
 from app.foundation.keyring import Keyring
 
 ANOTHER_KEYRING = "RJ090"
+LONG = 600.0
+"""Seconds that reading every sealed row of a large exchange may take; nobody waits for it."""
 
 
 async def meet(conn: Connection, keyring: Keyring, *, process: UUID | None, now: datetime) -> list[asyncpg.Record]:
@@ -75,7 +77,7 @@ async def keyring_locked(conn: Connection) -> AsyncIterator[None]:
 
 async def counted(conn: Connection) -> list[asyncpg.Record]:
     """Return how much each key wraps in each column. Reads every sealed row."""
-    rows: list[asyncpg.Record] = await conn.fetch("SELECT place, key_id, n FROM count_wrapped()")
+    rows: list[asyncpg.Record] = await conn.fetch("SELECT place, key_id, n FROM count_wrapped()", timeout=LONG)
     return rows
 
 
@@ -104,7 +106,7 @@ async def keys_to_move(
 ) -> list[asyncpg.Record]:
     """Return a column's next rows (`id`, `of`, `wrapped`) that another key than `key` wrapped."""
     rows: list[asyncpg.Record] = await conn.fetch(
-        "SELECT * FROM keys_to_move($1, $2, $3, $4)", place, key, after, limit
+        "SELECT * FROM keys_to_move($1, $2, $3, $4)", place, key, after, limit, timeout=LONG
     )
     return rows
 

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from app.at_rest.watch import meet
 from app.cli.administering import find_database
 from app.cli.common import Actor, Json, acting, clock_of, load_settings, show_json, show_table
 from app.cli.failures import Code, Failure
@@ -135,6 +136,10 @@ async def _replayed(settings: Settings, path: Path, actor: str) -> int:
     found = find_database(settings)
     if found.owner is None:
         raise Failure("RUJUKAN_DATABASE_OWNER_URL is not set", "Only the database's owner may replay erasures.")
-    keyring = Keyring.open(settings.keyring_path, create=False)
+    keyring, now = Keyring.of(settings), clock_of(settings).now()
+    async with connection(
+        found.app
+    ) as conn:  # what stays is sealed anew, under the key that the database says is in use
+        await meet(conn, keyring, now=now)
     async with connection(found.owner) as conn:
-        return await replay(conn, keyring, path, clock_of(settings).now(), actor=actor)
+        return await replay(conn, keyring, path, now, actor=actor)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
+from app.at_rest.watch import meet
 from app.cli.administering import administer, find_database
 from app.cli.common import Actor, Json, load_settings, say, show_json, show_table
 from app.cli.failures import Failure
@@ -119,7 +120,8 @@ def rotate_key(
 
 async def _rotate(settings: Settings, at_once: bool, actor: str | None) -> str | None:
     async with administer(settings, actor, opens=True) as the:
-        keyring = Keyring.open(settings.keyring_path, create=False)
+        keyring = Keyring.of(settings)
+        await meet(the.conn, keyring, now=the.now)
         if await queries.active_key(the.conn) is None:
             return None
         return await keys.rotate(the.conn, keyring, the.now, at_once, actor=the.person.reference)

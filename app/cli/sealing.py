@@ -83,9 +83,10 @@ def open_(
     record: Document = dict(given["record"]) if isinstance(given.get("record"), dict) else dict(given)
     record.pop("sealed_preview", None)
     private = [read_object(each, "a JWK") for each in key]
-    sealed = dict(record.pop("sealed", None) or {})
-    if not sealed:
+    found = record.pop("sealed", None)
+    if not isinstance(found, dict) or not found:
         raise Failure("nothing in it is sealed")
+    sealed = dict(found)
     faults = 0
     for name in list(sealed):
         try:

@@ -127,7 +127,8 @@ def _check_document(said: Mapping[str, Any], document: dict[str, Any], salt: Any
         raise Failure("the receipt commits to no document", code=Code.failed)
     if not isinstance(salt, str):
         raise Failure(
-            "the salt is needed to compare a document", "Who may read the whole document gets it with the receipt."
+            "the salt is needed to compare a document",
+            "Who may read the whole document gets it with the receipt. Once a part of it was erased there is none any more.",
         )
     record = document["record"] if isinstance(document.get("record"), dict) else document
     try:

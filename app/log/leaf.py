@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -67,5 +66,5 @@ def _plain(value: Any) -> Any:
         return [_plain(each) for each in value]
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
-    representable = math.isfinite(value) and abs(value) <= _LARGEST
+    representable = abs(value) <= _LARGEST  # so neither infinite nor no number
     return value if representable else str(value)

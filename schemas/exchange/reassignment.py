@@ -62,8 +62,9 @@ class Reassignment(Wire):
     to: AgencyRef
     state: str
     version: int
-    reason: str
-    paper: ReassignmentPaper
+    reason: str | None
+    """None once it was erased; so is `paper`."""
+    paper: ReassignmentPaper | None
     end_reason: str | None
     """Why it was declined or withdrawn."""
     proposed_at: Moment

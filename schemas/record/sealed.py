@@ -24,6 +24,8 @@ SEALED_ALG: Final = "ECDH-ES+A256KW"
 SEALED_ENC: Final = "A256GCM"
 MAX_RECIPIENTS: Final = 20
 """A receiver has few keys at a time; a correction goes to every holder."""
+MAX_CIPHERTEXT: Final = 350_000
+"""Characters: what is as large as a record may be, and a little more."""
 NEVER_SEALED: Final = frozenset({"needs", "safety"})
 """Whoever is asked must be able to say yes or no, and whoever takes the person in must know what keeps them safe."""
 
@@ -80,7 +82,7 @@ class SealedSection(Wire):
     protected: Annotated[_Encoded, Field(max_length=1000)]
     recipients: Annotated[tuple[SealedRecipient, ...], Field(min_length=1, max_length=MAX_RECIPIENTS)]
     iv: Annotated[_Encoded, Field(min_length=16, max_length=16)]
-    ciphertext: Annotated[_Encoded, Field(max_length=350_000)]
+    ciphertext: Annotated[_Encoded, Field(max_length=MAX_CIPHERTEXT)]
     tag: Annotated[_Encoded, Field(min_length=22, max_length=22)]
 
     def header(self) -> dict[str, Any]:

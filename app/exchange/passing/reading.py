@@ -237,7 +237,7 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
         "history": [move_record(db, each, reader.text(each, said)) for each in told],
     }
     if lifecycle.name == "referral":
-        found["services"] = [_service(said[each["id"]], each) for each in services]
+        found["services"] = [_service(said[each["id"]], each) for each in services if each["id"] in said]
     else:
         paper = by_event.get("handover_paper") or by_event.get("confirm_handover") or {}
         found |= {

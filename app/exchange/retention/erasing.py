@@ -16,18 +16,30 @@ from uuid import UUID
 
 import asyncpg
 import orjson
+import tink
 
 from app.exchange.records.sealing import preview_told
-from app.exchange.retention.erasure_list import Entry, ErasureList, in_memory, read_if_there, read_lists
+from app.exchange.retention.erasure_list import (
+    Entry,
+    ErasureList,
+    ErasureListUnusable,
+    in_memory,
+    read_if_there,
+    read_lists,
+)
 from app.exchange.retention.table import SPECIFIC, Periods
 from app.foundation import json
-from app.foundation.database import Connection
+from app.foundation.database import UNREACHABLE, Connection
 from app.foundation.ids import uuid7
 from app.foundation.keyring import Keyring, Place, Sealed
 from app.foundation.settings import Settings
 
 log = logging.getLogger("rujukan.erasing")
 BATCH = 50
+LONG = 600.0
+"""Seconds that looking for what is due may take: it goes through every closed case, and nobody waits for it."""
+_STOPS: tuple[type[Exception], ...] = (ErasureListUnusable, *UNREACHABLE)
+_SPOILT = (tink.TinkError, asyncpg.PostgresError, ValueError, LookupError, TypeError)
 
 
 async def due(conn: Connection, settings: Settings, at: datetime, limit: int) -> list[asyncpg.Record]:
@@ -44,6 +56,7 @@ async def due(conn: Connection, settings: Settings, at: datetime, limit: int) ->
         periods.proof,
         periods.patience,
         limit,
+        timeout=LONG,
     )
     return rows
 
@@ -56,10 +69,6 @@ class _Resealed:
     preview: bytes | None
 
 
-class _CannotErase(Exception):
-    """One thing cannot be erased, as when what stays of it cannot be opened."""
-
-
 class Eraser:
     """The worker's hand. Lines that an earlier process left without an end are taken up again."""
 
@@ -68,39 +77,37 @@ class Eraser:
         self._keyring = keyring
         self._list = ErasureList(settings.erasure_folder)
         self._unfinished: dict[Any, Entry] | None = None
-        self._stuck = 0
+        self._stuck: set[Any] = set()
+        """What could not be erased in this round: passed over until the round is at its end, so that it keeps nothing else from being erased."""
 
     async def erase(self, conn: Connection, now: datetime) -> int:
         """Erase what is due, each thing in a transaction of its own. Return how many there were."""
         if self._unfinished is None:
             self._unfinished = await self._left_unfinished(conn)
-        # what could not be erased the last time is asked for again, and never fills a batch that others wait for
-        rows = await due(conn, self._settings, now, BATCH + self._stuck)
-        erased, self._stuck = 0, 0
+        rows = await due(conn, self._settings, now, BATCH + len(self._stuck))
+        erased = 0
         for row in rows:
             entry = self._entry(row, now)
+            if entry.what in self._stuck:
+                continue
             try:
                 async with conn.transaction():
-                    if not await self._apply(conn, entry, now):
-                        self._stuck += 1
+                    if not await apply(conn, self._keyring, entry, now):
+                        self._stuck.add(entry.what)
                         continue
                     await asyncio.to_thread(self._list.begin, entry)
-            except _CannotErase as error:
-                log.error("erasure of %s cannot be done: %s", entry.row, type(error.__cause__).__name__)
-                self._stuck += 1
+            except _STOPS:
+                raise
+            except _SPOILT as error:  # what stays of it cannot be opened, or read: the others are not to wait for it
+                log.error("erasure of %s cannot be done: %s", entry.row, type(error).__name__)
+                self._stuck.add(entry.what)
                 continue
             await asyncio.to_thread(self._list.done, entry)
             self._unfinished.pop(entry.what, None)
             erased += 1
+        if not erased:
+            self._stuck.clear()
         return erased
-
-    async def _apply(self, conn: Connection, entry: Entry, now: datetime) -> bool:
-        try:
-            return await apply(conn, self._keyring, entry, now)
-        except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
-            raise  # the database is away: that is not this entry's fault
-        except Exception as error:  # whatever is wrong with one, the others are not to wait for it
-            raise _CannotErase from error
 
     def _entry(self, row: asyncpg.Record, now: datetime) -> Entry:
         made = Entry(
@@ -132,9 +139,12 @@ async def unknown_of(conn: Connection, ids: list[UUID]) -> set[UUID]:
     return {row[0] for row in await conn.fetch("SELECT unknown_erasures($1)", ids)} if ids else set()
 
 
-async def brought_back(conn: Connection, folder: Path) -> list[Entry]:
-    """Return the erasures that were committed once and that the database does not know: it is a restored backup."""
-    entries, done = await asyncio.to_thread(read_if_there, folder)
+async def brought_back(conn: Connection, folder: Path, *, newest: bool = False) -> list[Entry]:
+    """Return the erasures that were committed once and that the database does not know: it is a restored backup.
+
+    `newest`: look at the newest ones alone, for who asks every few seconds. The list only ever grows.
+    """
+    entries, done = await asyncio.to_thread(read_if_there, folder, newest=newest)
     unknown = await unknown_of(conn, [entry.id for entry in entries if entry.id in done])
     return [entry for entry in entries if entry.id in unknown]
 
@@ -154,15 +164,18 @@ async def refuse_restored(conn: Connection, folder: Path) -> None:
 
 
 async def replay(conn: Connection, keyring: Keyring, path: Path, now: datetime, *, actor: str) -> int:
-    """Erase again, as the database's owner, all that a list knows and the database does not. Return how many there were."""
-    entries, _ = await asyncio.to_thread(read_lists, path)
+    """Erase again, as the database's owner, all that a list knows and the database does not. Return how many there were.
+
+    What was begun and may never have been committed is erased only if it is due and nothing keeps it: a hold may have come between.
+    """
+    entries, done = await asyncio.to_thread(read_lists, path)
     unknown = await unknown_of(conn, [entry.id for entry in entries])
     replayed = 0
     for entry in entries:
         if entry.id in unknown:
             async with conn.transaction():
-                await apply(conn, keyring, entry, now, actor=actor)
-            replayed += 1
+                erased = await apply(conn, keyring, entry, now, actor=actor if entry.id in done else None)
+            replayed += erased
     return replayed
 
 

@@ -25,6 +25,8 @@ import orjson
 from app.foundation import json
 
 SUFFIX = ".ndjson"
+_NEWEST_FILES = 20
+_NEWEST_BYTES = 64 * 1024
 
 
 class ErasureListUnusable(Exception):
@@ -101,17 +103,20 @@ class ErasureList:
         self.append({"done": entry.id})
 
 
-def read_lists(path: Path) -> tuple[list[Entry], set[UUID]]:
+def read_lists(path: Path, *, newest: bool = False) -> tuple[list[Entry], set[UUID]]:
     """Return every entry of a list or of a folder of lists, oldest first, and the ids of those whose commit is certain.
 
-    Half a line at the end of a file is what a crash leaves, before any commit: it is passed over. Raises `ErasureListUnusable`.
+    Half a line at the end of a file is what a crash leaves, before any commit: it is passed over. With `newest`, no more than the ends of the files
+    that were written last: an older copy of the database lacks what was erased last before all else. Raises `ErasureListUnusable`.
     """
     entries: dict[UUID, Entry] = {}
     done: set[UUID] = set()
     try:
         files = sorted(path.glob(f"*{SUFFIX}")) if path.is_dir() else [path]
+        if newest:
+            files = sorted(files, key=lambda each: each.stat().st_mtime_ns)[-_NEWEST_FILES:]
         for file in files:
-            for line in file.read_bytes().split(b"\n"):
+            for line in _lines(file, _NEWEST_BYTES if newest else None):
                 if not line.strip():
                     continue
                 try:
@@ -128,9 +133,20 @@ def read_lists(path: Path) -> tuple[list[Entry], set[UUID]]:
     return sorted(entries.values(), key=lambda each: (each.at, each.id)), done
 
 
-def read_if_there(path: Path) -> tuple[list[Entry], set[UUID]]:
+def _lines(file: Path, last: int | None) -> list[bytes]:
+    """Return the lines of a file, or the whole ones among its `last` bytes."""
+    if last is None:
+        return file.read_bytes().split(b"\n")
+    with file.open("rb") as opened:
+        begins = max(0, opened.seek(0, os.SEEK_END) - last)
+        opened.seek(begins)
+        lines = opened.read().split(b"\n")
+    return lines[1:] if begins else lines
+
+
+def read_if_there(path: Path, *, newest: bool = False) -> tuple[list[Entry], set[UUID]]:
     """Return what `read_lists` does, or nothing where nothing has been erased yet."""
-    return read_lists(path) if path.exists() else ([], set())
+    return read_lists(path, newest=newest) if path.exists() else ([], set())
 
 
 def _entry(said: dict[str, Any]) -> Entry:

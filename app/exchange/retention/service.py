@@ -12,7 +12,7 @@ import orjson
 from app.dependencies import Acting
 from app.exchange.passing import problems
 from app.exchange.passing.reading import agency_ref, allowed_for, in_force
-from app.exchange.records.sealing import in_order, open_sections
+from app.exchange.records.sealing import as_record, in_order, open_sections
 from app.exchange.retention import queries
 from app.exchange.retention.table import SPECIFIC, Periods
 from app.foundation import json
@@ -147,7 +147,11 @@ async def _lines(db: Acting, case: asyncpg.Record, request: asyncpg.Record, gran
                         "schema_version": version["schema_version"],
                         "by": agency_ref(db, version["author_id"]),
                         "recorded_at": version["recorded_at"],
-                        "record": {name: sections[name] for name in in_order(sections, SECTIONS)},
+                        "record": {
+                            name: each
+                            for name, each in as_record(version["schema_version"], sections).items()
+                            if name != "schema_version"
+                        },
                         "withheld_sections": [name for name in version["sections"] if name not in sections],
                         "erased_sections": in_order(version["erased_sections"], SECTIONS),
                     },

@@ -79,3 +79,12 @@ class TestTheOperator:
         assert prepared.run("erasures", "replay", "--json", **env).json == {"replayed": 1}
         assert prepared.run("erasures", "check", **env).code == prepared.run("erasures", "check").code == 0
         assert prepared.run("erasures", "replay", "--json", **env).json == {"replayed": 0}
+
+    def test_opens_the_keyring_as_the_settings_say(self, prepared: Machine, tmp_path: Path) -> None:
+        """A production exchange whose keyring a key service encrypts could not be restored otherwise."""
+        (tmp_path / "other-1.ndjson").touch()
+        kms = "aws-kms://arn:aws:kms:ap-southeast-3:123456789012:key/1"
+        ended = prepared.run("erasures", "replay", str(tmp_path), RUJUKAN_KEYRING_KMS=kms)
+        assert (ended.code, "lies there in clear" in ended.err) == (1, True), ended.err
+        commands = (Path(__file__).parents[3] / "app").rglob("*.py")
+        assert [path.name for path in commands if "Keyring.open(" in path.read_text()] == []

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from app.sealing import generate_key, public_part, seal_section
+from app.sealing import CannotOpenError, generate_key, open_section, public_part, seal_section
+from schemas.record.sealed import MAX_RECIPIENTS
 from tests.makers import records
 
 
@@ -82,3 +83,36 @@ def test_what_cannot_be_sealed_is_said_so(tmp_path: Path, section: str) -> None:
     code, made, said = run(tmp_path, "seal", body, "--section", section, "--to", "shelter")
     assert (code, made) == (2, None)
     assert section in said
+
+
+HOSTILE = {
+    "no key": lambda sealed: sealed,
+    "a list": lambda sealed: [sealed],
+    "text": lambda sealed: "x",
+    "nothing": lambda sealed: None,
+    "altered": lambda sealed: {**sealed, "tag": "A" * 22},
+}
+
+
+def test_what_others_wrote_is_refused_and_never_breaks_it() -> None:
+    key = generate_key()
+    to = [public_part(key)]
+    sealed = seal_section("health", {}, to)
+    for what, made in HOSTILE.items():
+        with pytest.raises(CannotOpenError):
+            open_section("health", made(sealed), key if what != "no key" else {"kty": "EC"})
+    with pytest.raises(CannotOpenError):
+        open_section("needs", sealed, key)
+    deep: Any = []
+    for _ in range(900):
+        deep = [deep]
+    nested = seal_section("health", {"a": deep}, to)
+    assert open_section("health", nested, key)
+
+
+def test_a_section_as_large_as_a_record_may_be_is_opened_by_each_of_as_many_as_may_be() -> None:
+    keys = [generate_key("X25519") for _ in range(MAX_RECIPIENTS)]
+    section = {"text": "é" * 120_000}
+    sealed = seal_section("narrative", section, [public_part(key) for key in keys])
+    for key in (keys[0], keys[-1]):
+        assert open_section("narrative", sealed, key) == section

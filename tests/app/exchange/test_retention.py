@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import io
-from datetime import timedelta
+import os
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,11 +17,14 @@ import pytest
 
 from app.exchange.retention import erasing
 from app.exchange.retention.erasing import ErasuresToReplay, brought_back, refuse_restored, replay
-from app.exchange.retention.erasure_list import ErasureListUnusable, read_lists
+from app.exchange.retention.erasure_list import Entry, ErasureList, ErasureListUnusable, read_lists
+from app.foundation import json
 from app.foundation.database import Addresses
+from app.foundation.keyring import Place
 from app.main import readiness
+from app.sealing import open_section
 from tests.conftest import clone
-from tests.makers import cases, records
+from tests.makers import cases, records, sealed
 from tests.makers.world import Agency, Passed, World
 
 FULL: dict[str, Any] = {
@@ -264,6 +269,25 @@ class TestACrash:
         await erase(world)
         assert len(read_lists(folder)[0]) > len(before[0])
 
+    async def test_of_years_is_read_at_its_end_only_by_who_asks_every_few_seconds(self, folder: Path) -> None:
+        made = ErasureList(folder)
+        now = datetime(2026, 1, 1, tzinfo=UTC)
+        ids = [uuid4() for _ in range(1000)]
+        lines = [
+            json.dumps(asdict(Entry(each, each, "record", each, ("health",), "retention", None, now, now)))
+            + b"\n"
+            + json.dumps({"done": each})
+            for each in ids
+        ]
+        made.append({"done": ids[0]})
+        (name,) = os.listdir(folder)
+        with open(folder / name, "wb") as file:  # noqa: ASYNC230
+            file.write(b"\n".join(lines) + b"\n")
+        entries, done = read_lists(folder, newest=True)
+        assert 50 < len(entries) < 1000
+        assert ids[-1] in done & {entry.id for entry in entries}
+        assert len(read_lists(folder)[0]) == 1000
+
     async def test_of_the_disk_stops_the_erasure(self, world: World, tmp_path: Path) -> None:
         sent = await closed(world)
         world.exchange.later(days=731)
@@ -300,6 +324,13 @@ async def restore(owner: asyncpg.Connection, backup: dict[str, bytes]) -> None:
         await owner.execute(f'DELETE FROM "{table}"')
         await owner.copy_to_table(table, source=io.BytesIO(rows), columns=columns.split(", "), format="binary")
     await owner.execute("SET session_replication_role = DEFAULT")
+    counted = await owner.fetch(
+        """SELECT c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+           WHERE a.attidentity <> '' AND NOT c.relispartition AND c.relnamespace = 'public'::regnamespace"""
+    )
+    for table, column in counted:
+        sequence = f"pg_get_serial_sequence('{table}', '{column}')"
+        await owner.execute(f"SELECT setval({sequence}, coalesce(max({column}), 0) + 1) FROM {table}")
 
 
 class TestARestoredBackup:
@@ -343,6 +374,25 @@ class TestARestoredBackup:
             name = restored.owner.split("/")[3].split("?")[0]
             await world.owner.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
+    async def test_keeps_what_a_hold_came_upon_before_it_was_erased(
+        self, world: World, folder: Path, desk: Agency
+    ) -> None:
+        """A line without its end says that it was tried. What it names may have been kept since."""
+        sent = await closed(world)
+        now, case = world.exchange.clock.now(), await cases.case_of(world, sent.case_id)
+        hold = await desk.post("/v1/holds", records.hold(now, case.reference, "health"))
+        assert hold.status_code == 201, hold.text
+        version = (await world.row(sent))["version_id"]
+        entry = Entry(uuid4(), UUID(sent.case_id), "record", version, ("health",), "retention", None, now, now)
+        written = ErasureList(folder)
+        written.begin(entry)
+        owner, keyring = world.owner, world.exchange.keyring
+        assert await replay(owner, keyring, folder, now, actor="operator") == 0
+        assert "health" in await left(world, sent.case_id)
+        written.done(entry)
+        assert await replay(owner, keyring, folder, now, actor="operator") == 1
+        assert "health" not in await left(world, sent.case_id)
+
     async def test_is_not_ready_while_the_list_knows_more(self, world: World, folder: Path) -> None:
         app = world.exchange.app
         before = app.state.settings
@@ -382,6 +432,32 @@ async def asked_to_erase(world: World, sent: Passed) -> str:
 
 
 class TestTheWorker:
+    async def test_passes_over_what_it_cannot_erase_until_all_else_is(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(erasing, "BATCH", 1)
+        for _ in range(2):
+            await closed(world)
+        spoilt = await world.owner.fetchval(
+            "SELECT v.id FROM record_version v JOIN record_content k ON k.version_id = v.id WHERE 'health' = ANY (v.sections) ORDER BY v.id LIMIT 1"
+        )
+        place = Place(
+            "record_version.preview",
+            spoilt,
+            await world.owner.fetchval("SELECT case_id FROM record_version WHERE id = $1", spoilt),
+        )
+        unreadable = world.exchange.keyring.seal_one(place, b"[]")
+        await world.owner.execute("UPDATE record_version SET preview = $2 WHERE id = $1", spoilt, unreadable)
+        world.exchange.later(days=731)
+        for _ in range(2):
+            await erase(world)
+        left = "SELECT DISTINCT id FROM record_version WHERE 'health' = ANY (sections) AND NOT 'health' = ANY (erased_sections)"
+        assert [row["id"] for row in await world.owner.fetch(left)] == [spoilt]
+        assert await words_left(world)
+        await world.owner.execute("UPDATE record_version SET preview = NULL WHERE id = $1", spoilt)
+        await erase(world)
+        assert await world.owner.fetch(left) == [], "tried again in a later round"
+
     async def test_erases_only_what_is_due(self, world: World) -> None:
         """Its role alone could destroy nothing and read nothing of a case that is open."""
         sent = await world.accepted(receiver="shelter", **FULL)
@@ -496,6 +572,15 @@ class TestTheCopyForThePerson:
         reply = await world.police.get(f"/v1/cases/{sent.case_id}/export?request={request}")
         record = next(line for line in map(orjson.loads, reply.content.splitlines()) if line["type"] == "record")
         assert list(record["record"]) == ["identity", "safety"]
+
+    async def test_has_what_the_exchange_cannot_read_as_it_was_sealed_and_not_as_a_section(self, world: World) -> None:
+        shelter, police = await sealed.publish(world, world.shelter, world.police)
+        sent = await world.accepted(receiver="shelter", **sealed.request(shelter, police))
+        request = await granted(world, sent)
+        reply = await world.police.get(f"/v1/cases/{sent.case_id}/export?request={request}")
+        record = next(line for line in map(orjson.loads, reply.content.splitlines()) if line["type"] == "record")
+        assert not {"health", "narrative"} & set(record["record"])
+        assert open_section("health", record["record"]["sealed"]["health"], police) == sealed.HEALTH
 
     async def test_needs_a_granted_request_of_this_case(self, world: World) -> None:
         sent, other = await world.accepted(receiver="shelter", **FULL), await world.accepted(receiver="shelter", **FULL)
