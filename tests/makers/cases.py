@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -159,3 +160,42 @@ async def said_everywhere(world: World) -> None:
         )
         path = f"/v1/reassignments/{moved['id']}/withdraw"
         await said(desk, path, {"reason": "It answers again."}, if_match=moved["version"])
+    await said_of_protection(world, said)
+
+
+async def said_of_protection(world: World, said: Callable[..., Awaitable[dict[str, Any]]]) -> None:
+    """What is said where a consent is reconfirmed, a disclosure reviewed, and data asked about, lost, kept, or read in an emergency."""
+    at = world.exchange.clock.now()
+    sent = await world.consented("identity", "safety", "needs", receiver="shelter")
+    case, consent = await case_of(world, sent.case_id), await world.consent_of(sent)
+    # as if another's stolen system had recorded it
+    await world.owner.execute(
+        "UPDATE consent SET doubted_at = $1, client_id = 'another' WHERE id = $2", at, UUID(consent)
+    )
+    again = records.consent_act(at, witness="a social worker")
+    await said(case.lead, f"{case.path}/consents/{consent}/reconfirm", again)
+    asked = {
+        "case_id": case.id, "kind": "access", "requester": "person", "identity_check": "known_to_staff",
+        "identity_checked_by": "recording_agency", "received_at": at.isoformat(), "text": "What did they write about me?",
+    }  # fmt: skip
+    request = await said(world.shelter, "/v1/subject-requests", asked)
+    refused = {"answer": "refused", "refusal_ground": "not_held", "text": "Nothing was written."}
+    await said(case.lead, f"/v1/subject-requests/{request['id']}/answer", refused)
+    lost = {
+        "kind": "wrong_receiver", "noticed_at": at.isoformat(), "data_classes": ["specific_health"], "cases": [case.id],
+        "how": "The wrong name was chosen.",
+    }  # fmt: skip
+    incident = await said(world.shelter, "/v1/incidents", lost)
+    await said(world.shelter, f"/v1/incidents/{incident['id']}/entries", {"text": "They were called."})
+    closing = {"no_notice_reason": "not_opened", "action": "Recalled.", "text": "The log shows no reading."}
+    await said(world.shelter, f"/v1/incidents/{incident['id']}/close", closing)
+    need = {"sections": ["identity"], "reason": "medical_emergency", "text": "He does not wake up."}
+    await said(world.sentra, "/v1/emergency-access", {"reference": case.reference} | need)
+    async with desk_at(world, "ministry") as desk:
+        hold = await said(desk, "/v1/holds", records.hold(at, case.reference))
+        review = {"review_on": (at + timedelta(days=200)).date().isoformat(), "text": "The appeal."}
+        await said(desk, f"/v1/holds/{hold['id']}/review", review)
+        await said(desk, f"/v1/holds/{hold['id']}/lift", {"reason": "Acquitted."})
+        for each in (await desk.get("/v1/reviews")).json()["items"][:1]:
+            await said(desk, f"/v1/reviews/{each['id']}/justify", {"text": "He could not be asked."}, actor="officer-9")
+    await world.exchange.worker.seal_log()

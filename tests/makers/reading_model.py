@@ -33,6 +33,8 @@ NEEDED_FOR: dict[str, set[str]] = {
     "social_rehabilitation": set(EVERYTHING),
     "case_responsibility": set(EVERYTHING),
 }  # fmt: skip
+REVIEWED_WITHIN = timedelta(hours=72)
+"""A vital interest ends when its review is due."""
 VITAL = {"identity", "location", "safety", "health", "needs"}
 IN_HAND_FOR = timedelta(days=1)
 CLOSING = ("declined", "recalled", "cancelled", "expired", "aborted")
@@ -78,16 +80,30 @@ class Grant:
     version: str = ""
     words: str = ""
     consent: str = ""
+    lapses: datetime | None = None
+    """Of a vital interest: when it locks by itself."""
     until: datetime | None = None
     opened: bool = False
     closed: bool = False
     locked: bool = False
     withdrawn: dict[str, datetime] = field(default_factory=dict)
-    """Sections whose consent was taken back, and when; each locks by itself."""
+    """Sections that were locked, and when, each by itself: the consent was taken back or narrowed, the review found no ground or came to
+    nothing, or the person had the sections restricted or asked for their erasure."""
 
     def in_force(self, section: str, now: datetime) -> bool:
         over = self.until is not None and self.until <= now
         return section in self.sections and not (self.closed or self.locked or over or section in self.withdrawn)
+
+
+@dataclass
+class Emergency:
+    """Sections of a case that an agency reads for some hours because life is at stake."""
+
+    case: str
+    holder: str
+    sections: set[str]
+    until: datetime
+    ended: bool = False
 
 
 @dataclass
@@ -97,7 +113,8 @@ class Word:
     by: str
     what: str
     """`record`, `both` (told to both parties), `to_receiver`, `to_sender` (with what it is in the table of what flows back), `words` (of a
-    section), `own_basis`, `comes_with`, `lead`, `consent`, `request`, `nobody`."""
+    section), `own_basis`, `comes_with`, `lead`, `consent`, `request`, `reason` (of a basis), `ground` (of a review), `emergency`, `asked`
+    (of a subject request or an incident), `order` (of a hold), `sealed`, `nobody`."""
     on: Passed | None = None
     case: str = ""
     version: str = ""
@@ -121,6 +138,10 @@ class Reading:
         self.corrected: dict[str, str] = {}
         """Version of a correction → its case."""
         self.retracted: set[str] = set()
+        self.emergencies: list[Emergency] = []
+        self.erased: set[tuple[str, str]] = set()
+        """Versions, and the sections that are gone from them."""
+        self.reviewer = ""
         self.agreements: list[tuple[str, str, set[str], set[str]]] = []
         """From, to, sections, purposes."""
 
@@ -183,10 +204,33 @@ class Reading:
                 elif each.sender == p.sender:
                     each.sender = p.receiver
 
-    def withdraw(self, consent: str, sections: set[str], now: datetime) -> None:
+    def withdraw(self, consent: str, sections: set[str], now: datetime, *, only: str = "") -> None:
+        """Sections of a consent are taken back; or all of it from one agency only."""
         for grant in self.grants:
-            if grant.consent == consent:
-                grant.withdrawn |= {each: now for each in sections & grant.sections if each not in grant.withdrawn}
+            if grant.consent == consent and only in ("", grant.holder):
+                self._lock(grant, sections, now)
+
+    def lock_case(self, case: str, sections: set[str], now: datetime) -> None:
+        """The person had sections restricted or asked for their erasure: for every holder."""
+        for grant in self.grants:
+            if grant.on.case == case:
+                self._lock(grant, sections, now)
+
+    def found_unjustified(self, subject: str, version: str, sections: set[str], now: datetime) -> None:
+        """The reviewers found no ground for what went on a basis."""
+        for grant in self.grants:
+            of_it = grant.on.id == subject and (grant.version == version or grant.words)
+            if of_it and grant.sections == sections and not grant.consent:
+                self._lock(grant, sections, now)
+
+    def lapsed(self, now: datetime) -> None:
+        """The clock has looked: what rested on a vital interest and whose review is over locks."""
+        for grant in self.grants:
+            if grant.lapses is not None and grant.lapses <= now:
+                self._lock(grant, grant.sections, now)
+
+    def _lock(self, grant: Grant, sections: set[str], now: datetime) -> None:
+        grant.withdrawn |= {each: now for each in sections & grant.sections if each not in grant.withdrawn}
 
     # who may read
 
@@ -228,14 +272,38 @@ class Reading:
             for grant in self.grants
         )
 
+    def _in_emergency(self, who: str, word: Word, now: datetime) -> bool:
+        """Of each section named, what its newest version says, for as long as it lasts."""
+        newest = [
+            version
+            for version in self.author
+            if version not in self.retracted
+            and (version, word.section) not in self.erased
+            and any(
+                (each.what, each.version, each.case, each.section) == ("record", version, word.case, word.section)
+                for each in self.words.values()
+            )
+        ][-1:]
+        return newest == [word.version] and any(
+            (each.case, each.holder) == (word.case, who)
+            and word.section in each.sections & VITAL & MAY_HOLD[self.agencies[who].kind]
+            and not each.ended
+            and each.until > now
+            for each in self.emergencies
+        )
+
     def may_read(self, who: str, mark: str, now: datetime) -> bool:
         """Whether an agency may read a word, by any way."""
         word = self.words[mark]
         p, lead = word.on, self.lead.get(word.case, "")
+        if word.what in ("nobody", "sealed"):
+            return False
         if word.what == "record":
-            if word.version in self.retracted:
+            if word.version in self.retracted or (word.version, word.section) in self.erased:
                 return False
             if self.author[word.version] == who or self._in_hand(who, word, now):
+                return True
+            if self._in_emergency(who, word, now):
                 return True
             if word.version in self.corrected:
                 return any(
@@ -250,8 +318,16 @@ class Reading:
                 and self.allowed(who, grant.on.purpose, word.section)
                 for grant in self.grants
             )
-        if word.by == who and word.what != "nobody":
+        if word.by == who:
             return True
+        if word.what in ("reason", "order"):
+            return who == self.reviewer
+        if word.what == "ground":
+            return who in (word.to, self.reviewer)
+        if word.what == "emergency":
+            return who in (lead, self.reviewer)
+        if word.what == "asked":
+            return who in (lead, word.to, self.reviewer)
         if word.what in ("lead", "consent"):
             return who == lead
         if word.what == "request":
@@ -288,7 +364,10 @@ class Reading:
         return {
             mark
             for mark, word in self.words.items()
-            if word.what == "record" and word.version == p.version_id and word.section in open_now
+            if word.what == "record"
+            and word.version == p.version_id
+            and word.section in open_now
+            and (word.version, word.section) not in self.erased
         }
 
 

@@ -125,8 +125,9 @@ BEGIN
     RETURN true;
 END $$;
 
--- Erases sections of a version: its key goes, and what stays comes back under p_key, in p_parts in the order of the version's sections and the
--- salt (empty where nothing is). Without p_key all of it goes. False: it is not due any more, is held, or has changed since it was read.
+-- Erases sections of a version: its key goes, and what stays comes back under p_key, in p_parts in the order of the version's sections (empty
+-- where nothing is), and last an empty salt: by the salt and what stays one could guess what went. Without p_key all of it goes. False: it is
+-- not due any more, is held, or has changed since it was read.
 CREATE FUNCTION erase_sections(
     p_id uuid, p_case uuid, p_version uuid, p_gone text[], p_seen_key bytea, p_key bytea, p_parts bytea[], p_preview bytea, p_cause text, p_cause_id uuid,
     p_at timestamptz, p_actor text
@@ -154,8 +155,8 @@ BEGIN
         UPDATE record_content SET wrapped_key = '', parts = '{}' WHERE version_id = p_version AND case_id = p_case;
         DELETE FROM record_content WHERE version_id = p_version AND case_id = p_case;
     ELSE
-        IF cardinality(p_parts) <> cardinality(v.sections) + 1 THEN
-            RAISE EXCEPTION 'one part for each section, and one for the salt' USING ERRCODE = 'check_violation';
+        IF cardinality(p_parts) <> cardinality(v.sections) + 1 OR p_parts[cardinality(p_parts)] <> '' THEN
+            RAISE EXCEPTION 'one part for each section, and no salt any more' USING ERRCODE = 'check_violation';
         END IF;
         UPDATE record_content SET wrapped_key = p_key, parts = p_parts WHERE version_id = p_version AND case_id = p_case;
     END IF;

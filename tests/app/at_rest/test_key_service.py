@@ -48,7 +48,8 @@ class TestAKeyringOfAKeyService:
         for month in range(1, 13):  # more than the 4096 bytes that AWS KMS encrypts by itself
             keyrings.add_key(path, NOW, month=NOW.date().replace(year=2027, month=month, day=1), kms=kms)
         again = Keyring.of(settings)
-        assert len(again.keys) == len(made.keys) + 12  # from the 25th on it is made with the next month's key too
+        # made with a key for this month; from the 25th on also for the next
+        assert len(again.keys) == len(made.keys) + 12
         assert again.open_one(PLACE, sealed) == b"words"
 
     def test_opens_by_its_own_key_alone(self, service: list[str], tmp_path: Path) -> None:

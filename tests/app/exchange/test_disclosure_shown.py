@@ -190,7 +190,7 @@ class TestPreview:
             assert found["refused"] == [{"section": "needs", "reason": "consent"}]
 
     async def test_keeps_nothing_and_is_logged(self, world: World) -> None:
-        consent = records.consent(world.exchange.clock.now(), communication="I want my mother to come.")
+        consent = records.consent(world.exchange.clock.now(), witness="the mother of a friend")
         body = {
             "receiver_kind": "sentra", "purpose": "shelter", "sections": ["needs"], "consent": consent,
             "bases": [{"kind": "consent", "sections": ["needs"]}],

@@ -13,6 +13,7 @@ from uuid import UUID
 import asyncpg
 import rfc8785
 
+from app.exchange.records.sealing import SALT
 from app.foundation.keyring import Sealed
 from app.sealing import generate_key, open_section, public_part, seal_section
 from schemas.mappings.htcds.writing import export
@@ -74,7 +75,7 @@ class TestASealedSection:
         content = await world.owner.fetchrow("SELECT * FROM record_content")
         opened = world.exchange.keyring.open_parts(
             row["id"],
-            Sealed(content["wrapped_key"], dict(zip(row["sections"], content["parts"], strict=True))),
+            Sealed(content["wrapped_key"], dict(zip((*row["sections"], SALT), content["parts"], strict=True))),
             case_id=row["case_id"],
         )
         assert opened["health"].startswith(b"JWE ")

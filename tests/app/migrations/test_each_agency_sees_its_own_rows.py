@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
 
-from tests.makers import cases, records
+from tests.makers import cases, records, sealed
 from tests.makers.world import Passed, World
 
 Rows = dict[str, list[asyncpg.Record]]
 GUARDED = (
     "case_file", "case_lead", "consent", "record_version", "record_content", "referral", "transfer", "disclosure", "move",
     "event", "feed_end", "idempotency", "consent_withdrawal", "correction", "request", "victim_status", "reassignment", "escalation",
-    "escalation_asked", "consent_reconfirmation",
+    "escalation_asked", "consent_reconfirmation", "review", "emergency_access", "emergency_knock", "subject_request", "incident",
+    "incident_case", "incident_entry", "legal_hold", "legal_hold_review", "erasure", "sealed_recipient",
 )  # fmt: skip
 
 
@@ -44,6 +46,16 @@ def expected(rows: Rows, me: UUID) -> dict[str, list[asyncpg.Record]]:
     desk = {a["id"] for a in rows["agency"] if a["desk"]}
     asked = {k["escalation_id"] for k in rows["escalation_asked"] if k["agency_id"] == me}
     referrals = {row["id"] for row in rows["referral"] if party(row, me) or row["case_id"] in led}
+    # who reviews: the agency made so, else the desk; of practice cases nobody
+    practice = {a["id"] for a in rows["agency"] if a["sandbox"]}
+    reviews = me in ({a["id"] for a in rows["agency"] if a["reviewer"]} or desk)
+    incidents = {row["incident_id"] for row in rows["incident_case"] if row["case_id"] in led}
+    answered = {
+        row["id"]
+        for row in rows["incident"]
+        if me in (row["author_id"], row["responsible_id"]) or (reviews and row["author_id"] not in practice)
+    }
+    holds = {row["id"] for row in rows["legal_hold"] if reviews and row["placed_by_id"] not in practice}
     sees: dict[str, Callable[[asyncpg.Record], bool]] = {
         "case_file": lambda row: row["id"] in cases,
         "case_lead": lambda row: row["agency_id"] == me or row["case_id"] in led,
@@ -68,6 +80,21 @@ def expected(rows: Rows, me: UUID) -> dict[str, list[asyncpg.Record]]:
         ),
         "escalation": lambda row: row["id"] in asked,
         "escalation_asked": lambda row: row["escalation_id"] in asked,
+        "review": lambda row: party(row, me) or row["case_id"] in led or (reviews and not row["practice"]),
+        "emergency_access": lambda row: (
+            row["agency_id"] == me or row["case_id"] in led or (reviews and not row["practice"])
+        ),
+        "emergency_knock": lambda row: row["agency_id"] == me,
+        "subject_request": lambda row: (
+            row["author_id"] == me or row["case_id"] in led or (reviews and row["author_id"] not in practice)
+        ),
+        "incident": lambda row: row["id"] in answered | incidents,
+        "incident_case": lambda row: row["case_id"] in led or row["incident_id"] in answered,
+        "incident_entry": lambda row: row["incident_id"] in answered | incidents,
+        "legal_hold": lambda row: row["case_id"] in led or row["id"] in holds,
+        "legal_hold_review": lambda row: row["hold_id"] in holds,
+        "erasure": lambda row: row["case_id"] in led,
+        "sealed_recipient": lambda row: me in (row["author_id"], row["agency_id"]),
         "event": lambda row: row["agency_id"] == me,
         "feed_end": lambda row: row["agency_id"] == me,
         "idempotency": lambda row: row["agency_id"] == me,
@@ -115,6 +142,44 @@ async def watched_over(world: World, made: dict[str, Passed]) -> None:
             if approve:
                 path = f"/v1/reassignments/{reply.json()['id']}/approve"
                 assert (await world.ministry.post(path, {}, if_match=1, actor="officer-8")).status_code == 200
+    await protected(world, made)
+
+
+async def protected(world: World, made: dict[str, Passed]) -> None:
+    """An emergency access by a reference, what a person asks, an incident in two cases, a hold reviewed, something erased, something sealed."""
+    now = world.exchange.clock.now()
+    case = await cases.case_of(world, made["amended"].case_id)
+
+    async def said(who: str, path: str, body: dict[str, Any]) -> str:
+        reply = await world.agencies[who].post(path, body)
+        assert reply.is_success, reply.text
+        return reply.headers.get("location", path)
+
+    need = {"sections": ["identity", "safety"], "reason": "medical_emergency", "text": "He does not wake up."}
+    await said("sentra", "/v1/emergency-access", {"reference": case.reference} | need)
+    for who, passed in (("lpsk", made["served"]), ("police", made["accepted"])):
+        asked = {
+            "case_id": passed.case_id, "kind": "access", "requester": "person", "identity_check": "known_to_staff",
+            "identity_checked_by": "recording_agency", "received_at": now.isoformat(), "text": "What did they write?",
+        }  # fmt: skip
+        await said(who, "/v1/subject-requests", asked)
+    incident = {
+        "kind": "wrong_receiver", "noticed_at": now.isoformat(), "data_classes": ["specific_health"],
+        "cases": [made["served"].case_id, made["accepted"].case_id], "how": "The wrong name was chosen.",
+    }  # fmt: skip
+    path = await said("lpsk", "/v1/incidents", incident)
+    await said("lpsk", f"{path}/entries", {"text": "The receiver was called."})
+    async with cases.desk_at(world) as desk:
+        path = await said(desk.code, "/v1/holds", records.hold(now, case.reference, "safety"))
+        later = (now + timedelta(days=300)).date().isoformat()
+        await said(desk.code, f"{path}/review", {"review_on": later, "text": "The appeal."})
+    police, shelter = await sealed.publish(world, world.police, world.shelter)
+    await world.accepted(receiver="shelter", **sealed.request(shelter, police))
+    await world.owner.execute(
+        """INSERT INTO erasure (id, case_id, kind, row_id, cause, before_at, recorded_at)
+           SELECT gen_random_uuid(), id, 'words', id, 'retention', now(), now() FROM case_file WHERE id = ANY ($1)""",
+        [UUID(made[name].case_id) for name in ("failed", "amended")],
+    )
 
 
 def ordered(rows: list[Any]) -> list[str]:
@@ -157,11 +222,27 @@ class TestEveryTable:
         made = await world.busy()
         await put_right(world, made)
         await watched_over(world, made)
-        async with cases.desk_at(world, "embassy"):
-            everything = {table: await world.owner.fetch(f"SELECT * FROM {table}") for table in (*GUARDED, "agency")}
-            found, right = await look(service, world.ids["embassy"]), expected(everything, world.ids["embassy"])
-        assert {table for table, rows in found.items() if rows} == {"reassignment"}
-        assert ordered(found["reassignment"]) == ordered(right["reassignment"]) == ordered(everything["reassignment"])
+        reviewed = {
+            "review", "emergency_access", "subject_request", "incident", "incident_case", "incident_entry", "legal_hold", "legal_hold_review",
+        }  # fmt: skip
+        # the desk reviews unless another agency is made to; whoever does sees no case for that either
+        for desk, reviewer, shown in (
+            ("embassy", "lpsk", {"reassignment"}),
+            ("embassy", None, {"reassignment"} | reviewed),
+            ("iom", "embassy", reviewed),
+        ):
+            async with cases.desk_at(world, desk):
+                await world.owner.execute("UPDATE agency SET reviewer = (code = $1)", reviewer or "")
+                everything = {t: await world.owner.fetch(f"SELECT * FROM {t}") for t in (*GUARDED, "agency")}
+                found, right = await look(service, world.ids["embassy"]), expected(everything, world.ids["embassy"])
+                other = await look(service, world.ids["lpsk"]), expected(everything, world.ids["lpsk"])
+                await world.owner.execute("UPDATE agency SET reviewer = false")
+            assert {table for table, rows in found.items() if rows} == shown
+            for table in GUARDED:
+                assert ordered(found[table]) == ordered(right[table]), (desk, table)
+                assert ordered(other[0][table]) == ordered(other[1][table]), (desk, table)
+            for table in shown:
+                assert ordered(found[table]) == ordered(everything[table]), (desk, table)
 
     async def test_shows_links_to_nobody_but_through_their_functions(
         self, world: World, service: asyncpg.Connection
