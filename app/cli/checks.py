@@ -39,7 +39,7 @@ ENDS_SOON: Final = timedelta(days=30)
 MAY_WAIT: Final = timedelta(seconds=10)
 PARTITIONED: Final = ("log_entry", "event", "idempotency")
 NEEDS: Final[dict[Role, tuple[str, str]]] = {
-    "app": ("referral", "UPDATE"),
+    "app": ("referral", "INSERT"),
     "worker": ("outbox", "DELETE"),
     "admin": ("client", "INSERT"),
 }

@@ -84,7 +84,8 @@ class Eraser:
         """Erase what is due, each thing in a transaction of its own. Return how many there were."""
         if self._unfinished is None:
             self._unfinished = await self._left_unfinished(conn)
-        rows = await due(conn, self._settings, now, BATCH + len(self._stuck))
+        stuck_before = len(self._stuck)
+        rows = await due(conn, self._settings, now, BATCH + stuck_before)
         erased = 0
         for row in rows:
             entry = self._entry(row, now)
@@ -105,7 +106,7 @@ class Eraser:
             await asyncio.to_thread(self._list.done, entry)
             self._unfinished.pop(entry.what, None)
             erased += 1
-        if not erased:
+        if len(rows) < BATCH + stuck_before:  # all that is due was seen: the next round tries these again
             self._stuck.clear()
         return erased
 

@@ -89,7 +89,9 @@ async def register(world: World, **values: Any) -> Own:
 async def own(world: World) -> AsyncIterator[Own]:
     made = await register(world)
     yield made
-    await world.owner.execute("UPDATE client SET status = 'retired' WHERE client_id LIKE 'client-%' AND name = 'x'")
+    await world.owner.execute(
+        "UPDATE client SET status = 'retired', status_before = NULL WHERE client_id LIKE 'client-%' AND name = 'x'"
+    )
     await world.exchange.directory.refresh()
 
 
@@ -293,7 +295,9 @@ class TestReminders:
 
     async def test_are_not_for_who_is_shut_out(self, world: World, own: Own) -> None:
         await own.ends_at(timedelta(days=1))
-        await world.owner.execute("UPDATE client SET status = 'retired' WHERE client_id = $1", own.client_id)
+        await world.owner.execute(
+            "UPDATE client SET status = 'retired', status_before = NULL WHERE client_id = $1", own.client_id
+        )
         assert await self.remind(world) == []
 
     async def test_are_a_job_of_the_worker(self, world: World, own: Own) -> None:

@@ -372,7 +372,11 @@ def test_a_record_that_has_it_and_one_that_has_not(code, sections, pointer, clos
 
 
 def test_every_code_has_a_case():
-    elsewhere = {"code_deprecated", "sealed_unchecked"}  # of no list so far: test_codes.py; test_sealed_sections.py
+    elsewhere = {
+        "code_deprecated",
+        "article_unknown",
+        "sealed_unchecked",
+    }  # test_codes.py; test_bases.py; test_sealed_sections.py
     assert {case[0] for case in CASES} | elsewhere == {code.value for code in WarningCode}
 
 

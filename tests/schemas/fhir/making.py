@@ -75,6 +75,8 @@ def consent(**more: Any) -> Json:
         "until": None,
         "onward": False,
         "access": "full",
+        "locked_because": None,
+        "review": None,
         **more,
     }
 
