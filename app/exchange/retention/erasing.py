@@ -106,7 +106,7 @@ class Eraser:
             await asyncio.to_thread(self._list.done, entry)
             self._unfinished.pop(entry.what, None)
             erased += 1
-        if len(rows) < BATCH + stuck_before:  # all that is due was seen: the next round tries these again
+        if not erased and len(rows) < BATCH + stuck_before:  # nothing else is due: the next round tries these again
             self._stuck.clear()
         return erased
 

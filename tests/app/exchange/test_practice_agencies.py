@@ -140,6 +140,8 @@ def _body(path: str, other: Side, now: datetime) -> dict[str, Any]:
         "guardian": {"suspect": True, **why},
         "entries": {"text": "It was recalled."},
         "lift": why,
+        "reseal-request": {"sections": ["identity"], "cause": "key_lost"},
+        "/v1/me/encryption-keys/{key_id}/end": {"reason": "lost"},
         "review": {"review_on": str(now.date() + timedelta(days=90)), "text": "The appeal."},
         "/v1/incidents/{incident_id}/close": {"no_notice_reason": "not_opened", "action": "Recalled.", "text": "Unread."},
         "/v1/subject-requests/{request_id}/answer": {"answer": "granted"},
