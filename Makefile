@@ -2,7 +2,7 @@
 #
 #   make demo              play the sample cases (ONCE=1 ends when they are played)
 #   make serve             serve the exchange on this machine
-#   make test              run every test
+#   make test              run the tests (ALL=1 tries every combination of what is swept, not a share)
 #
 # VENV=/elsewhere puts the virtual environment elsewhere, PYTHON=… chooses the Python it is made with.
 
@@ -50,7 +50,7 @@ serve: $(VENV)/.run ## serve the exchange on this machine
 	@exec $(BIN)/rujukan serve
 
 # three workers for two cores, since much of a test is waiting; whoever has nothing left takes over from the others
-test: $(VENV)/.dev ## run every test
+test: $(VENV)/.dev ## run the tests; ALL=1 tries every combination
 	@.ci/node-packages "$(BIN)"
 	@RUJUKAN_CHROMIUM="$$(.ci/browser "$(BIN)")" $(BIN)/python -m pytest -n 3 --dist worksteal
 

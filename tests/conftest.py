@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import atexit
 import fcntl
+import gc
 import os
 import secrets
 import shutil
 import tempfile
 import warnings
+import zlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -74,6 +76,43 @@ def pytest_configure(config: pytest.Config) -> None:
     atexit.register(
         shutil.rmtree, root, ignore_errors=True
     )  # after the embedded database, registered later, has stopped
+
+
+SWEEPS = {
+    "contract/test_bad_input.py": 6,
+    "app/exchange/test_moves_are_what_the_tables_say.py": 4,
+    "conformance/mutations/test_mutations.py": 2,
+    "conformance/rfc7591/test_section_3_registration.py": 2,
+    "conformance/rfc9449/test_section_4_3_checking_proofs.py": 2,
+    "app/exchange/test_by_phone_on_paper_offline.py": 2,
+}
+"""Files whose tests try every combination, and of how many of them a run takes one; `ALL=1` takes all. Which one is a matter of its name, so
+that a run can be repeated."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Take a share of the sweeps, unless all are wanted or some are named."""
+    named = any(part in argument for argument in config.args for part in ("::", *SWEEPS))
+    if os.environ.get("ALL") == "1" or named or config.getoption("keyword"):
+        return
+    left = [
+        item
+        for item in items
+        if isinstance(item, pytest.Function)
+        and hasattr(item, "callspec")
+        and (share := SWEEPS.get(item.path.relative_to(Path(__file__).parent).as_posix())) is not None
+        and zlib.crc32(item.nodeid.encode()) % share
+    ]
+    config.hook.pytest_deselected(items=left)
+    gone = set(left)
+    items[:] = [item for item in items if item not in gone]
+
+
+def pytest_collection_finish() -> None:
+    """Leave the thousands of collected tests out of every later garbage collection."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 @contextmanager

@@ -29,7 +29,7 @@ BUDGET = 8
 """Generated examples an operation, after those that cover each keyword of its schemas."""
 WHOLE = "provide_info_of_referral"
 """Where a record is covered: of the operations that take one this has the least besides. It takes thousands of requests."""
-ONE_IN = 8
+ONE_IN = 16
 """Of those thousands, chosen by what they say and so the same in every run."""
 SHORT = "amend_referral"
 """Where what goes with a record is covered: consents, legal bases. Of its record only the version is."""

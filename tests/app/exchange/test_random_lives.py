@@ -39,7 +39,7 @@ from tests.makers import cases, model, records
 from tests.makers.model import Act, Done, Model, Refused
 from tests.makers.world import Agency, World
 
-LIVES, STEPS = int(os.environ.get("LIVES", "12")), int(os.environ.get("STEPS", "30"))
+LIVES, STEPS = int(os.environ.get("LIVES", "8")), int(os.environ.get("STEPS", "30"))
 MEMBERS = ("police", "iom", "shelter", "lpsk", "sentra", "ministry")
 RECEIVERS = MEMBERS[1:]
 NEEDS = ("shelter_men", "medical", "legal_aid")
