@@ -34,9 +34,10 @@ async def test_are_rotated_to_the_next_one_once_it_has_been_known_for_a_while(op
 async def test_are_rotated_at_once_and_what_was_signed_ends(operator, exchange, world):
     before = active(await operator.get("/signing-keys"))
     assert (await world.police.get("/v1/me")).status_code == 200
+    signed_before = await world.police.client.authorization("GET", "/v1/me")
     assert active(await operator.post("/signing-keys/rotate-at-once")) != before
     await exchange.directory.refresh()
-    reply = await exchange.http.get("/v1/me", headers=await world.police.client.authorization("GET", "/v1/me"))
+    reply = await exchange.http.get("/v1/me", headers=signed_before)
     assert (reply.status_code, reply.json()["reason"]) == (401, "signing_key")
 
 

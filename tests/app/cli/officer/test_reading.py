@@ -36,8 +36,8 @@ class TestInbox:
         time.sleep(IMMEDIATE)
         shown = office.done("sentra", "inbox", "--overdue").out
         assert " overdue)" in shown.splitlines()[0]
-        (row,) = [line for line in shown.splitlines() if sent.reference in line]
-        assert "OVERDUE by 0 min" in row
+        rows = [line for line in shown.splitlines() if sent.reference in line]  # perhaps its escalation beside it
+        assert any("OVERDUE by 0 min" in row for row in rows)
 
     def test_is_empty_for_a_stranger(self, office: Office) -> None:
         office.send("shelter")
