@@ -24,6 +24,9 @@ class Scope(StrEnum):
     protection_read = "protection.read"
     protection_write = "protection.write"
     keys_write = "keys.write"
+    webhooks_write = "webhooks.write"
+    attachments_write = "attachments.write"
+    exports_read = "exports.read"
     admin_read = "admin.read"
     admin_write = "admin.write"
 
@@ -43,6 +46,9 @@ DESCRIPTIONS: Final[dict[Scope, str]] = {
     Scope.protection_read: "As a protection officer: read what waits for review, and who saw what of a case.",
     Scope.protection_write: "As a protection officer: approve a new lead, retract a wrong record, place and lift legal holds.",
     Scope.keys_write: "Add and end the client's own keys. One it adds is announced to the agency and works after an hour.",
+    Scope.webhooks_write: "Manage the client's own webhooks, and see what was sent to them.",
+    Scope.attachments_write: "Upload files that are to go with a record.",
+    Scope.exports_read: "Export everything the agency may read, at once.",
     Scope.admin_read: "Read what administrators read: clients, agreements, approvals.",
     Scope.admin_write: "Ask for what opens access, and stop what must be stopped; what opens access needs two people's yes.",
 }
@@ -60,6 +66,8 @@ EMERGENCY_SCOPES: Final = AGENCY_SCOPES - {
     Scope.protection_read,
     Scope.protection_write,
     Scope.keys_write,
+    Scope.webhooks_write,
+    Scope.exports_read,
 }
 """What is left of a client's scopes after an emergency rotation, until a second administrator agrees: enough to lose nobody."""
 

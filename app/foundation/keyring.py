@@ -40,12 +40,15 @@ AHEAD: Final = 25
 """The day of the month from which the next month's key is made."""
 
 SealedColumn = Literal[
+    "attachment.detail",
+    "attachment.wrapped_key",
     "case_link.detail",
     "case_link.end_detail",
     "consent.detail",
     "consent_reconfirmation.detail",
     "consent_withdrawal.detail",
     "correction.detail",
+    "delivery_attempt.answer",
     "disclosure.reason",
     "emergency_access.detail",
     "incident.close_detail",
@@ -67,6 +70,7 @@ SealedColumn = Literal[
     "subject_request.answer_detail",
     "subject_request.detail",
     "victim_status.detail",
+    "webhook_key.private_sealed",
 ]
 """Every column that holds something wrapped by a key-encryption key; the same list as `sealed_columns()` in the database."""
 

@@ -8,7 +8,9 @@ from typing import Any, Final
 from sqlmodel import SQLModel
 
 import app.at_rest.tables
+import app.delivery.tables
 import app.exchange.agencies.tables
+import app.exchange.attachments.tables
 import app.exchange.cases.tables
 import app.exchange.consents.tables
 import app.exchange.corrections.tables

@@ -47,12 +47,15 @@ CREATE TABLE rewrap_progress (
 -- Every column that holds something wrapped by a key-encryption key, its row's id, and what the row belongs to (keyring.Place).
 CREATE FUNCTION sealed_columns() RETURNS TABLE (place text, relation text, col text, id_col text, of_col text) LANGUAGE sql IMMUTABLE AS $$
     SELECT v.relation || '.' || v.col, v.relation, v.col, v.id_col, v.of_col FROM (VALUES
+        ('attachment', 'detail', 'id', NULL),
+        ('attachment', 'wrapped_key', 'id', NULL),
         ('case_link', 'detail', 'id', NULL),
         ('case_link', 'end_detail', 'id', NULL),
         ('consent', 'detail', 'id', 'case_id'),
         ('consent_reconfirmation', 'detail', 'id', 'case_id'),
         ('consent_withdrawal', 'detail', 'id', 'case_id'),
         ('correction', 'detail', 'id', 'case_id'),
+        ('delivery_attempt', 'answer', 'id', 'webhook_id'),
         ('disclosure', 'reason', 'id', 'case_id'),
         ('emergency_access', 'detail', 'id', NULL),
         ('incident', 'close_detail', 'id', NULL),
@@ -73,7 +76,8 @@ CREATE FUNCTION sealed_columns() RETURNS TABLE (place text, relation text, col t
         ('signing_key', 'private_sealed', 'id', NULL),
         ('subject_request', 'answer_detail', 'id', NULL),
         ('subject_request', 'detail', 'id', NULL),
-        ('victim_status', 'detail', 'id', 'case_id')
+        ('victim_status', 'detail', 'id', 'case_id'),
+        ('webhook_key', 'private_sealed', 'id', 'webhook_id')
     ) AS v(relation, col, id_col, of_col)
 $$;
 

@@ -1,0 +1,1 @@
+"""Webhooks: events sent to the addresses that agencies' systems have named."""

@@ -1,0 +1,1 @@
+"""Many at once: imports of referrals, exports of what an agency may read."""
