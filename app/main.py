@@ -76,6 +76,12 @@ class Pools:
     admin: asyncpg.Pool | None = None
     """Where `/admin` is served."""
 
+    async def expire(self) -> None:
+        """Use none again that is open now: each is replaced when it is asked for next."""
+        for pool in (self.app, self.admin):
+            if pool is not None:
+                await pool.expire_connections()
+
     async def close(self) -> None:
         """Close them."""
         for pool in (self.app, self.admin):

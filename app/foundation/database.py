@@ -47,6 +47,20 @@ UNREACHABLE: tuple[type[Exception], ...] = (
 taken effect."""
 
 
+GONE: tuple[type[Exception], ...] = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.ReadOnlySQLTransactionError,
+    ConnectionError,
+    FileNotFoundError,
+)
+"""Those of them that say that the connection is of no use any more, and so hardly any other that was made before."""
+
+
 class MissingAddress(LookupError):
     """The deployment gives this process no URL for a role, on purpose or by mistake."""
 

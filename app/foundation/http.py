@@ -25,7 +25,7 @@ from starlette.responses import Response
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.foundation.database import UNREACHABLE
+from app.foundation.database import GONE, UNREACHABLE
 from app.foundation.problems import (
     BodyTooLarge,
     InternalError,
@@ -321,6 +321,8 @@ def install(
 
     async def unavailable(request: Request, error: Exception) -> Response:
         log.warning("database unreachable: %s request_id=%s", type(error).__name__, request.scope.get("request_id"))
+        if isinstance(error, GONE):  # so are its neighbours: the next request has a new one, and does not learn the same
+            await request.app.state.database.expire()
         return ServiceUnavailable().response(request)
 
     for kind in UNREACHABLE:

@@ -248,7 +248,6 @@ class TestWaiting:
             await world.send(receiver="lpsk")
         finally:
             await {"agency": resume_agency, "client": resume_client}[stopped](conn, name, now=now, actor="test")
-            await conn.execute("UPDATE client SET tokens_not_before = NULL WHERE client_id = $1", name)
             await conn.close()
             await world.exchange.directory.refresh()
 
