@@ -49,10 +49,10 @@ demo: $(VENV)/.run ## play the sample cases through a running exchange; ONCE=1 e
 serve: $(VENV)/.run ## serve the exchange on this machine
 	@exec $(BIN)/rujukan serve
 
-# three workers for two cores, since much of a test is waiting; whoever has nothing left takes over from the others
+# four workers for two cores, since much of a test is waiting; whoever has nothing left takes over from the others
 test: $(VENV)/.dev ## run the tests; ALL=1 tries every combination
 	@.ci/node-packages "$(BIN)"
-	@RUJUKAN_CHROMIUM="$$(.ci/browser "$(BIN)")" $(BIN)/python -m pytest -n 3 --dist worksteal
+	@RUJUKAN_CHROMIUM="$$(.ci/browser "$(BIN)")" $(BIN)/python -m pytest -n 4 --dist worksteal
 
 check: $(VENV)/.dev ## formatting, lint, types, layers
 	@$(BIN)/ruff format --check

@@ -90,8 +90,24 @@ SWEEPS = {
 that a run can be repeated."""
 
 
+WAITING = (
+    "app/demo",
+    "trouble",
+    "app/cli/test_serving",
+    "app/cli/officer",
+    "clients",
+    "deploy",
+    "app/pages",
+    "app/admin/test_in_a_browser",
+)
+"""Where the tests are that wait for processes and browsers rather than for a processor."""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Take a share of the sweeps, unless all are wanted or some are named."""
+    """Take a share of the sweeps, unless all are wanted or some are named. Begin with what waits: one of the workers gets it, and what the
+    tests of a class share is not made again for another worker that takes over half of them."""
+    root = Path(__file__).parent
+    items.sort(key=lambda item: not item.path.relative_to(root).as_posix().startswith(WAITING))
     named = any(part in argument for argument in config.args for part in ("::", *SWEEPS))
     if os.environ.get("ALL") == "1" or named or config.getoption("keyword"):
         return
@@ -100,7 +116,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items
         if isinstance(item, pytest.Function)
         and hasattr(item, "callspec")
-        and (share := SWEEPS.get(item.path.relative_to(Path(__file__).parent).as_posix())) is not None
+        and (share := SWEEPS.get(item.path.relative_to(root).as_posix())) is not None
         and zlib.crc32(item.nodeid.encode()) % share
     ]
     config.hook.pytest_deselected(items=left)
