@@ -15,7 +15,7 @@ from app.at_rest.watch import meet
 from app.cli.administering import find_database
 from app.cli.common import Actor, Json, acting, clock_of, load_settings, show_json, show_table
 from app.cli.failures import Code, Failure
-from app.exchange.retention.erasing import brought_back, due, replay
+from app.exchange.retention.erasing import Replayed, brought_back, due, replay
 from app.exchange.retention.erasure_list import read_if_there
 from app.exchange.retention.table import TABLE
 from app.foundation.database import connection
@@ -127,12 +127,20 @@ def replay_(path: Lists = None, actor: Actor = None, as_json: Json = False) -> N
     settings = load_settings()
     done = asyncio.run(_replayed(settings, _found(settings, path), acting(actor)))
     if as_json:
-        show_json({"replayed": done})
-    else:
-        typer.echo(f"{done} erasures replayed." if done else "The database knows every erasure of the list.")
+        show_json({"replayed": done.erased, "left": [entry.row for entry in done.left]})
+    elif done.erased or not done.left:
+        typer.echo(
+            f"{done.erased} erasures replayed." if done.erased else "The database knows every erasure of the list."
+        )
+    if done.left:
+        raise Failure(
+            f"{len(done.left)} could not be erased: the key that wraps them is not in the keyring",
+            "Replay with the keyring of the backup's time, as `rujukan keys` names it; until then nothing is served.",
+            code=Code.failed,
+        )
 
 
-async def _replayed(settings: Settings, path: Path, actor: str) -> int:
+async def _replayed(settings: Settings, path: Path, actor: str) -> Replayed:
     found = find_database(settings)
     if found.owner is None:
         raise Failure("RUJUKAN_DATABASE_OWNER_URL is not set", "Only the database's owner may replay erasures.")

@@ -164,20 +164,31 @@ async def refuse_restored(conn: Connection, folder: Path) -> None:
         raise ErasuresToReplay(len(entries))
 
 
-async def replay(conn: Connection, keyring: Keyring, path: Path, now: datetime, *, actor: str) -> int:
-    """Erase again, as the database's owner, all that a list knows and the database does not. Return how many there were.
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What came of replaying a list."""
+
+    erased: int
+    left: tuple[Entry, ...]
+    """What could not be opened to keep the rest of it: its key-encryption key is not in this keyring."""
+
+
+async def replay(conn: Connection, keyring: Keyring, path: Path, now: datetime, *, actor: str) -> Replayed:
+    """Erase again, as the database's owner, all that a list knows and the database does not. One that cannot be erased stops no other.
 
     What was begun and may never have been committed is erased only if it is due and nothing keeps it: a hold may have come between.
     """
     entries, done = await asyncio.to_thread(read_lists, path)
     unknown = await unknown_of(conn, [entry.id for entry in entries])
-    replayed = 0
+    erased, left = 0, []
     for entry in entries:
         if entry.id in unknown:
-            async with conn.transaction():
-                erased = await apply(conn, keyring, entry, now, actor=actor if entry.id in done else None)
-            replayed += erased
-    return replayed
+            try:
+                async with conn.transaction():
+                    erased += await apply(conn, keyring, entry, now, actor=actor if entry.id in done else None)
+            except tink.TinkError:
+                left.append(entry)
+    return Replayed(erased, tuple(left))
 
 
 async def apply(conn: Connection, keyring: Keyring, entry: Entry, now: datetime, *, actor: str | None = None) -> bool:

@@ -76,9 +76,9 @@ class TestTheOperator:
         assert (checked.code, checked.json) == (1, {"listed": 1, "to_replay": 1})
         served = prepared.run_apart("serve", "--port", "0", **env)
         assert (served.code, "rujukan erasures replay" in served.err) == (1, True)
-        assert prepared.run("erasures", "replay", "--json", **env).json == {"replayed": 1}
+        assert prepared.run("erasures", "replay", "--json", **env).json == {"replayed": 1, "left": []}
         assert prepared.run("erasures", "check", **env).code == prepared.run("erasures", "check").code == 0
-        assert prepared.run("erasures", "replay", "--json", **env).json == {"replayed": 0}
+        assert prepared.run("erasures", "replay", "--json", **env).json == {"replayed": 0, "left": []}
 
     def test_opens_the_keyring_as_the_settings_say(self, prepared: Machine, tmp_path: Path) -> None:
         """A production exchange whose keyring a key service encrypts could not be restored otherwise."""

@@ -16,7 +16,7 @@ import orjson
 import pytest
 
 from app.exchange.retention import erasing
-from app.exchange.retention.erasing import ErasuresToReplay, brought_back, refuse_restored, replay
+from app.exchange.retention.erasing import ErasuresToReplay, Replayed, brought_back, refuse_restored, replay
 from app.exchange.retention.erasure_list import Entry, ErasureList, ErasureListUnusable, read_lists
 from app.foundation import json
 from app.foundation.database import Addresses
@@ -357,8 +357,8 @@ class TestARestoredBackup:
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await replay(as_worker, keyring, folder, now, actor="operator")
             entries, _ = read_lists(folder)
-            assert await replay(owner, keyring, folder, now, actor="operator") == len(entries)
-            assert await replay(owner, keyring, folder, now, actor="operator") == 0
+            assert await replay(owner, keyring, folder, now, actor="operator") == Replayed(len(entries), ())
+            assert await replay(owner, keyring, folder, now, actor="operator") == Replayed(0, ())
             await refuse_restored(app, folder)
             assert await owner.fetchval(count) == 0
             same = "SELECT id, sections, erased_sections, preview IS NULL FROM record_version ORDER BY id"
@@ -387,11 +387,29 @@ class TestARestoredBackup:
         written = ErasureList(folder)
         written.begin(entry)
         owner, keyring = world.owner, world.exchange.keyring
-        assert await replay(owner, keyring, folder, now, actor="operator") == 0
+        assert await replay(owner, keyring, folder, now, actor="operator") == Replayed(0, ())
         assert "health" in await left(world, sent.case_id)
         written.done(entry)
-        assert await replay(owner, keyring, folder, now, actor="operator") == 1
+        assert await replay(owner, keyring, folder, now, actor="operator") == Replayed(1, ())
         assert "health" not in await left(world, sent.case_id)
+
+    async def test_goes_past_what_its_keyring_cannot_open_and_says_what_that_was(
+        self, world: World, folder: Path
+    ) -> None:
+        """The keyring of another month was restored with it: all that can be erased is, and the rest is named."""
+        locked, other = await closed(world), await closed(world)
+        now, versions = world.exchange.clock.now(), [(await world.row(each))["version_id"] for each in (locked, other)]
+        written = ErasureList(folder)
+        for sent, version in zip((locked, other), versions, strict=True):
+            written.begin(
+                entry := Entry(uuid4(), UUID(sent.case_id), "record", version, ("health",), "retention", None, now, now)
+            )
+            written.done(entry)
+        foreign = "UPDATE record_content SET wrapped_key = overlay(wrapped_key PLACING '\\x00000001'::bytea FROM 2) WHERE version_id = $1"
+        await world.owner.execute(foreign, versions[0])
+        done = await replay(world.owner, world.exchange.keyring, folder, now, actor="operator")
+        assert (done.erased, [entry.row for entry in done.left]) == (1, [versions[0]])
+        assert "health" not in await left(world, other.case_id)
 
     async def test_is_not_ready_while_the_list_knows_more(self, world: World, folder: Path) -> None:
         app = world.exchange.app
