@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from app.cli.common import say, show_table
-from app.cli.officer.finding import id_in
+from app.cli.officer.finding import id_if_no_reference, id_in
 from app.cli.officer.session import Key, Session, officer_command
 from app.cli.officer.sheet import Sheet
 from app.cli.officer.words import labelled, short_moment, shown_moment
@@ -43,7 +43,7 @@ def open_(
 ) -> None:
     """Open named sections and read them. The case's lead and the reviewing agency are told in the same moment; every reading is logged."""
     reference = read_reference(case)
-    named = {"reference": reference} if reference else {"case_id": id_in(case)}
+    named = {"reference": reference} if reference else {"case_id": id_if_no_reference(case)}
     answer = session.post(
         "/v1/emergency-access", {**named, "sections": section, "reason": reason, "text": text, "hours": hours}, key=key
     )

@@ -38,7 +38,7 @@ def find(session: Session, text: str, kinds: tuple[str, ...] = KINDS) -> tuple[F
     """Return what `text` names, with the whole document if finding it took reading it. Raises `Failure`, `Refused`."""
     reference = read_reference(text)
     if reference is None:
-        return _by_id(session, _id_in(text), kinds)
+        return _by_id(session, id_if_no_reference(text), kinds)
     named = session.get(f"/v1/references/{quote(reference, safe='')}")
     if named["subject"] not in kinds:
         wanted = " or a ".join(kinds)
@@ -54,7 +54,8 @@ def id_in(text: str) -> str:
         raise Failure("this is no id", "An id is a UUID, as the lists show it.") from None
 
 
-def _id_in(text: str) -> str:
+def id_if_no_reference(text: str) -> str:
+    """Return the id that stands where a reference could, or say what is wrong with the reference. Raises `Failure`."""
     try:
         return str(UUID(text.strip()))
     except ValueError:
