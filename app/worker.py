@@ -26,6 +26,7 @@ from app.exchange.referrals.lifecycle import REFERRAL
 from app.exchange.requests.jobs import watch_requests
 from app.exchange.retention.erasing import BATCH as ERASED_AT_ONCE
 from app.exchange.retention.erasing import Eraser
+from app.exchange.retention.queries import remind_of_idle_cases
 from app.exchange.reviews.jobs import watch_reviews
 from app.exchange.subject_requests.jobs import watch_subject_requests
 from app.exchange.transfers.lifecycle import TRANSFER
@@ -100,6 +101,7 @@ class Worker:
             Job("watch reviews", 1.0, self.watch_reviews, batch=50),
             Job("make partitions", 3600.0, self.make_partitions),
             Job("erase what is due", 600.0, self.erase_what_is_due, batch=ERASED_AT_ONCE),
+            Job("remind of idle cases", 21_600.0, self.remind_of_idle_cases),
             Job("forget used ids", 60.0, self.forget_used_ids, batch=10_000),
             Job("rotate signing keys", 300.0, self.rotate_signing_keys),
             Job("look after the keyring", 3600.0, self.look_after_keyring),
@@ -175,6 +177,12 @@ class Worker:
         assert self._pool is not None
         async with self._pool.acquire() as conn:
             return await self._eraser.erase(conn, self._clock.now())
+
+    async def remind_of_idle_cases(self) -> int:
+        """Remind leads of cases that nobody closes."""
+        assert self._pool is not None
+        async with self._pool.acquire() as conn:
+            return await remind_of_idle_cases(conn, self._clock.now(), self._settings.idle_case_reminder, BATCH)
 
     async def make_partitions(self) -> int:
         """Make next months' partitions; drop idempotent answers that are too old to be asked for."""

@@ -287,6 +287,11 @@ class Settings(BaseSettings):
         ge=0,
         description="How often in 24 hours an agency may ask for emergency access to a case it takes no part in, by a reference.",
     )
+    idle_case_reminder: timedelta = Field(
+        timedelta(days=365),
+        ge=timedelta(days=1),
+        description="After how long without any act in an open case its lead is reminded to close it, and then again each time.",
+    )
     retain_specific: timedelta = Field(
         timedelta(days=730),
         ge=timedelta(days=1),

@@ -95,6 +95,7 @@ EVENT_TYPES: Final[dict[str, str]] = {
     "hold.lifted": "A legal hold on a case you lead is lifted.",
     "hold.ended": "The time of a legal hold is over.",
     "case.closed": "The lead has closed the case. A referral of yours that is open goes on.",
+    "case.idle": "Nothing has happened for long in a case you lead. Close it if it is over: how long it is kept counts from there.",
     "case.reopened": "The case is open again.",
     "case.death_corrected": "The person lives; the death was recorded by mistake. Go on, and look at your deadlines.",
     "case.deceased": "The person has died. No deadline of the case runs any more; close what is open.",

@@ -30,6 +30,7 @@ class CaseFile(SQLModel, table=True):
     updated_at: datetime = Field(sa_type=Timestamp)
     closed_at: datetime | None = Field(default=None, sa_type=Timestamp)
     deceased_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    idle_told_at: datetime | None = Field(default=None, sa_type=Timestamp)
     guardian_barred_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -20,6 +21,12 @@ async def kept_of(tx: Connection, case_id: UUID) -> list[asyncpg.Record]:
     """Return the names of what each version has and what of it is erased."""
     rows: list[asyncpg.Record] = await tx.fetch("SELECT * FROM kept_of_case($1)", case_id)
     return rows
+
+
+async def remind_of_idle_cases(conn: Connection, now: datetime, idle: timedelta, limit: int) -> int:
+    """Remind the leads of open cases in which nothing has happened for `idle`; returns how many cases that were."""
+    count: int = await conn.fetchval("SELECT remind_of_idle_cases($1, $2, $3)", now, idle, limit)
+    return count
 
 
 async def active_holds(tx: Connection, case_id: UUID) -> list[asyncpg.Record]:

@@ -238,6 +238,27 @@ BEGIN
     END IF;
 END $$;
 
+-- Tells the leads of cases that are open, and in which nothing has happened since p_before: what is kept is counted from the closing, so one
+-- that nobody closes would be kept for ever. Told again after as long. Returns how many.
+CREATE FUNCTION remind_of_idle_cases(p_at timestamptz, p_idle interval, p_limit integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE v_before timestamptz := p_at - p_idle; v_count integer;
+BEGIN
+    WITH idle AS (
+        SELECT c.id FROM case_file c
+        WHERE c.state <> 'closed' AND c.updated_at < v_before AND (c.idle_told_at IS NULL OR c.idle_told_at < v_before)
+          AND NOT EXISTS (SELECT FROM referral r WHERE r.case_id = c.id AND r.updated_at >= v_before)
+          AND NOT EXISTS (SELECT FROM transfer t WHERE t.case_id = c.id AND t.updated_at >= v_before)
+        ORDER BY c.updated_at LIMIT p_limit FOR NO KEY UPDATE SKIP LOCKED
+    ), told AS (
+        UPDATE case_file c SET idle_told_at = p_at FROM idle WHERE c.id = idle.id RETURNING c.id, c.lead_id, c.state
+    )
+    INSERT INTO outbox (agency_id, type, subject, subject_id, case_id, state, recorded_at)
+    SELECT lead_id, 'case.idle', 'case', id, id, state, p_at FROM told;
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    RETURN v_count;
+END $$;
+
 GRANT UPDATE (wrapped_key, parts), DELETE ON record_content TO rujukan_definer;
 GRANT UPDATE (erased_sections, preview) ON record_version TO rujukan_definer;
 GRANT SELECT, UPDATE (detail) ON consent, consent_withdrawal, consent_reconfirmation, correction, victim_status TO rujukan_definer;
@@ -251,7 +272,8 @@ BEGIN
     FOREACH f IN ARRAY ARRAY[
         'due_erasures(timestamptz,text[],interval,interval,interval,interval,interval,interval,integer)', 'staying_content(uuid,uuid,text[])',
         'erase_sections(uuid,uuid,uuid,text[],bytea,bytea,bytea[],bytea,text,uuid,timestamptz,text)',
-        'erase_words(uuid,uuid,text,text[],timestamptz,text,uuid,timestamptz,text)', 'unknown_erasures(uuid[])'] LOOP
+        'erase_words(uuid,uuid,text,text[],timestamptz,text,uuid,timestamptz,text)', 'unknown_erasures(uuid[])',
+        'remind_of_idle_cases(timestamptz,interval,integer)'] LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO rujukan_definer', f);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO rujukan_worker, %I', f, current_user);
     END LOOP;

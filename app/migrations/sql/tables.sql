@@ -14,6 +14,7 @@ CREATE TABLE case_file (
     updated_at timestamptz NOT NULL,
     closed_at timestamptz,
     deceased_at timestamptz,
+    idle_told_at timestamptz,       -- when its lead was last reminded that nothing happens in it
     guardian_barred_at timestamptz  -- the guardian is suspect: neither asked, nor told, nor heard
 );
 CREATE INDEX case_file_lead ON case_file (lead_id, id);

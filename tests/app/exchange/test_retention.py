@@ -108,6 +108,31 @@ async def words_left(world: World) -> dict[str, int]:
     return {table: count for table, count in found.items() if count}
 
 
+class TestACaseThatNobodyCloses:
+    async def test_reminds_its_lead_after_a_year_of_nothing_and_again_a_year_later(self, world: World) -> None:
+        idle, busy = await world.accepted(), await world.accepted()
+        worker, told = (
+            world.exchange.worker,
+            "SELECT case_id FROM event WHERE type = 'case.idle' AND agency_id = $1 ORDER BY position",
+        )
+
+        async def reminded() -> list[str]:
+            await worker.remind_of_idle_cases()
+            await world.exchange.settle()
+            return [str(row["case_id"]) for row in await world.owner.fetch(told, world.id_of("police"))]
+
+        world.exchange.later(days=300)
+        await world.moved(busy, "start")
+        assert await reminded() == []
+        world.exchange.later(days=66)
+        assert await reminded() == [idle.case_id]
+        assert await reminded() == [idle.case_id], "once"
+        world.exchange.later(days=300)
+        assert await reminded() == [idle.case_id, busy.case_id]
+        world.exchange.later(days=66)
+        assert await reminded() == [idle.case_id, busy.case_id, idle.case_id]
+
+
 class TestAClosedCase:
     async def test_is_erased_step_by_step_each_in_its_time(self, world: World) -> None:
         sent = await closed(world)

@@ -156,6 +156,7 @@ DEFINER_FUNCTIONS = {
     "staying_content": "rujukan_definer",
     "erase_sections": "rujukan_definer",
     "erase_words": "rujukan_definer",
+    "remind_of_idle_cases": "rujukan_definer",
     "unknown_erasures": "rujukan_definer",
     "versions_elsewhere": "rujukan_definer",
     "kept_of_case": "rujukan_definer",
