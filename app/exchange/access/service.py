@@ -33,6 +33,10 @@ _KINDS: Final = {
     "case:read": "case",
     "case:access_report": "report",
     "consent:read": "consents",
+    "consent_file:read": "consents",
+    "referral_file:read": "file",
+    "transfer_file:read": "file",
+    "correction_file:read": "file",
     "consent:list": "consents",
 }
 

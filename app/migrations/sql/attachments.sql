@@ -49,11 +49,7 @@ BEGIN
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', t);
     END LOOP;
 END $$;
--- what a version's content is open for, its files are open for: record_content's own policy decides
-CREATE POLICY of_open_versions ON record_attachment FOR SELECT TO rujukan_app
-    USING (EXISTS (SELECT FROM record_content c WHERE c.version_id = record_attachment.version_id AND c.case_id = record_attachment.case_id));
-CREATE POLICY by_author ON record_attachment FOR INSERT TO rujukan_app
-    WITH CHECK (EXISTS (SELECT FROM record_version v WHERE v.id = version_id AND v.case_id = record_attachment.case_id AND v.author_id = (SELECT current_agency())));
+-- which rows of record_attachment are open, and what binds them: attachment_binding.sql
 CREATE POLICY own ON attachment TO rujukan_app
     USING (agency_id = (SELECT current_agency())) WITH CHECK (agency_id = (SELECT current_agency()));
 CREATE POLICY of_open_versions ON attachment FOR SELECT TO rujukan_app
