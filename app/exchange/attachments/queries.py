@@ -13,8 +13,8 @@ from app.dependencies import Acting
 from app.foundation import json
 from app.foundation.database import Connection
 
-_OWN = """SELECT a.*, EXISTS (SELECT FROM record_attachment r WHERE r.attachment_id = a.id) AS bound FROM attachment a
-    WHERE agency_id = $1 AND state NOT IN ('uploading', 'erased')"""
+_OWN = """SELECT a.*, c.id AS case_id, c.id IS NOT NULL AS bound FROM attachment a, case_of_file(a.id) AS c(id)
+    WHERE a.agency_id = $1 AND a.state NOT IN ('uploading', 'erased')"""
 
 
 async def key_was_used(tx: Connection, db: Acting, key: str) -> bool:
@@ -117,7 +117,7 @@ async def earlier(db: Acting, *, key: str, request_hash: bytes) -> asyncpg.Recor
 
 async def own(tx: Connection, agency_id: UUID, id: UUID) -> asyncpg.Record | None:
     """Return a file the agency uploaded."""
-    return await tx.fetchrow(_OWN + " AND id = $2", agency_id, id)
+    return await tx.fetchrow(_OWN + " AND a.id = $2", agency_id, id)
 
 
 async def page(
@@ -126,8 +126,8 @@ async def page(
     """Return files the agency uploaded, newest first."""
     rows: list[asyncpg.Record] = await tx.fetch(
         _OWN
-        + """ AND id < coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid) AND ($3::text IS NULL OR state = $3)
-            ORDER BY id DESC LIMIT $4""",
+        + """ AND a.id < coalesce($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid) AND ($3::text IS NULL OR a.state = $3)
+            ORDER BY a.id DESC LIMIT $4""",
         agency_id,
         before,
         state,
@@ -152,8 +152,8 @@ async def claim_due(conn: Connection, now: datetime, lease: timedelta, limit: in
     """Take the files that are due, for as long as the lease: another worker takes them up when it has ended."""
     rows: list[asyncpg.Record] = await conn.fetch(
         """WITH due AS (SELECT id FROM attachment WHERE due_at <= $1 ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
-            UPDATE attachment a SET due_at = $1::timestamptz + $2::interval FROM due WHERE a.id = due.id 
-            RETURNING a.*, EXISTS (SELECT FROM record_attachment r WHERE r.attachment_id = a.id) AS bound""",
+            UPDATE attachment a SET due_at = $1::timestamptz + $2::interval FROM due WHERE a.id = due.id
+            RETURNING a.*, case_of_file(a.id) IS NOT NULL AS bound""",
         now,
         lease,
         limit,
@@ -169,7 +169,7 @@ async def lock(conn: Connection, id: UUID, state: str) -> bool:
 async def hold_unbound(conn: Connection, id: UUID) -> bool:
     """Hold a file's row if no record holds it; whoever binds it waits, and then finds it gone."""
     await conn.execute("SELECT FROM attachment WHERE id = $1 FOR UPDATE", id)
-    found: bool = await conn.fetchval("SELECT NOT EXISTS (SELECT FROM record_attachment WHERE attachment_id = $1)", id)
+    found: bool = await conn.fetchval("SELECT case_of_file($1) IS NULL", id)
     return found
 
 
@@ -218,7 +218,7 @@ async def forget(conn: Connection, id: UUID) -> None:
     """Forget a file whose content is gone; where a record held it, its row stays, and is looked at no more."""
     await conn.execute(
         """DELETE FROM attachment a WHERE id = $1 AND state = 'erased' AND NOT stored
-           AND NOT EXISTS (SELECT FROM record_attachment r WHERE r.attachment_id = a.id)""",
+           AND case_of_file(a.id) IS NULL""",
         id,
     )
     await look_again(conn, id, None)

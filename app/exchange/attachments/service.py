@@ -366,10 +366,11 @@ async def _own(db: Acting, attachment_id: UUID, action: str) -> asyncpg.Record:
         if row is None:
             raise NotFound
         await tx.fetchval(
-            "SELECT log_by($1, $2, 'done', 'attachment', $3, NULL, $4)",
+            "SELECT log_by($1, $2, 'done', 'attachment', $3, $4, $5)",
             db.parameter(),
             action,
             attachment_id,
+            row["case_id"],
             json.text({"sections": [row["section"]]}),
         )
     return row

@@ -21,6 +21,13 @@ BEGIN
             JOIN record_version v ON v.id = r.version_id AND v.case_id = r.case_id WHERE r.attachment_id = p_attachment);
 END $$;
 
+-- The case that a file goes with something of, or NULL: then it is its uploader's alone, and is cleared away when nothing takes it in time.
+CREATE FUNCTION case_of_file(p_attachment uuid) RETURNS uuid LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    RETURN (SELECT case_id FROM record_attachment WHERE attachment_id = p_attachment
+            UNION ALL SELECT case_id FROM consent_attachment WHERE attachment_id = p_attachment LIMIT 1);
+END $$;
+
 -- A file is read as a part of the record would be that lies in two sections at once: its own, and the list of papers that names it. The content's
 -- own policy says whether the version is open at all; each of the two sections must rest on something that is open, too.
 CREATE POLICY of_open_sections ON record_attachment FOR SELECT TO rujukan_app USING (EXISTS (
@@ -40,8 +47,8 @@ CREATE POLICY not_retracted ON attachment AS RESTRICTIVE FOR SELECT TO rujukan_a
 DO $$
 DECLARE t text;
 BEGIN
-    FOREACH t IN ARRAY ARRAY['attachment', 'attachment_chunk', 'record_attachment', 'consent_attachment'] LOOP
-        EXECUTE format('CREATE POLICY bound_by_definer ON %I TO rujukan_definer USING (true) WITH CHECK (true)', t);
+    FOREACH t IN ARRAY ARRAY['record_attachment', 'consent_attachment'] LOOP
+        EXECUTE format('CREATE POLICY by_definer ON %I TO rujukan_definer USING (true) WITH CHECK (true)', t);
     END LOOP;
 END $$;
 
@@ -90,7 +97,7 @@ BEGIN
         END IF;
         IF v_why IS NULL THEN
             INSERT INTO record_attachment (version_id, case_id, attachment_id, section) VALUES (p_version, p_case, t.id, t.section);
-            UPDATE attachment SET expires_at = NULL WHERE id = t.id AND expires_at IS NOT NULL;
+            UPDATE attachment SET expires_at = NULL, due_at = NULL WHERE id = t.id AND expires_at IS NOT NULL;
         ELSE
             v_faults := v_faults || jsonb_build_object('pointer', format('/record/attachments/papers/%s/file', f.place), 'code', v_why, 'place', f.place);
         END IF;
@@ -125,7 +132,7 @@ BEGIN
             jsonb_build_object('pointer', coalesce(p_file->>'under', '') || '/evidence/attachment', 'code', v_why)))::text;
     END IF;
     INSERT INTO consent_attachment (case_id, consent_id, act_id, attachment_id) VALUES (p_case, p_consent, p_act, t.id);
-    UPDATE attachment SET expires_at = NULL WHERE id = t.id AND expires_at IS NOT NULL;
+    UPDATE attachment SET expires_at = NULL, due_at = NULL WHERE id = t.id AND expires_at IS NOT NULL;
 END $$;
 
 -- Which files come with a referral or transfer, by section and without a word of them, for its two parties: whether they can be read is for the
@@ -152,13 +159,6 @@ CREATE FUNCTION held_of_version(p_case uuid, p_version uuid, p_at timestamptz) R
     FROM (SELECT held_sections(p_case, p_at) AS held) AS h
 $$;
 
--- The end of a file: its key goes, so that no copy of it opens any more, and what of it lies here. What lies in another store the worker clears away.
-CREATE FUNCTION destroy_file(p_attachment uuid, p_at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-    UPDATE attachment SET state = 'erased', wrapped_key = NULL, detail = NULL, expires_at = p_at WHERE id = p_attachment;
-    DELETE FROM attachment_chunk WHERE attachment_id = p_attachment;
-END $$;
-
 -- Erases the files of sections of a version; one that another version of the case still has stays with that. Called by erase_sections, which holds
 -- the case's row, and by nobody else.
 CREATE FUNCTION erase_files(p_case uuid, p_version uuid, p_gone text[], p_at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
@@ -167,7 +167,7 @@ BEGIN
     FOR v IN DELETE FROM record_attachment r WHERE r.version_id = p_version AND r.case_id = p_case AND ARRAY[r.section, 'attachments'] && p_gone
              RETURNING r.attachment_id LOOP
         IF NOT EXISTS (SELECT FROM record_attachment r WHERE r.attachment_id = v) THEN
-            PERFORM destroy_file(v, p_at);
+            PERFORM destroy_attachment(v, 'erased', 'erased', p_at);
         END IF;
     END LOOP;
 END $$;
@@ -180,25 +180,25 @@ BEGIN
              WHERE e.case_id = p_case AND c.id = e.consent_id AND c.case_id = e.case_id AND c.recorded_at <= p_before
              RETURNING e.attachment_id LOOP
         IF NOT EXISTS (SELECT FROM consent_attachment e WHERE e.attachment_id = v) THEN
-            PERFORM destroy_file(v, p_at);
+            PERFORM destroy_attachment(v, 'erased', 'erased', p_at);
         END IF;
     END LOOP;
 END $$;
 
-GRANT SELECT ON record_attachment, consent_attachment, attachment, attachment_chunk TO rujukan_app;
-GRANT SELECT, UPDATE (state, wrapped_key, detail, media_type, expires_at) ON attachment TO rujukan_definer;
+REVOKE INSERT ON record_attachment FROM rujukan_app;
+GRANT SELECT ON record_attachment, consent_attachment TO rujukan_app;
 GRANT SELECT, INSERT, DELETE ON record_attachment, consent_attachment TO rujukan_definer;
-GRANT SELECT (attachment_id), DELETE ON attachment_chunk TO rujukan_definer;
 DO $$
 DECLARE f text;
 BEGIN
     GRANT CREATE ON SCHEMA public TO rujukan_definer;
-    FOREACH f IN ARRAY ARRAY['is_retracted_file(uuid)', 'bind_files(uuid,uuid,jsonb,timestamptz)', 'bind_evidence(uuid,uuid,uuid,jsonb,timestamptz)',
+    FOREACH f IN ARRAY ARRAY['is_retracted_file(uuid)', 'case_of_file(uuid)', 'bind_files(uuid,uuid,jsonb,timestamptz)', 'bind_evidence(uuid,uuid,uuid,jsonb,timestamptz)',
                              'files_that_come(text,uuid)'] LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO rujukan_definer', f);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO rujukan_app', f);
     END LOOP;
     REVOKE CREATE ON SCHEMA public FROM rujukan_definer;
 END $$;
+GRANT EXECUTE ON FUNCTION case_of_file(uuid) TO rujukan_worker;
 GRANT EXECUTE ON FUNCTION file_fault(attachment,uuid,boolean,timestamptz), may_pass_on_file(uuid,uuid,timestamptz), held_of_version(uuid,uuid,timestamptz),
-    destroy_file(uuid,timestamptz), erase_files(uuid,uuid,text[],timestamptz), erase_evidence(uuid,timestamptz,timestamptz) TO rujukan_definer;
+    erase_files(uuid,uuid,text[],timestamptz), erase_evidence(uuid,timestamptz,timestamptz) TO rujukan_definer;

@@ -96,7 +96,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN 'none';
     END IF;
-    IF EXISTS (SELECT FROM record_attachment WHERE attachment_id = p_id) THEN
+    IF case_of_file(p_id) IS NOT NULL THEN
         RETURN 'bound';
     END IF;
     PERFORM destroy_attachment(p_id, 'erased', 'dropped', p_at);
@@ -109,7 +109,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('attachments ' || current_agency()::text, 0));
     RETURN (SELECT coalesce(sum(size), 0) FROM attachment a WHERE agency_id = current_agency() AND state IN ('uploading', 'scanning', 'ready')
-            AND NOT EXISTS (SELECT FROM record_attachment r WHERE r.attachment_id = a.id));
+            AND case_of_file(a.id) IS NULL);
 END $$;
 
 -- An upload has come to its end: what was said of it, its log entry and the answer to its key, in one statement.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import orjson
 
-from tests.makers import files, records
-from tests.makers.files import paper
+from tests.makers import record_files as files
+from tests.makers import records
+from tests.makers.record_files import paper
 from tests.makers.world import Agency, Passed, World
 
 
@@ -229,3 +232,117 @@ async def test_a_version_taken_back_takes_its_files_from_everyone(world: World) 
     async with world.exchange.app.state.database.app.acquire() as conn, conn.transaction():
         await conn.execute("SELECT set_config('rujukan.agency', $1, true)", str(world.ids["police"]))
         assert await conn.fetchval("SELECT count(*) FROM attachment WHERE id = $1", UUID(file)) == 0
+
+
+class TestADownload:
+    async def test_is_the_file_or_a_part_of_it_and_is_logged_each_time(self, world: World) -> None:
+        content = files.CONTENT * 9000  # two chunks
+        file = await files.uploaded(world, content=content)
+        passed = await accepted(world, file)
+        path = f"{passed.path}/attachments/{file}"
+        whole = await world.sentra.get(path)
+        assert (whole.status_code, whole.content) == (200, content)
+        assert whole.headers["cache-control"] == "no-store"
+        assert whole.headers["content-disposition"].startswith("attachment;")
+        part = await world.sentra.get(path, headers={"Range": "bytes=262140-262150"})
+        assert (part.status_code, part.content) == (206, content[262140:262151])
+        head = await world.sentra.client.request("HEAD", path, actor="officer-7")
+        assert (head.status_code, head.headers["content-length"], head.content) == (200, str(len(content)), b"")
+        entries = await world.log(action="referral_file:read")
+        assert len(entries) == 2, "once for each request, and nothing for a HEAD, which gives nothing out"
+        assert orjson.loads(entries[0]["detail"]) == {
+            "sections": ["health", "attachments"],
+            "attachment": file,
+            "purpose": "social_rehabilitation",
+            "bases": [{"basis": "legal_obligation", "sections": ["health", "attachments"]}],
+        }
+        assert (await world.police.get(path)).content == content, "the author's own"
+        report = (await world.police.get(f"/v1/cases/{passed.case_id}/access-report?limit=200")).json()["items"]
+        assert [each["agency"]["code"] for each in report if each["kind"] == "file"] == ["sentra", "sentra", "police"]
+        sheet = await world.police.get(f"/v1/cases/{passed.case_id}/access-report/form?lang=en")
+        assert "Opened a file of your data" in sheet.text
+        assert content[:20].decode() not in sheet.text
+
+    async def test_is_there_for_whom_the_sections_are_open_and_as_long_as_they_are(self, world: World) -> None:
+        file, other = await files.uploaded(world), await files.uploaded(world)
+        at = world.exchange.clock.now()
+        consent = {"consent": records.consent(at, sections=("health",))}
+        rest = records.legal_basis(*(set(files.SECTIONS) - {"health"}))
+        passed = await sent(world, file, bases=[{"kind": "consent", "sections": ["health"]}, rest], **consent)
+        elsewhere = await accepted(world, other, receiver="lpsk")
+        path = f"{passed.path}/attachments/{file}"
+
+        async def readers(path: str = path) -> set[str]:
+            return {code for code, who in world.agencies.items() if (await who.get(path)).status_code == 200}
+
+        assert await readers() == {"police"}, "not accepted yet"
+        await world.moved(passed, "accept")
+        assert await readers() == {"police", "sentra"}
+        assert await readers(f"{passed.path}/attachments/{other}") == set(), "of another referral"
+        assert await readers(f"{elsewhere.path}/attachments/{file}") == set()
+        assert await readers(f"/v1/transfers/{passed.id}/attachments/{file}") == set()
+        assert await readers(f"/v1/attachments/{file}/content") == {"police"}, "the uploader's own way to it"
+        assert (await world.sentra.get(f"{passed.path}/attachments/{uuid4()}")).status_code == 404
+        assert (await world.sentra.get(f"{passed.path}/attachments/x")).status_code in (404, 422)
+        before = len(await world.log(action="referral_file:read"))
+        assert (await world.withdraw(passed)).status_code == 200
+        for method, headers in (("GET", {}), ("HEAD", {}), ("GET", {"Range": "bytes=0-3"})):
+            reply = await world.sentra.client.request(method, path, headers=headers, actor="officer-7")
+            assert reply.status_code == 404, "also for whoever has the person with them: no file is needed tonight"
+        assert await readers() == {"police"}
+        assert len(await world.log(action="referral_file:read")) == before + 1
+
+    async def test_ends_with_the_basis_and_with_the_record(self, world: World) -> None:
+        file = await files.uploaded(world)
+        until = (world.exchange.clock.now() + timedelta(hours=3)).isoformat()
+        passed = await accepted(world, file, bases=[records.legal_basis(*files.SECTIONS, until=until)])
+        path = f"{passed.path}/attachments/{file}"
+        assert (await world.sentra.get(path)).status_code == 200
+        world.exchange.later(hours=3)
+        assert (await world.sentra.get(path)).status_code == 404
+        version = (await world.police.get(passed.path)).json()["record_version"]
+        retract = f"/v1/cases/{passed.case_id}/record-versions/{version}/retract"
+        assert (await world.police.post(retract, {"reason": "Another person's."})).status_code == 200
+        for way in (path, f"/v1/attachments/{file}/content", f"/v1/attachments/{file}"):
+            assert (await world.police.get(way)).status_code == 404, "taken back from its author too"
+
+    async def test_of_a_transfer_and_of_a_correction(self, world: World) -> None:
+        file, letter = await files.uploaded(world), await files.uploaded(world, content=b"%PDF-1.7 the right letter")
+        body = files.referral(file, receiver="ministry", purpose="case_responsibility")
+        made = (await world.police.post("/v1/transfers", body)).json()
+        offered = Passed("transfer", made["id"], made["case_id"], 1, world.police, world.ministry, httpx.Response(201))
+        path = f"{offered.path}/attachments/{file}"
+        assert (await world.ministry.get(path)).status_code == 404
+        await world.moved(offered, "accept")
+        assert (await world.ministry.get(path)).content == files.CONTENT
+        right = {
+            "record": {"attachments": files.papers(letter), "health": {"infectious": "none"}},
+            "reason": "Another.",
+        }
+        fixed = await world.police.post(f"/v1/cases/{offered.case_id}/corrections", right)
+        way = f"/v1/corrections/{fixed.json()['id']}/attachments/{letter}"
+        assert (await world.ministry.get(way)).content == b"%PDF-1.7 the right letter"
+        assert (await world.iom.get(way)).status_code == 404
+        assert len(await world.log(action="correction_file:read")) == 1
+        assert len(await world.log(action="transfer_file:read")) == 1
+
+    async def test_is_not_opened_by_an_emergency(self, world: World) -> None:
+        """Nor are the papers that name files: what is needed to keep somebody alive is written in the record."""
+        file = await files.uploaded(world)
+        passed = await accepted(world, file)
+        reference = await world.owner.fetchval("SELECT reference FROM case_file WHERE id = $1", UUID(passed.case_id))
+        asked = {
+            "sections": ["health"],
+            "reason": "medical_emergency",
+            "text": "He does not wake up.",
+            "reference": reference,
+        }
+        opened = await world.iom.post("/v1/emergency-access", asked)
+        assert opened.status_code == 201, opened.text
+        found = await world.iom.get(f"/v1/emergency-access/{opened.json()['id']}")
+        assert found.json()["record"]["health"]
+        assert file not in found.text
+        assert (await world.iom.get(f"{passed.path}/attachments/{file}")).status_code == 404
+        assert (await world.iom.get(f"/v1/attachments/{file}/content")).status_code == 404
+        more = await world.iom.post("/v1/emergency-access", asked | {"sections": ["attachments"]})
+        assert more.status_code == 403

@@ -7,36 +7,50 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from app.exchange.attachments.encryption import CHUNK, FileKey
 from app.foundation import json
 from app.foundation.ids import uuid7
 from app.foundation.keyring import Place
 from tests.makers import records
 from tests.makers.world import World
 
+CONTENT = b"%PDF-1.7 an invented letter of a doctor %%EOF"
+
 
 async def uploaded(
-    world: World, who: str = "police", section: str = "health", *, state: str = "ready", **more: Any
+    world: World,
+    who: str = "police",
+    section: str = "health",
+    *,
+    state: str = "ready",
+    content: bytes = CONTENT,
+    for_: timedelta = timedelta(days=1),
 ) -> str:
-    """A file of an agency, for a section; its id."""
-    at = world.exchange.clock.now()
+    """A file of an agency, for a section; its id. It is put there past the upload, encrypted as that does it."""
+    at, keyring = world.exchange.clock.now(), world.exchange.keyring
     id = uuid7(at)
-    content = more.pop("content", b"%PDF-1.7 invented")
-    detail = {"sha256": hashlib.sha256(content).hexdigest(), "name": more.pop("name", None)}
+    key, wrapped = FileKey.new(id, keyring)
+    detail = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "name": "hers.pdf"}
+    parts = [content[place : place + CHUNK] for place in range(0, len(content), CHUNK)]
     await world.owner.execute(
         """INSERT INTO attachment (id, agency_id, client_id, section, state, media_type, size, chunks, store, wrapped_key, detail, created_at,
-                                   touched_at, completed_at, expires_at)
-           VALUES ($1, $2, $3, $4, $5, 'application/pdf', $6, 1, 'database', $7, $8, $9, $9, $9, $10)""",
+                                   touched_at, completed_at, expires_at, due_at)
+           VALUES ($1, $2, $3, $4, $5, 'application/pdf', $6, $7, 'database', $8, $9, $10, $10, $10, $11, $11)""",
         id,
         world.ids[who],
         f"{who}-system",
         section,
         state,
         len(content),
-        b"\1key",
-        world.exchange.keyring.seal_one(Place("attachment.detail", id), json.dumps(detail)),
+        len(parts),
+        wrapped,
+        keyring.seal_one(Place("attachment.detail", id), json.dumps(detail)),
         at,
-        at + more.pop("for_", timedelta(days=1)),
+        at + for_,
     )
+    for number, part in enumerate(parts):
+        sealed = key.seal(number, part, size=len(content) if number == len(parts) - 1 else None)
+        await world.owner.execute("INSERT INTO attachment_chunk VALUES ($1, $2, $3)", id, number, sealed)
     return str(id)
 
 
