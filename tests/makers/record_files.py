@@ -24,20 +24,21 @@ async def uploaded(
     *,
     state: str = "ready",
     content: bytes = CONTENT,
+    name: str = "hers.pdf",
     for_: timedelta = timedelta(days=1),
 ) -> str:
     """A file of an agency, for a section; its id. It is put there past the upload, encrypted as that does it."""
     at, keyring = world.exchange.clock.now(), world.exchange.keyring
     id = uuid7(at)
     key, wrapped = FileKey.new(id, keyring)
-    detail = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "name": "hers.pdf"}
+    detail = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "name": name}
     parts = [content[place : place + CHUNK] for place in range(0, len(content), CHUNK)]
     await world.owner.execute(
         """INSERT INTO attachment (id, agency_id, client_id, section, state, media_type, size, chunks, store, wrapped_key, detail, created_at,
                                    touched_at, completed_at, expires_at, due_at)
            VALUES ($1, $2, $3, $4, $5, 'application/pdf', $6, $7, 'database', $8, $9, $10, $10, $10, $11, $11)""",
         id,
-        world.ids[who],
+        world.id_of(who),
         f"{who}-system",
         section,
         state,
