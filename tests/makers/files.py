@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import uuid
 import zipfile
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 
-from tests.makers.world import Agency
+from tests.makers.world import Agency, World
 
 PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\nstartxref\n0\n%%EOF\n"
 EICAR = (
@@ -147,6 +149,16 @@ async def upload(
         actor=who.actor,
         idempotency_key=key,
     )
+
+
+async def streamed(who: Agency, world: World, content: AsyncIterator[bytes]) -> httpx.Response:
+    """Upload what comes piece by piece."""
+    headers = await who.client.authorization("POST", "/v1/attachments")
+    headers |= {"Rujukan-Actor": who.actor, "Idempotency-Key": str(uuid.uuid4())}
+    reply: httpx.Response = await world.exchange.http.post(
+        "/v1/attachments?section=health", content=content, headers=headers
+    )
+    return reply
 
 
 async def uploaded(who: Agency, content: bytes = PDF, **more: Any) -> dict[str, Any]:

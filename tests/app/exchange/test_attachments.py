@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import uuid
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +18,7 @@ from app.exchange.attachments.service import destroy, file_name
 from app.foundation.problems import InvalidRequest
 from auth.scopes import Scope
 from tests.makers import files
-from tests.makers.files import PDF, content_of, delete, upload, uploaded
+from tests.makers.files import PDF, content_of, delete, streamed, upload, uploaded
 from tests.makers.world import World
 
 NAME = "Visum Siti Kanari.pdf"
@@ -165,6 +167,38 @@ class TestAnUpload:
             await uploaded(world.police)
         finally:
             object.__setattr__(settings, "attachment_quota_bytes", before)
+
+    async def test_that_dawdles_is_sent_away(self, world: World) -> None:
+        settings = world.exchange.settings
+
+        async def drop_by_drop() -> AsyncIterator[bytes]:
+            for byte in PDF:
+                yield bytes([byte])
+                await asyncio.sleep(0.02)
+
+        before = settings.attachment_seconds
+        object.__setattr__(settings, "attachment_seconds", 0.2)
+        try:
+            refused = await streamed(world.police, world, drop_by_drop())
+        finally:
+            object.__setattr__(settings, "attachment_seconds", before)
+        assert (refused.status_code, refused.json()["type"]) == (408, "/problems/upload-too-slow")
+        await look_after(world)
+        assert await rows_of(world) == []
+
+    async def test_into_a_database_that_is_full_is_told_to_come_again(self, world: World) -> None:
+        await world.owner.execute(
+            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.number = 1 THEN"
+            " RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END IF; RETURN NEW; END $$;"
+            "CREATE TRIGGER full_disk BEFORE INSERT ON attachment_chunk FOR EACH ROW EXECUTE FUNCTION full_disk()"
+        )
+        try:
+            refused = await upload(world.police, files.pdf(CHUNK + 1))
+            assert (refused.status_code, refused.json()["type"]) == (503, "/problems/service-unavailable")
+        finally:
+            await world.owner.execute("DROP FUNCTION full_disk CASCADE")
+        await look_after(world)
+        assert await rows_of(world) == [] == await rows_of(world, "attachment_chunk")
 
     async def test_needs_its_scope(self, world: World) -> None:
         narrow = world.police.client.__class__(
