@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import uuid
 import zipfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
+from starlette.requests import ClientDisconnect
 
 from tests.makers.world import Agency, World
 
@@ -149,6 +152,31 @@ async def upload(
         actor=who.actor,
         idempotency_key=key,
     )
+
+
+@contextmanager
+def settings(world: World, **update: Any) -> Iterator[None]:
+    """The service runs with other settings for a while."""
+    state = world.exchange.app.state
+    before = state.settings
+    state.settings = before.model_copy(update=update)
+    try:
+        yield
+    finally:
+        state.settings = before
+
+
+async def cut_off() -> AsyncIterator[bytes]:
+    """What comes where the connection ends."""
+    yield PDF
+    raise ClientDisconnect
+
+
+async def drop_by_drop() -> AsyncIterator[bytes]:
+    """What comes over a very slow line."""
+    for byte in PDF:
+        yield bytes([byte])
+        await asyncio.sleep(0.02)
 
 
 async def streamed(who: Agency, world: World, content: AsyncIterator[bytes]) -> httpx.Response:

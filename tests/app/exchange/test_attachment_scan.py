@@ -21,15 +21,14 @@ Scanning = Callable[[str | None], None]
 @pytest.fixture
 def scanned_by(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scanning]:
     """Have service and worker use this clamd."""
-    settings = world.exchange.settings
-    before = settings.clamd
+    state, before = world.exchange.app.state, world.exchange.settings
 
     def use(address: str | None) -> None:
-        object.__setattr__(settings, "clamd", address)
-        monkeypatch.setattr(world.exchange.worker, "_files", FileKeeper(settings, world.exchange.keyring))
+        state.settings = before.model_copy(update={"clamd": address})
+        monkeypatch.setattr(world.exchange.worker, "_files", FileKeeper(state.settings, world.exchange.keyring))
 
     yield use
-    object.__setattr__(settings, "clamd", before)
+    state.settings = before
 
 
 class TestAFile:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import uuid
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
@@ -154,35 +152,21 @@ class TestAnUpload:
         assert made["file_name"] is None
 
     async def test_ends_where_the_agency_has_too_much_that_goes_with_no_record(self, world: World) -> None:
-        settings = world.exchange.settings
         passed = await world.accepted()
         first = await uploaded(world.police)
-        before = settings.attachment_quota_bytes
-        object.__setattr__(settings, "attachment_quota_bytes", 2 * len(PDF) - 1)
-        try:
+        with files.settings(world, attachment_quota_bytes=2 * len(PDF) - 1):
             refused = await upload(world.police)
             assert (refused.status_code, refused.json()["type"]) == (409, "/problems/attachment-quota-reached")
             assert (await upload(world.iom)).status_code == 201, "another agency has its own"
             await bind(world, first["id"], passed)
             await uploaded(world.police)
-        finally:
-            object.__setattr__(settings, "attachment_quota_bytes", before)
 
-    async def test_that_dawdles_is_sent_away(self, world: World) -> None:
-        settings = world.exchange.settings
-
-        async def drop_by_drop() -> AsyncIterator[bytes]:
-            for byte in PDF:
-                yield bytes([byte])
-                await asyncio.sleep(0.02)
-
-        before = settings.attachment_seconds
-        object.__setattr__(settings, "attachment_seconds", 0.2)
-        try:
-            refused = await streamed(world.police, world, drop_by_drop())
-        finally:
-            object.__setattr__(settings, "attachment_seconds", before)
+    async def test_that_dawdles_or_is_cut_off_leaves_nothing(self, world: World) -> None:
+        with files.settings(world, attachment_seconds=0.2):
+            refused = await streamed(world.police, world, files.drop_by_drop())
         assert (refused.status_code, refused.json()["type"]) == (408, "/problems/upload-too-slow")
+        refused = await streamed(world.police, world, files.cut_off())
+        assert (refused.status_code, refused.json()["type"]) == (400, "/problems/upload-cut-off")
         await look_after(world)
         assert await rows_of(world) == []
 
