@@ -244,7 +244,7 @@ class Settings(BaseSettings):
         " credentials come from AWS's own settings.",
     )
     attachment_seconds: float = Field(
-        1800, ge=10, description="How long an upload or a download of a file may take in all, in seconds."
+        1800, ge=1, description="How long an upload or a download of a file may take in all, in seconds."
     )
     attachment_quota_bytes: int = Field(
         1_073_741_824,

@@ -185,6 +185,8 @@ class Inspector:
         for kind, begins in _BEGINS.items():
             if begins.match(head):
                 return kind
+        if b"%PDF-" in head[:1024]:  # where readers still find it, behind something else
+            raise self._refused("two_in_one")
         endings = _endings(head)
         if found := next((_BY_MAGIC[each] for each in endings if each in _BY_MAGIC), None):
             if found in _BEGINS:  # it stands further on

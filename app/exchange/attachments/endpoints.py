@@ -18,7 +18,7 @@ from app.dependencies import (
 from app.exchange.attachments import problems, service
 from app.exchange.attachments.content import KINDS
 from app.foundation import json
-from app.foundation.http import StrictRoute, refuse_bad_request
+from app.foundation.http import StrictRoute
 from app.foundation.paging import InvalidCursor
 from app.foundation.problems import InvalidRequest, NotFound, ServiceUnavailable, answers
 from auth.caller import Caller
@@ -103,7 +103,6 @@ async def upload_attachment(
     It goes with a record afterwards, and is disclosed where its section of that record is. Until then only your agency sees it, and it is
     destroyed at `expires_at`. Where files are scanned it is `scanning` first; the event `attachment.ready` or `attachment.rejected` follows.
     """
-    refuse_bad_request(request)
     found = await service.upload(
         request, db, section=section, key=service.StreamedKey(key), stores=request.app.state.stores
     )

@@ -119,7 +119,7 @@ DECLARE m moved; v attachment;
 BEGIN
     PERFORM begin_acting(a);
     m := earlier_answer(a, p_key, p_hash, p_days);
-    IF m IS NOT NULL THEN
+    IF m.repeated THEN
         RETURN m;  -- the same upload, which was faster
     END IF;
     UPDATE attachment SET state = p_file->>'state', media_type = p_file->>'media_type', size = (p_file->>'size')::bigint, chunks = (p_file->>'chunks')::integer,

@@ -54,6 +54,7 @@ FIXED = {
     "incident_id",
     "hold_id",
     "key_id",
+    "attachment_id",
     "receipt_id",
     "attachment_id",
 }
@@ -117,6 +118,9 @@ ASKED: dict[str, tuple[str, ...]] = {
     "/v1/transfers/{transfer_id}/form": ("?lang=en",),
     "/v1/escalations": ("",),
     "/v1/escalations/{escalation_id}": ("",),
+    "/v1/attachments": ("",),
+    "/v1/attachments/{attachment_id}": ("",),
+    "/v1/attachments/{attachment_id}/content": ("",),
     "/v1/inbox": ("",),
     "/v1/inbox/counts": ("",),
     "/v1/references/{reference}": ("",),
