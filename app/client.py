@@ -268,6 +268,7 @@ class ExchangeClient:
         path: str,
         *,
         json: Any = None,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         actor: str | None = None,
         if_match: int | str | None = None,
@@ -275,8 +276,8 @@ class ExchangeClient:
     ) -> httpx.Response:
         """Send one request and return the answer, whatever its status.
 
-        A `POST` gets an `Idempotency-Key` if none is given. A token the exchange does not take any more is replaced, a nonce it
-        asks for is used, and the request, which was not begun, sent once more.
+        The body is `json`, or `content` as it is: a file. A `POST` gets an `Idempotency-Key` if none is given. A token the exchange does
+        not take any more is replaced, a nonce it asks for is used, and the request, which was not begun, sent once more.
         """
         extra = dict(headers or {})
         if actor is not None:
@@ -287,10 +288,10 @@ class ExchangeClient:
             extra["Idempotency-Key"] = idempotency_key or str(uuid.uuid4())
         elif idempotency_key is not None:
             extra["Idempotency-Key"] = idempotency_key
-        reply = await self._send(method, path, json, extra)
+        reply = await self._send(method, path, json, content, extra)
         if reply.status_code == 401 and 'error="invalid_token"' in reply.headers.get("WWW-Authenticate", ""):
             self.forget_token()
-            reply = await self._send(method, path, json, extra)
+            reply = await self._send(method, path, json, content, extra)
         return reply
 
     async def get(self, path: str, **options: Any) -> httpx.Response:
@@ -301,10 +302,14 @@ class ExchangeClient:
         """Send a POST."""
         return await self.request("POST", path, **options)
 
-    async def _send(self, method: str, path: str, body: Any, extra: Mapping[str, str]) -> httpx.Response:
+    async def _send(
+        self, method: str, path: str, body: Any, content: bytes | None, extra: Mapping[str, str]
+    ) -> httpx.Response:
         for _ in range(2):
             authorized = {**extra, **await self.authorization(method, path)}
-            reply = self._noting(await self._http.request(method, self._address + path, json=body, headers=authorized))
+            reply = self._noting(
+                await self._http.request(method, self._address + path, json=body, content=content, headers=authorized)
+            )
             if not _asks_for_nonce(reply):
                 break
         return reply

@@ -21,6 +21,8 @@ from app.at_rest.watch import KeyWatch
 from app.dependencies import MISSING_HEADERS
 from app.exchange.access import endpoints as access
 from app.exchange.agencies import endpoints as agencies
+from app.exchange.attachments import endpoints as attachments
+from app.exchange.attachments.stores import Stores
 from app.exchange.cases import endpoints as cases
 from app.exchange.consents import endpoints as consents
 from app.exchange.corrections import endpoints as corrections
@@ -102,6 +104,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         found = where or addresses(settings)
         state.keyring = Keyring.of(settings, create=settings.env == "development")
         state.oidc = relying_party(settings, state.keyring, clock.now)
+        state.stores = Stores(settings)
         state.nonces = Nonces(state.keyring) if settings.dpop_nonces == "on" else None
         state.database = Pools(
             await open_pool(found.app, size=settings.database_pool_size),
@@ -153,6 +156,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         own_client.encryption_router,
         cases.router,
         consents.router,
+        attachments.router,
         corrections.router,
         requests.router,
         subject_requests.router,

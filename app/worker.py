@@ -15,6 +15,8 @@ import auth.keys
 import auth.limits.queries
 import auth.queries
 from app.at_rest import months, rewrapping
+from app.exchange.attachments.jobs import BATCH as FILES_AT_ONCE
+from app.exchange.attachments.jobs import FileKeeper
 from app.exchange.emergencies.jobs import end_emergencies
 from app.exchange.escalations.queries import climb
 from app.exchange.holds.jobs import watch_holds
@@ -73,6 +75,7 @@ class Worker:
         self._keyring = keyring
         self._clock = clock
         self._eraser = Eraser(settings, keyring)
+        self._files = FileKeeper(settings, keyring)
         self._pool: asyncpg.Pool | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -102,6 +105,7 @@ class Worker:
             Job("make partitions", 3600.0, self.make_partitions),
             Job("erase what is due", 600.0, self.erase_what_is_due, batch=ERASED_AT_ONCE),
             Job("remind of idle cases", 21_600.0, self.remind_of_idle_cases),
+            Job("look after files", 1.0, self.look_after_files, batch=FILES_AT_ONCE),
             Job("forget used ids", 60.0, self.forget_used_ids, batch=10_000),
             Job("rotate signing keys", 300.0, self.rotate_signing_keys),
             Job("look after the keyring", 3600.0, self.look_after_keyring),
@@ -183,6 +187,11 @@ class Worker:
         assert self._pool is not None
         async with self._pool.acquire() as conn:
             return await remind_of_idle_cases(conn, self._clock.now(), self._settings.idle_case_reminder, BATCH)
+
+    async def look_after_files(self) -> int:
+        """Scan files, and destroy what was not finished, was not used in time, or is left over."""
+        assert self._pool is not None
+        return await self._files.look_after(self._pool, self._clock.now())
 
     async def make_partitions(self) -> int:
         """Make next months' partitions; drop idempotent answers that are too old to be asked for."""

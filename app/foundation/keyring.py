@@ -231,6 +231,14 @@ class Keyring:
         """Decrypt what `seal_one` made. Raises `tink.TinkError` if it was altered or moved."""
         return bytes(self._now.envelope.decrypt(sealed, place.bound()))
 
+    def wrap_key(self, place: Place, key: bytes) -> bytes:
+        """Wrap a key that encrypts what is too large to be one document, such as a file in chunks."""
+        return bytes(self._now.aead.encrypt(key, place.bound()))
+
+    def unwrap_key(self, place: Place, wrapped: bytes) -> bytes:
+        """Unwrap what `wrap_key` made. Raises `tink.TinkError` if it was altered or moved."""
+        return bytes(self._now.aead.decrypt(wrapped, place.bound()))
+
     def rewrapped(self, place: Place, wrapped: bytes) -> bytes:
         """Return a wrapped key under the key in use: of a record's version, or what `seal_one` put before its ciphertext.
 

@@ -21,6 +21,24 @@ _OWN = {
 """This machine and its link: nothing that somebody else named is ever looked for there."""
 
 
+_ATTACHMENT_TYPES = (
+    "application/pdf",
+    "image/jpeg",
+    "image/png",
+    "image/webp",
+    "image/heic",
+    "image/tiff",
+    "text/plain",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "application/vnd.oasis.opendocument.text",
+    "audio/ogg",
+    "audio/mpeg",
+    "audio/mp4",
+    "audio/wav",
+)
+
+
 def _listed(text: str) -> list[str]:
     return [each.strip() for each in text.split(",") if each.strip()]
 
@@ -212,6 +230,37 @@ class Settings(BaseSettings):
     log_key_days: int = Field(
         365, ge=2, description="Age at which the key that signs the log's checkpoints and receipts is rotated."
     )
+    attachment_bytes: int = Field(
+        26_214_400, ge=1024, le=1_073_741_824, description="Largest file that may be uploaded, in bytes."
+    )
+    attachment_types: str = Field(
+        ",".join(_ATTACHMENT_TYPES),
+        description="Kinds of files that are taken, by their content, as media types separated by commas. `video/mp4` can be added.",
+    )
+    attachment_store: str = Field(
+        "database",
+        pattern=r"^(database|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._/-]*)?(\?[^\s#]*)?)$",
+        description="Where the encrypted files are kept: `database`, or `s3://bucket/prefix?endpoint=https://…&region=…`;"
+        " credentials come from AWS's own settings.",
+    )
+    attachment_seconds: float = Field(
+        1800, ge=1, description="How long an upload or a download of a file may take in all, in seconds."
+    )
+    attachment_quota_bytes: int = Field(
+        1_073_741_824,
+        ge=1024,
+        description="How much an agency may have uploaded that goes with no record yet, in bytes.",
+    )
+    attachment_unbound_for: timedelta = Field(
+        timedelta(days=7),
+        ge=timedelta(hours=1),
+        description="How long a file is kept that goes with no record.",
+    )
+    clamd: str | None = Field(
+        None,
+        pattern=r"^(/\S+|[^\s/:]+:[0-9]{1,5})$",
+        description="The clamd that scans files for malware: the path of its socket, or `host:port`. Unset: files are not scanned.",
+    )
     emergency_country: str = Field(
         "ID", description="Country within which a vital interest may open sections (ISO 3166-1 alpha-2)."
     )
@@ -392,6 +441,14 @@ class Settings(BaseSettings):
             )
         return self
 
+    @field_validator("attachment_types")
+    @classmethod
+    def _told_apart(cls, value: str) -> str:
+        known = {*_ATTACHMENT_TYPES, "video/mp4"}
+        if unknown := set(_listed(value)) - known:
+            raise ValueError(f"cannot be told by content: {', '.join(sorted(unknown))}")
+        return value
+
     @field_validator("public_url", "mtls_url", "admin_url")
     @classmethod
     def _bare_origin(cls, value: str | None) -> str | None:
@@ -417,6 +474,11 @@ class Settings(BaseSettings):
     def erasure_folder(self) -> Path:
         """Where the erasure lists lie."""
         return self.erasure_list or self.data_dir / "erasures"
+
+    @cached_property
+    def attachment_kinds(self) -> tuple[str, ...]:
+        """The kinds of files that are taken."""
+        return tuple(_listed(self.attachment_types))
 
     @property
     def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
@@ -520,6 +582,8 @@ class Settings(BaseSettings):
             reasons.append(
                 "RUJUKAN_OUTBOUND_NETWORKS must not open this machine or its link: no loopback, no link-local, not every address"
             )
+        if "endpoint=http:" in self.attachment_store:
+            reasons.append("RUJUKAN_ATTACHMENT_STORE must name an https endpoint")
         if self.clock_offset_seconds:
             reasons.append("RUJUKAN_CLOCK_OFFSET_SECONDS must be 0")
         if self.log_level == "DEBUG":

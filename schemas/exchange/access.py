@@ -8,10 +8,10 @@ from schemas.codes.disclosure import DisclosureBasis, Section
 from schemas.codes.referral import Purpose
 from schemas.exchange.common import AgencyRef
 
-AccessKind = Literal["read", "preview", "sent", "corrected", "consents", "case", "envelope", "report"]
-"""What happened: the record was read (`read`), or before acceptance its summary in codes (`preview`); data was passed on (`sent`) or put right
-for everybody who has it (`corrected`); consents (`consents`), the case and its course (`case`), or an envelope without data of the person
-(`envelope`) was looked at; this report was made (`report`)."""
+AccessKind = Literal["read", "file", "preview", "sent", "corrected", "consents", "case", "envelope", "report"]
+"""What happened: the record was read (`read`), a file of it was downloaded (`file`), or before acceptance its summary in codes was read
+(`preview`); data was passed on (`sent`) or put right for everybody who has it (`corrected`); consents (`consents`), the case and its course
+(`case`), or an envelope without data of the person (`envelope`) was looked at; this report was made (`report`)."""
 
 
 class AccessBasis(Wire):

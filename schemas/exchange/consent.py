@@ -55,12 +55,21 @@ class ConsentNotice(Wire):
 
 
 class ConsentEvidence(Wire):
-    """What proves the consent: its digest, and where the thing itself is. The thing does not come here."""
+    """What proves the consent: the recording or the signed paper as a file that was uploaded, or its digest and where it is kept, or both."""
 
-    sha256: Sha256
+    sha256: Sha256 | None = None
     """SHA-256 of the signed paper or recording, salted by its keeper."""
+    attachment: UUID | None = None
+    """The recording, or a scan of the paper: the id of what was uploaded (`POST /v1/attachments`). Read by who may read the consent, and by
+    nobody else: `GET /v1/cases/{id}/consents/{id}/evidence/{id}`."""
     kept_by: AgencyCode | None = None
-    """The agency that keeps it; left out, the one that records the consent."""
+    """The agency that keeps the thing itself; left out, the one that records the consent."""
+
+    @model_validator(mode="after")
+    def _proves_something(self) -> Self:
+        if self.sha256 is None and self.attachment is None:
+            raise PydanticCustomError("no_evidence", "Give sha256 or attachment, or both")
+        return self
 
 
 class ConsentDecision(Wire):

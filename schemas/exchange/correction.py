@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 from schemas.base import Moment, Wire
 from schemas.codes.disclosure import Section
 from schemas.exchange.common import AgencyRef, MoveRequest
+from schemas.exchange.record_file import RecordFile
 from schemas.record.record import SECTIONS, Record, included
 from schemas.text import Text
 
@@ -69,6 +70,8 @@ class Correction(CorrectionEntry):
     case_id: UUID
     record: Record | None
     """The corrected sections that are open to the reader; None while there are none."""
+    files: list[RecordFile]
+    """The files of the correction that are open to the reader."""
     withheld: list[Section]
     """Corrected sections that were disclosed to the reader and are not open now."""
     reason: str | None

@@ -103,6 +103,19 @@ class WordsAccess(Wire):
     until: Moment | None
 
 
+class FileAccess(Wire):
+    """A file that comes with it: as open as the less open of its own section and of the papers that name it."""
+
+    id: UUID
+    section: Section
+    media_type: str | None
+    """None until the file is open."""
+    size: int | None
+    """In bytes; None until the file is open."""
+    access: Literal["preview", "full", "locked", "ended", "closed"]
+    withheld_by: Withheld | None
+
+
 class DisclosureView(Wire):
     """What a referral or transfer discloses, to whom, on what, until when; and by which rule everything else is withheld."""
 
@@ -117,6 +130,8 @@ class DisclosureView(Wire):
     crosses_border: Flag
     sections: list[SectionAccess]
     """Every section there can be. What is withheld by the tables or for want of a basis stands here alike whether or not a record holds it."""
+    files: list[FileAccess]
+    """The files that come with it; none of a section that nothing opens."""
     words: list[WordsAccess]
     back: list[FlowsBack]
     """What flows back to the sender."""

@@ -94,6 +94,8 @@ EVENT_TYPES: Final[dict[str, str]] = {
     "hold.review_due": "A legal hold is to be looked at again. Review it or lift it.",
     "hold.lifted": "A legal hold on a case you lead is lifted.",
     "hold.ended": "The time of a legal hold is over.",
+    "attachment.ready": "The malware scan found nothing in a file you uploaded. It can go with a record.",
+    "attachment.rejected": "The malware scan found something in a file you uploaded. Its content is destroyed. Get a clean one.",
     "case.closed": "The lead has closed the case. A referral of yours that is open goes on.",
     "case.idle": "Nothing has happened for long in a case you lead. Close it if it is over: how long it is kept counts from there.",
     "case.reopened": "The case is open again.",
@@ -132,7 +134,7 @@ class Event(Wire):
     type: str
     subject: str
     """What changed: `referral`, `transfer`, `case`, `consent`, `escalation`, `request`, `review`, `emergency_access`, `subject_request`, `incident`,
-    `hold`, `client`, `client_key`, `encryption_key`, …"""
+    `hold`, `attachment`, `client`, `client_key`, `encryption_key`, …"""
     subject_id: UUID
     case_id: UUID | None
     """None where it is about no case."""

@@ -23,6 +23,7 @@ from schemas.exchange.case import NewCase
 from schemas.exchange.common import AgencyRef, MoveRecord, MoveRequest
 from schemas.exchange.consent import NewConsent
 from schemas.exchange.correction import CorrectionEnvelope
+from schemas.exchange.record_file import RecordFile
 from schemas.record.preview import Preview
 from schemas.record.record import Record, check_sealed_preview, included
 from schemas.text import AgencyCode, Line, Number, Text
@@ -452,6 +453,8 @@ class _Contents(Wire):
     """What the receiver sees before acceptance."""
     record: Record | None
     """The sections open to the reader; None while there are none."""
+    files: list[RecordFile]
+    """The files of the record that are open to the reader: those whose section and whose papers both are. Each is downloaded by its id."""
     sealed: list[Section]
     """Sections that were sealed by their sender: from acceptance on they stand in `record.sealed`, and only the receiver can read them."""
     disclosures: list[Disclosure]

@@ -1,8 +1,10 @@
-"""References to papers that go with the record, by number and digest."""
+"""Papers that go with the record: by number and digest, and by the file if it was uploaded."""
 
-from typing import Annotated
+from typing import Annotated, Self
+from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from schemas.base import Wire
 from schemas.codes.referral import PaperKind
@@ -21,6 +23,8 @@ class Paper(Wire):
     """The agency that keeps it."""
     digest: Sha256 | None = None
     """SHA-256 of its file, so that a copy can be recognised."""
+    file: UUID | None = None
+    """Its file: the id of what was uploaded (`POST /v1/attachments`). It is read by whoever may read both this section and the file's own."""
     note: Line | None = None
 
 
@@ -28,3 +32,10 @@ class AttachmentsSection(SectionBase):
     """Papers."""
 
     papers: Annotated[tuple[Paper, ...], Field(min_length=1, max_length=50)]
+
+    @model_validator(mode="after")
+    def _each_file_once(self) -> Self:
+        files = [paper.file for paper in self.papers if paper.file is not None]
+        if len(set(files)) != len(files):
+            raise PydanticCustomError("file_twice", "A file is named by one paper")
+        return self

@@ -20,7 +20,7 @@ from app.sealing import generate_key
 from auth import jose
 from auth.binding.nonces import Nonces
 from auth.people.person import Role
-from tests.makers import cases, records, sealed
+from tests.makers import cases, files, records, sealed
 from tests.makers.admins import Administrator, new_agency, new_client, signed_in
 from tests.makers.people import Browser, new_browser, new_link
 from tests.makers.world import Agency, Passed, World
@@ -957,6 +957,80 @@ async def yes_twice(world: World) -> httpx.Response:
         return await who.approve(asked.json()["approval"])
     finally:
         state.settings = world.exchange.settings
+
+
+@provokes("attachment-empty")
+async def a_file_of_nothing(world: World) -> httpx.Response:
+    return await files.upload(world.police, b"")
+
+
+@provokes("attachment-too-large")
+async def a_file_that_is_too_large(world: World) -> httpx.Response:
+    with files.settings(world, attachment_bytes=10):
+        return await files.upload(world.police)
+
+
+@provokes("attachment-type-refused")
+async def a_page(world: World) -> httpx.Response:
+    return await files.upload(world.police, b"<html><script>")
+
+
+@provokes("attachment-type-contradicted")
+async def a_pdf_called_a_picture(world: World) -> httpx.Response:
+    return await files.upload(world.police, kind="image/png")
+
+
+@provokes("digest-mismatch")
+async def a_file_of_another_digest(world: World) -> httpx.Response:
+    return await files.upload(world.police, content_digest=f"sha-256=:{'A' * 43}=:")
+
+
+@provokes("upload-too-slow")
+async def a_file_drop_by_drop(world: World) -> httpx.Response:
+    with files.settings(world, attachment_seconds=0.1):
+        return await files.streamed(world.police, world, files.drop_by_drop())
+
+
+@provokes("upload-cut-off")
+async def a_file_cut_off(world: World) -> httpx.Response:
+    return await files.streamed(world.police, world, files.cut_off())
+
+
+@provokes("attachment-quota-reached")
+async def a_file_too_many(world: World) -> httpx.Response:
+    with files.settings(world, attachment_quota_bytes=10):
+        return await files.upload(world.police)
+
+
+@provokes("attachment-not-ready")
+async def a_file_before_it_is_scanned(world: World) -> httpx.Response:
+    with files.settings(world, clamd="127.0.0.1:1"):
+        made = await files.uploaded(world.police)
+    return await files.content_of(world.police, made["id"])
+
+
+@provokes("attachment-bound")
+async def deleting_a_file_of_a_record(world: World) -> httpx.Response:
+    sent, made = await world.send(), await files.uploaded(world.police)
+    await world.owner.execute(
+        "INSERT INTO record_attachment (version_id, case_id, attachment_id, section) VALUES ($1, $2, $3, 'health')",
+        (await world.row(sent))["version_id"],
+        uuid.UUID(sent.case_id),
+        uuid.UUID(made["id"]),
+    )
+    return await files.delete(world.police, made["id"])
+
+
+@provokes("range-not-satisfiable")
+async def a_range_behind_the_end(world: World) -> httpx.Response:
+    return await files.content_of(world.police, (await files.uploaded(world.police))["id"], range="bytes=9999-")
+
+
+@provokes("file-store-unavailable")
+async def a_file_in_a_store_this_process_does_not_know(world: World) -> httpx.Response:
+    made = await files.uploaded(world.police)
+    await world.owner.execute("UPDATE attachment SET store = 's3'")
+    return await files.content_of(world.police, made["id"])
 
 
 class TestProvoked:

@@ -37,11 +37,17 @@ STORED = (
     "outbox", "event", "idempotency",
     "consent_withdrawal", "correction", "request", "client_key", "review", "emergency_access",
     "consent_reconfirmation", "legal_hold", "legal_hold_review", "incident", "incident_entry", "subject_request", "sealing_key",
+    "attachment", "attachment_chunk",
 )  # fmt: skip
 
 Body = dict[str, Any]
 POSTS = {path for path, operations in DOCUMENT["paths"].items() if "post" in operations}
-WITH_BODY = {path for path in POSTS if "requestBody" in DOCUMENT["paths"][path]["post"]}
+WITH_BODY = {
+    path
+    for path in POSTS
+    if "application/json" in DOCUMENT["paths"][path]["post"].get("requestBody", {}).get("content", {})
+}
+"""The others take none, or a file."""
 
 
 def referral(extension: Any = None) -> Body:

@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 import httpx
 
-from tests.makers import records
+from tests.makers import files, records
 from tests.makers.world import Agency, World
 
 
@@ -160,6 +160,7 @@ async def said_everywhere(world: World) -> None:
         )
         path = f"/v1/reassignments/{moved['id']}/withdraw"
         await said(desk, path, {"reason": "It answers again."}, if_match=moved["version"])
+    await files.uploaded(lead)
     await said_of_protection(world, said)
 
 

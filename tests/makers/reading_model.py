@@ -123,6 +123,23 @@ class Word:
     back: str = ""
     agreed: bool = True
     to: str = ""
+    file: str = ""
+    """Of a file's content: its id. What it goes with is said by its bindings."""
+
+
+@dataclass
+class Binding:
+    """A file that goes with a version, as a part of the section it belongs to."""
+
+    file: str
+    section: str
+    by: str
+    """Who wrote the version."""
+    version: str = ""
+    """None while what would have had it was refused."""
+    case: str = ""
+    on: Passed | None = None
+    what: str = "binding"
 
 
 class Reading:
@@ -134,6 +151,9 @@ class Reading:
         self.passed: dict[str, Passed] = {}
         self.grants: list[Grant] = []
         self.words: dict[str, Word] = {}
+        self.bindings: list[Binding] = []
+        self.evidence: dict[str, str] = {}
+        """File → the case whose consent it proves."""
         self.author: dict[str, str] = {}
         self.corrected: dict[str, str] = {}
         """Version of a correction → its case."""
@@ -292,12 +312,46 @@ class Reading:
             for each in self.emergencies
         )
 
+    def _gone(self, each: Binding) -> bool:
+        """Whether a version's file is taken back, or erased with one of its two sections."""
+        return each.version in self.retracted or not self.erased.isdisjoint(
+            {(each.version, each.section), (each.version, "attachments")}
+        )
+
+    def file_open(self, who: str, each: Binding, now: datetime, p: Passed | None = None) -> bool:
+        """Whether a version's file is open: its own section and that of the papers both are. `p`: by what was disclosed with it alone."""
+        if not each.version or self._gone(each):
+            return False
+        if self.author[each.version] == who:
+            return True
+        needed = {each.section, "attachments"}
+        if each.version in self.corrected:
+            passed = [one for one in self.passed.values() if one.case == each.case]
+            return needed <= set().union(*(self.open_sections(who, one, now) for one in passed))
+        return needed <= {
+            section
+            for grant in self.grants
+            if (grant.holder, grant.version) == (who, each.version) and grant.opened and p in (None, grant.on)
+            for section in grant.sections
+            if grant.in_force(section, now) and self.allowed(who, grant.on.purpose, section)
+        }
+
+    def _may_read_file(self, who: str, word: Word, now: datetime) -> bool:
+        if word.file in self.evidence:
+            return who in (word.by, self.lead.get(self.evidence[word.file], ""))
+        bound = [each for each in self.bindings if each.file == word.file and each.version]
+        if who == word.by:  # as its uploader, until nothing holds it any more
+            return not bound or not all(self._gone(each) for each in bound)
+        return any(self.file_open(who, each, now) for each in bound)
+
     def may_read(self, who: str, mark: str, now: datetime) -> bool:
         """Whether an agency may read a word, by any way."""
         word = self.words[mark]
         p, lead = word.on, self.lead.get(word.case, "")
         if word.what in ("nobody", "sealed"):
             return False
+        if word.what == "file":
+            return self._may_read_file(who, word, now)
         if word.what == "record":
             if word.version in self.retracted or (word.version, word.section) in self.erased:
                 return False

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from uuid import UUID
 
 from annotated_types import Ge, Le, MaxLen, MinLen
 from hypothesis import strategies as st
@@ -57,6 +58,7 @@ _KNOWN: list[tuple[Any, st.SearchStrategy[Any]]] = [
     (text.LanguageTag, st.sampled_from(("id", "jav", "zh-Hant-TW", SECRET_TAG))),
     (text.AgencyCode, st.sampled_from(("kemensos", "dinsos-33"))),
     (text.Sha256, digests),
+    (UUID, st.uuids().map(str)),
     (base.Day, days.map(date.isoformat)),
     (base.Moment, moments),
     (base.Flag, st.booleans()),

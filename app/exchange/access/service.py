@@ -33,6 +33,11 @@ _KINDS: Final = {
     "case:read": "case",
     "case:access_report": "report",
     "consent:read": "consents",
+    "consent_file:read": "consents",
+    "attachment:read": "file",
+    "referral_file:read": "file",
+    "transfer_file:read": "file",
+    "correction_file:read": "file",
     "consent:list": "consents",
 }
 

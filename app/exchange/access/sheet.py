@@ -15,7 +15,7 @@ from schemas.dates import day_in_digits
 from schemas.record.record import SECTIONS
 
 AskedBy = Literal["person", "guardian"]
-_WITH_DATA: Final = ("read", "preview", "sent", "corrected")
+_WITH_DATA: Final = ("read", "file", "preview", "sent", "corrected")
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ class AccessSheet:
         else:
             self._lines[key] = line
         reader = to["name"] if entry["kind"] == "sent" and to else entry["agency"]["name"]
-        if entry["kind"] in ("read", "preview"):
+        if entry["kind"] in ("read", "file", "preview"):
             self._seen.setdefault(reader, set()).update(sections)
 
     def _sections(self, sections: list[str]) -> str:

@@ -16,6 +16,7 @@ class AttachmentRow(SQLModel, table=True):
     __table_args__ = (
         Index("attachment_agency", "agency_id", "id"),
         Index("attachment_expiry", "expires_at", postgresql_where=text("expires_at IS NOT NULL")),
+        Index("attachment_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
     )
 
     id: UUID = Field(primary_key=True)
@@ -34,6 +35,9 @@ class AttachmentRow(SQLModel, table=True):
     touched_at: datetime = Field(sa_type=Timestamp)
     completed_at: datetime | None = Field(default=None, sa_type=Timestamp)
     expires_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    stored: bool = True
+    attempts: int = 0
+    due_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
 
 class AttachmentChunkRow(SQLModel, table=True):

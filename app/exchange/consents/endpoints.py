@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from app.dependencies import CaseConnection, IdempotencyKey
+from app.exchange.attachments.serving import download
 from app.exchange.consents import service
-from app.exchange.passing import http, problems
+from app.exchange.passing import downloading, http, problems
 from app.foundation.http import StrictRoute
 from app.foundation.problems import NotFound, answers
 from auth.caller import Caller
@@ -27,7 +28,13 @@ ConsentId = Annotated[UUID, Path(description="The consent's id.")]
     "",
     status_code=201,
     responses=answers(
-        *http.ALWAYS, *http.POSTED, NotFound, problems.CaseClosed, problems.GuardianBarred, problems.ConsentVoid
+        *http.ALWAYS,
+        *http.POSTED,
+        NotFound,
+        problems.CaseClosed,
+        problems.GuardianBarred,
+        problems.ConsentVoid,
+        problems.FilesUnusable,
     ),
 )
 async def give_consent(
@@ -62,6 +69,31 @@ async def read_consent(
 ) -> Response:
     """Read a consent and what became of it, as its author or the case's lead."""
     return http.json_response(await service.read_consent(db, case_id, consent_id))
+
+
+@router.get("/{consent_id}/evidence/{attachment_id}", response_class=Response, responses=downloading.FILE)
+async def read_evidence_of_consent(
+    request: Request,
+    case_id: CaseId,
+    consent_id: ConsentId,
+    attachment_id: downloading.AttachmentId,
+    caller: Annotated[Caller, requires(Scope.cases_read)],
+    db: CaseConnection,
+    range: downloading.Range = None,
+    if_range: downloading.IfRange = None,
+) -> Response:
+    """Download the file that proves a consent, or its reconfirmation, as its author or the case's lead. Each download is logged."""
+    row = await service.read_evidence(db, case_id, consent_id, attachment_id, content=request.method != "HEAD")
+    return await download(request, db, row, keyring=db.keyring, stores=request.app.state.stores)
+
+
+router.add_api_route(
+    "/{consent_id}/evidence/{attachment_id}",
+    read_evidence_of_consent,
+    methods=["HEAD"],
+    include_in_schema=False,
+    response_class=Response,
+)
 
 
 @router.post(
@@ -115,6 +147,7 @@ async def narrow_consent(
         problems.CaseClosed,
         problems.GuardianBarred,
         problems.ConsentVoid,
+        problems.FilesUnusable,
         problems.ConsentOver,
     ),
 )
@@ -144,6 +177,7 @@ async def widen_consent(
         NotFound,
         problems.GuardianBarred,
         problems.ConsentVoid,
+        problems.FilesUnusable,
         problems.ConsentOver,
         problems.NothingToReconfirm,
         problems.AnotherClientNeeded,

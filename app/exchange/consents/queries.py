@@ -81,3 +81,14 @@ async def consents_of(tx: Connection, case_id: UUID) -> Consents:
         ),
         await tx.fetch("SELECT * FROM consent_reconfirmation WHERE case_id = $1 ORDER BY recorded_at, id", case_id),
     )
+
+
+async def evidence_of(tx: Connection, case_id: UUID, consent_id: UUID, attachment_id: UUID) -> asyncpg.Record | None:
+    """Return the file that proves a consent or its reconfirmation, if row-level security opens it to the agency."""
+    return await tx.fetchrow(
+        """SELECT a.* FROM consent_attachment e JOIN attachment a ON a.id = e.attachment_id
+           WHERE e.case_id = $1 AND e.consent_id = $2 AND e.attachment_id = $3 AND a.state = 'ready' LIMIT 1""",
+        case_id,
+        consent_id,
+        attachment_id,
+    )

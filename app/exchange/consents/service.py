@@ -11,10 +11,11 @@ import asyncpg
 import orjson
 
 from app.dependencies import Acting, Key, occurred
+from app.exchange.attachments.binding import evidence_of
 from app.exchange.cases.queries import case_by_id
 from app.exchange.consents import queries
 from app.exchange.passing import refusals
-from app.exchange.passing.reading import agency_ref
+from app.exchange.passing.reading import agency_ref, log_file
 from app.exchange.passing.service import moved
 from app.exchange.passing.storing import consent_detail, consent_for_storage, unfit
 from app.exchange.records.sealing import in_order
@@ -36,7 +37,7 @@ async def give_consent(
     """Record a consent of the case. `widens`: the earlier one that it widens; nothing opens by that."""
     _fit(db, body)
     consent_id = uuid7(db.at)
-    stored = consent_for_storage(body, consent_id) | {"widens_id": widens}
+    stored = consent_for_storage(body, consent_id) | {"widens_id": widens, "file": evidence_of(body)}
     try:
         row = await queries.give_consent(
             db, key, case_id, stored, consent_detail(db, body, consent_id, case_id=case_id)
@@ -124,7 +125,7 @@ async def reconfirm_consent(
     """Record that the person was asked again and still agrees: the consent counts again, and what was locked opens."""
     _fit(db, body)
     own_id = uuid7(db.at)
-    act = {"id": own_id, **columns_of(body), "recorded_by_id": db.recorder_id}
+    act = {"id": own_id, **columns_of(body), "recorded_by_id": db.recorder_id, "file": evidence_of(body)}
     try:
         row = await queries.reconfirm_consent(
             db,
@@ -230,3 +231,16 @@ def _reconfirmation(db: Acting, row: asyncpg.Record) -> Document:
         "recorded_at": row["recorded_at"],
         "recorded_by": agency_ref(db, row["agency_id"]),
     }
+
+
+async def read_evidence(
+    db: Acting, case_id: UUID, consent_id: UUID, attachment_id: UUID, *, content: bool
+) -> asyncpg.Record:
+    """Return the file that proves a consent, as stored, to who may read the consent: its author and the lead. Raises `NotFound`."""
+    async with db.transaction() as tx:
+        file = await queries.evidence_of(tx, case_id, consent_id, attachment_id)
+        if file is None:
+            raise NotFound
+        if content:
+            await log_file(tx, db, "consent", consent_id, file, case_id=case_id, of_record=False)
+    return file

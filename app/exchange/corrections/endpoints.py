@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from app.dependencies import CaseConnection, IdempotencyKey
+from app.exchange.attachments.serving import download
 from app.exchange.corrections import service
-from app.exchange.passing import http, problems
+from app.exchange.passing import downloading, http, problems
 from app.foundation.http import StrictRoute
 from app.foundation.problems import NotFound, answers
 from auth.caller import Caller
@@ -28,7 +29,13 @@ CaseId = Annotated[UUID, Path(description="The case's id.")]
     "/cases/{case_id}/corrections",
     status_code=201,
     responses=answers(
-        *http.ALWAYS, *http.POSTED, NotFound, problems.NotLead, problems.RequestAnswered, problems.SealedToWrongKeys
+        *http.ALWAYS,
+        *http.POSTED,
+        NotFound,
+        problems.NotLead,
+        problems.RequestAnswered,
+        problems.SealedToWrongKeys,
+        problems.FilesUnusable,
     ),
 )
 async def correct_record(
@@ -61,6 +68,35 @@ async def read_correction(
 ) -> Response:
     """Read a correction: of its sections those you hold. Reading is logged."""
     return http.json_response(await service.read_correction(db, correction_id))
+
+
+@router.get(
+    "/corrections/{correction_id}/attachments/{attachment_id}", response_class=Response, responses=downloading.FILE
+)
+async def read_file_of_correction(
+    request: Request,
+    correction_id: Annotated[UUID, Path(description="The correction's id.")],
+    attachment_id: downloading.AttachmentId,
+    caller: CanRead,
+    db: CaseConnection,
+    range: downloading.Range = None,
+    if_range: downloading.IfRange = None,
+) -> Response:
+    """Download a file of a correction, in whole or a range of it, as whoever may now read its section and the papers that name it.
+
+    Each download is a disclosure, and is logged; `HEAD` gives nothing out.
+    """
+    row = await service.read_file(db, correction_id, attachment_id, content=request.method != "HEAD")
+    return await download(request, db, row, keyring=db.keyring, stores=request.app.state.stores)
+
+
+router.add_api_route(
+    "/corrections/{correction_id}/attachments/{attachment_id}",
+    read_file_of_correction,
+    methods=["HEAD"],
+    include_in_schema=False,
+    response_class=Response,
+)
 
 
 @router.post(

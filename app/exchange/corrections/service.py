@@ -11,11 +11,20 @@ import asyncpg
 import orjson
 
 from app.dependencies import Acting, Key, occurred
+from app.exchange.attachments.binding import files_of, sections_of
 from app.exchange.cases.queries import case_by_id
 from app.exchange.corrections import queries
 from app.exchange.passing import refusals
-from app.exchange.passing.queries import MovedRow
-from app.exchange.passing.reading import LEAVES_IN_HAND, agency_ref, allowed_for, in_force, sections_in_hand
+from app.exchange.passing.queries import MovedRow, file_of_version
+from app.exchange.passing.reading import (
+    LEAVES_IN_HAND,
+    agency_ref,
+    allowed_for,
+    in_force,
+    log_file,
+    readable_files,
+    sections_in_hand,
+)
 from app.exchange.passing.service import moved
 from app.exchange.passing.storing import guardian_suspected
 from app.exchange.records.sealed import SealedPart, recipients_of
@@ -54,6 +63,7 @@ async def correct_record(db: Acting, case_id: UUID, body: CorrectRecord, key: Ke
         "sections": list(included(body.record)),
         "guardian_suspected": guardian_suspected(body.record),
         "sealed": recipients_of(body.record),
+        "files": files_of(body.record),
         "proposal_id": body.proposal,
         "channel": body.channel,
         "occurred_at": happened,
@@ -202,6 +212,7 @@ async def read_correction(db: Acting, correction_id: UUID) -> Document:
             ),
         )
         entry = await _entry(tx, db, row)
+        files = await readable_files(tx, db, version, set(sections)) if version else []
     shown = {**sections, **in_hand}
     disclosed = set(row["sections"]) if knows_all else {name for each in held for name in each["sections"]}
     said = (
@@ -212,6 +223,27 @@ async def read_correction(db: Acting, correction_id: UUID) -> Document:
     return entry | {
         "case_id": row["case_id"],
         "record": as_record(version["schema_version"], shown) if version and shown else None,
+        "files": files,
         "withheld": in_order(disclosed - set(sections), SECTIONS),
         "reason": said.get("reason"),
     }
+
+
+async def read_file(db: Acting, correction_id: UUID, attachment_id: UUID, *, content: bool) -> asyncpg.Record:
+    """Return a file of a correction, as stored, to whoever may now read both its section and the papers of it. Raises `NotFound`."""
+    async with db.transaction() as tx:
+        row = await queries.correction_by_id(tx, correction_id)
+        version = await read_version(tx, row["version_id"]) if row is not None else None
+        file = await file_of_version(tx, version, attachment_id) if version is not None else None
+        if row is None or file is None:
+            raise NotFound
+        is_author, needed = row["author_id"] == db.agency_id, sections_of(file["section"])
+        if not needed <= (set(row["sections"]) if is_author else await _open_to(tx, db, row)):
+            raise NotFound
+        if content:
+            held = await queries.held_of(tx, correction_id, db.agency_id)
+            if held:
+                await queries.note_reading(tx, correction_id, db.agency_id, db.at)
+            rested_on = _rested_on(held, set() if is_author else needed, db.at)
+            await log_file(tx, db, "correction", correction_id, file, case_id=row["case_id"], detail=rested_on)
+    return file

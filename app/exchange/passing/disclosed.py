@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
 
 from app.dependencies import Acting
+from app.exchange.attachments.binding import sections_of
 from app.exchange.lifecycle import Lifecycle
 from app.exchange.passing import queries
 from app.exchange.passing.reading import access_of, agency_ref, agreed_back
@@ -25,6 +26,7 @@ from schemas.record.record import SECTIONS
 Document = dict[str, Any]
 _ACCESS: Final = ("full", "preview", "locked", "ended", "closed")
 """From the most open: where two bases name a section, the one that opens it counts."""
+_OPENNESS: Final = (*_ACCESS, "withheld")
 _WHY: Final = {"preview": "not_accepted", "ended": "basis_ended", "closed": "ended_unaccepted"}
 
 
@@ -39,6 +41,7 @@ async def disclosure(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Docu
         if row is None:
             raise NotFound
         disclosures = await queries.disclosures_of(tx, subject_id, row["version_id"])
+        files = await queries.files_that_come(tx, lifecycle.name, subject_id)
         await tx.fetchval(
             "SELECT log_by($1, $2, 'done', $3, $4, $5, $6)",
             db.parameter(),
@@ -54,6 +57,12 @@ async def disclosure(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Docu
     # not what an earlier lead, whose place the receiver may have taken, was disclosed
     theirs = [each for each in disclosures if each["receiver_id"] == receiver.id] if role != "lead" else []
     flowing = flows_back(AgencyKind(sender.kind), agreed=agreed_back(db, row, db.at))
+    sections = [
+        _section(db, name, theirs, why=why_not_open(name, kind=kind, purpose=purpose))
+        if role != "lead"
+        else _withheld(name, "not_a_party")
+        for name in SECTIONS
+    ]
     return {
         "id": row["id"],
         "reference": row["reference"],
@@ -63,12 +72,8 @@ async def disclosure(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Docu
         "receiver": agency_ref(db, receiver.id),
         "purpose": purpose,
         "crosses_border": crosses_border(sender, receiver, home=db.settings.emergency_country),
-        "sections": [
-            _section(db, name, theirs, why=why_not_open(name, kind=kind, purpose=purpose))
-            if role != "lead"
-            else _withheld(name, "not_a_party")
-            for name in SECTIONS
-        ],
+        "sections": sections,
+        "files": _files({each["section"]: each for each in sections}, files) if role != "lead" else [],
         "words": [
             {
                 "move_id": each["move_id"],
@@ -83,6 +88,29 @@ async def disclosure(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Docu
         ],
         "back": [each for each in table.Back if each in flowing] if role != "lead" else [table.Back.STATE],
     }
+
+
+def _files(sections: Mapping[str, Document], files: Iterable[asyncpg.Record]) -> list[Document]:
+    """Return each file that comes, as open as the less open of its two sections; none of whose sections nothing opens: nobody is told of it."""
+    found = []
+    for file in files:
+        access = max(
+            (sections[name] for name in sections_of(file["section"])), key=lambda each: _OPENNESS.index(each["access"])
+        )
+        if access["access"] == "withheld":
+            continue
+        full = access["access"] == "full"
+        found.append(
+            {
+                "id": file["attachment_id"],
+                "section": file["section"],
+                "media_type": file["media_type"] if full else None,
+                "size": file["size"] if full else None,
+                "access": access["access"],
+                "withheld_by": access["withheld_by"],
+            }
+        )
+    return found
 
 
 def _words(

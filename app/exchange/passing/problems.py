@@ -6,35 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from app.dependencies import IdempotencyKeyReused as IdempotencyKeyReused
+from app.dependencies import RequestInProgress as RequestInProgress
 from app.foundation.problems import Problem
-
-
-class IdempotencyKeyReused(Problem):
-    """This `Idempotency-Key` came with another request before (another path or body).
-
-    Use a fresh key for a new act. To repeat a request, send exactly the same body.
-    """
-
-    type, status, title, title_id = (
-        "idempotency-key-reused",
-        422,
-        "The key was used for another request",
-        "Kunci sudah dipakai",
-    )
-
-
-class RequestInProgress(Problem):
-    """A request with this `Idempotency-Key` is running at this moment. Wait a second and repeat it to get its answer."""
-
-    type, status, title, title_id = (
-        "request-in-progress",
-        409,
-        "The same request is running",
-        "Permintaan yang sama sedang diproses",
-    )
-
-    def __init__(self) -> None:
-        super().__init__(headers={"Retry-After": "1"})
 
 
 class DeskOnly(Problem):
@@ -249,6 +223,29 @@ class RecordVersionUnavailable(Problem):
         "Versi dokumen tidak dapat dikirim",
     )
     log_as = "record_version"
+
+
+class FilesUnusable(Problem):
+    """At least one file that the record or the consent names cannot go with it. Nothing was sent, nothing was left out.
+
+    `errors` points at each with its code: `unknown_attachment` (there is none that your agency uploaded, or holds with this case and may pass on),
+    `attachment_not_ready` (it is still being uploaded or scanned: send again in a moment), `attachment_rejected` (its type, its size, or what the
+    scan found), `attachment_gone` (it was not used in time, or is erased, or its record was taken back: upload it again),
+    `attachment_of_another_case` (a file is of one case: upload it again for this one), `section_not_included` (the section it was uploaded for is
+    not in the record), `section_sealed` (its section is sealed, so that a file the exchange can read does not belong to it),
+    `attachment_is_evidence` (it proves a consent), `attachment_of_a_record` (it goes with a record, so it proves no consent).
+    """
+
+    type, status, title, title_id = (
+        "files-unusable",
+        409,
+        "A file cannot go with it",
+        "Ada berkas yang tidak dapat disertakan",
+    )
+    log_as = "files"
+
+    def __init__(self, *, errors: Sequence[Mapping[str, str]]) -> None:
+        super().__init__(errors=[dict(error) for error in errors])
 
 
 class AnotherManifest(Problem):

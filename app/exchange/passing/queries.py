@@ -289,6 +289,27 @@ async def moves_of(tx: Connection, subject_id: UUID) -> list[asyncpg.Record]:
     return rows
 
 
+_FILE = """SELECT a.* FROM record_attachment r JOIN attachment a ON a.id = r.attachment_id
+           WHERE r.version_id = $1 AND r.case_id = $2 AND a.state = 'ready'"""
+
+
+async def files_of_version(tx: Connection, version: asyncpg.Record) -> list[asyncpg.Record]:
+    """Return the files of a version that row-level security opens to the agency, oldest first."""
+    rows: list[asyncpg.Record] = await tx.fetch(f"{_FILE} ORDER BY a.id", version["id"], version["case_id"])
+    return rows
+
+
+async def file_of_version(tx: Connection, version: asyncpg.Record, attachment_id: UUID) -> asyncpg.Record | None:
+    """Return one of them, as it is stored."""
+    return await tx.fetchrow(f"{_FILE} AND a.id = $3", version["id"], version["case_id"], attachment_id)
+
+
+async def files_that_come(tx: Connection, subject: str, subject_id: UUID) -> list[asyncpg.Record]:
+    """Return the section, type and size of each file of a referral's or transfer's version, for its parties, whether or not it is open to them."""
+    rows: list[asyncpg.Record] = await tx.fetch("SELECT * FROM files_that_come($1, $2)", subject, subject_id)
+    return rows
+
+
 async def note_reading(tx: Connection, subject: str, subject_id: UUID, at: Any) -> None:
     """Remember when the receiver first read it. Reading changes nothing else."""
     statement = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -11,6 +12,7 @@ import asyncpg
 import orjson
 
 from app.dependencies import Acting
+from app.exchange.attachments.binding import LIST, as_read, sections_of
 from app.exchange.lifecycle import Lifecycle, Need, Party
 from app.exchange.passing import queries
 from app.exchange.records.sealing import (
@@ -190,6 +192,7 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
             tx, subject_id, row["receiver_id"], version["recorded_at"] if version else row["sent_at"]
         )
         shown = in_order(sections, SECTIONS)
+        files = await readable_files(tx, db, version, set(shown)) if version else []
         drawn_from = PREVIEWED & set(previewed) if preview is not None else frozenset()
         in_hand = {}
         if is_receiver and any(each["lock_reason"] in LEAVES_IN_HAND for each in disclosures):
@@ -227,6 +230,7 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
         "first_read_at": row["first_read_at"],
         "preview": preview,
         "record": as_record(version["schema_version"], sections | in_hand) if version and (shown or in_hand) else None,
+        "files": files,
         "sealed": in_order(set(version["sealed"]) & set(row["sections"]), SECTIONS) if version else [],
         "disclosures": [_disclosure(db, each) for each in disclosures if each["version_id"]],
         "withheld": in_order(set(row["sections"]) - set(shown), SECTIONS),
@@ -249,6 +253,73 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
             "paper_date": paper.get("date"),
         }
     return found
+
+
+async def readable_files(
+    tx: Connection, db: Acting, version: asyncpg.Record, shown: AbstractSet[str]
+) -> list[Document]:
+    """Return the files of a version whose own section and whose papers are both shown, without their content."""
+    if LIST not in shown:
+        return []
+    files = await queries.files_of_version(tx, version)
+    return [as_read(db.keyring, each) for each in files if sections_of(each["section"]) <= shown]
+
+
+async def read_file(
+    db: Acting, lifecycle: Lifecycle, subject_id: UUID, attachment_id: UUID, *, content: bool
+) -> asyncpg.Record:
+    """Return a file of a referral or transfer, as stored, to whoever may now read its section and the papers that name it.
+
+    `content`: it will be given out, which is a disclosure and is logged, once for each request. Raises `NotFound`, also of what is not open.
+    """
+    async with db.transaction() as tx:
+        row = await queries.find(tx, lifecycle.name, subject_id)
+        version = await read_version(tx, row["version_id"]) if row is not None else None
+        file = await queries.file_of_version(tx, version, attachment_id) if version is not None else None
+        if row is None or version is None or file is None:
+            raise NotFound
+        disclosures = await queries.disclosures_of(tx, subject_id, row["version_id"])
+        needed = sections_of(file["section"])
+        is_sender = row["sender_id"] == db.agency_id
+        if not needed <= set(_open_to(db, row, version, disclosures, is_sender=is_sender)):
+            raise NotFound
+        if content:
+            await log_file(
+                tx,
+                db,
+                lifecycle.name,
+                subject_id,
+                file,
+                case_id=row["case_id"],
+                detail={"purpose": row["purpose"]} | _rested_on(db, row, disclosures, needed),
+            )
+            if row["receiver_id"] == db.agency_id and row["first_read_at"] is None:
+                await queries.note_reading(tx, lifecycle.name, subject_id, db.at)
+    return file
+
+
+async def log_file(
+    tx: Connection,
+    db: Acting,
+    subject: str,
+    subject_id: UUID,
+    file: asyncpg.Record,
+    *,
+    case_id: UUID,
+    detail: Document | None = None,
+    of_record: bool = True,
+) -> None:
+    """Log that a file is given out, of a record under its two sections. `detail`: what it rested on."""
+    sections = {"sections": in_order(sections_of(file["section"]), SECTIONS)} if of_record else {}
+    await tx.fetchval(
+        "SELECT log_by($1, $2, 'done', $3, $4, $5, $6)",
+        db.parameter(),
+        f"{subject}_file:read",
+        subject,
+        subject_id,
+        case_id,
+        json.text(sections | {"attachment": file["id"]} | (detail or {})),
+    )
 
 
 def agreed_back(db: Acting, row: asyncpg.Record, at: datetime) -> bool:

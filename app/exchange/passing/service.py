@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg
 
 from app.dependencies import Acting, Key, occurred
+from app.exchange.attachments.binding import evidence_of, files_of
 from app.exchange.lifecycle import PREVIOUS, Deadline, Lifecycle, Need, Party, Tell, first_reminder
 from app.exchange.passing import problems, queries, refusals
 from app.exchange.passing.reading import in_force
@@ -136,7 +137,9 @@ async def send(db: Acting, lifecycle: Lifecycle, body: NewReferral | NewTransfer
         "reference": new_reference(REFERENCE_PREFIX[lifecycle.name]),
         "case_id": case_id,
         "new_case": {"reference": new_reference("K"), "entry_channel": body.case.entry_channel} if body.case else None,
-        "consent": consent_for_storage(body.consent, consent_id) if body.consent and consent_id else None,
+        "consent": consent_for_storage(body.consent, consent_id) | {"file": evidence_of(body.consent, under="/consent")}
+        if body.consent and consent_id
+        else None,
         "receiver_id": receiver.id,
         "receiver_code": receiver.code,
         "receiver_kind": receiver.kind,
@@ -151,6 +154,7 @@ async def send(db: Acting, lifecycle: Lifecycle, body: NewReferral | NewTransfer
         "guardian_suspected": guardian_suspected(body.record),
         "record_sections": list(sealed.sections) if sealed else None,
         "sealed": sealed.recipients if sealed else None,
+        "files": files_of(body.record),
         "reuse": sealed is None,
         "commitment": sealed.commitment if sealed else None,
         "replaces_id": body.replaces,
@@ -226,6 +230,7 @@ async def new_version(
         "record_sections": list(sections),
         "sections": list(sections),
         "sealed": sealed.recipients,
+        "files": files_of(record),
         "bases": bases,
         "receiver_code": receiver.code,
         "receiver_kind": receiver.kind,

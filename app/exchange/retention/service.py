@@ -10,8 +10,9 @@ import asyncpg
 import orjson
 
 from app.dependencies import Acting
+from app.exchange.attachments.binding import held_with_files
 from app.exchange.passing import problems
-from app.exchange.passing.reading import agency_ref, allowed_for, in_force
+from app.exchange.passing.reading import agency_ref, allowed_for, in_force, readable_files
 from app.exchange.records.sealing import as_record, in_order, open_sections
 from app.exchange.retention import queries
 from app.exchange.retention.table import SPECIFIC, Periods
@@ -40,7 +41,9 @@ async def preview(db: Acting, case_id: UUID) -> Document:
         erased = await queries.erasures_of(tx, case_id)
         await tx.fetchval("SELECT log_by($1, 'case:retention', 'done', 'case', $2, $2, '{}')", db.parameter(), case_id)
     left = {name for row in kept for name in row["sections"] if name not in row["erased_sections"]}
-    held = {name for hold in holds for name in hold["sections"]}
+    with_files = {name for row in kept for name in row["file_sections"]}
+    kept_by = {hold["id"]: held_with_files(hold["sections"], with_files) for hold in holds}
+    held = {name for sections in kept_by.values() for name in sections}
     periods = Periods.of(db.settings)
     closed = case["closed_at"] if case["state"] == "closed" else None
     done = {row["kind"] for row in erased if closed and row["cause"] == "retention" and row["recorded_at"] >= closed}
@@ -56,7 +59,7 @@ async def preview(db: Acting, case_id: UUID) -> Document:
                 "kind": kind,
                 "sections": sections if is_record else [],
                 "erased_on": periods.after(kind, closed).date() if closed else None,
-                "held_by": [hold["id"] for hold in holds if set(hold["sections"]) & stopped],
+                "held_by": [hold["id"] for hold in holds if kept_by[hold["id"]] & stopped],
                 "held_sections": in_order(stopped, SECTIONS),
             }
         )
@@ -153,6 +156,7 @@ async def _lines(db: Acting, case: asyncpg.Record, request: asyncpg.Record, gran
                             if name != "schema_version"
                         },
                         "withheld_sections": [name for name in version["sections"] if name not in sections],
+                        "files": await readable_files(tx, db, version, set(sections)),
                         "erased_sections": in_order(version["erased_sections"], SECTIONS),
                     },
                 )

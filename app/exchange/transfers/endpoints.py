@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from app.dependencies import CaseConnection, IdempotencyKey, IfMatch, VersionRequired
-from app.exchange.passing import http, moves, problems
+from app.exchange.attachments.serving import download
+from app.exchange.passing import downloading, http, moves, problems
 from app.exchange.passing import service as passing
 from app.exchange.passing.disclosed import disclosure
-from app.exchange.passing.reading import page, read
+from app.exchange.passing.reading import page, read, read_file
 from app.exchange.reviews import service as reviews
 from app.exchange.transfers import service
 from app.exchange.transfers.lifecycle import TRANSFER
@@ -51,6 +52,7 @@ TransferId = Annotated[UUID, Path(description="The transfer's id.")]
         problems.SealedSectionsUnanswered,
         problems.SealedToOthers,
         problems.SealedToWrongKeys,
+        problems.FilesUnusable,
     ),
 )
 async def offer_transfer(
@@ -108,6 +110,33 @@ async def read_disclosure_of_transfer(transfer_id: TransferId, caller: CanRead, 
     What is withheld stands here alike whether or not the record holds anything there. Nothing of the record is opened; the reading is logged.
     """
     return http.json_response(await disclosure(db, TRANSFER, transfer_id))
+
+
+@router.get("/{transfer_id}/attachments/{attachment_id}", response_class=Response, responses=downloading.FILE)
+async def read_file_of_transfer(
+    request: Request,
+    transfer_id: TransferId,
+    attachment_id: downloading.AttachmentId,
+    caller: CanRead,
+    db: CaseConnection,
+    range: downloading.Range = None,
+    if_range: downloading.IfRange = None,
+) -> Response:
+    """Download a file that goes with the transfer, in whole or a range of it, as whoever may now read its section and the papers that name it.
+
+    Each download is a disclosure, and is logged; `HEAD` gives nothing out. The record's `files` say which there are.
+    """
+    row = await read_file(db, TRANSFER, transfer_id, attachment_id, content=request.method != "HEAD")
+    return await download(request, db, row, keyring=db.keyring, stores=request.app.state.stores)
+
+
+router.add_api_route(
+    "/{transfer_id}/attachments/{attachment_id}",
+    read_file_of_transfer,
+    methods=["HEAD"],
+    include_in_schema=False,
+    response_class=Response,
+)
 
 
 @router.post(
@@ -188,6 +217,7 @@ async def request_info_of_transfer(
         problems.DisclosureRefused,
         problems.SealedSectionsUnanswered,
         problems.SealedToWrongKeys,
+        problems.FilesUnusable,
     ),
 )
 async def provide_info_of_transfer(
@@ -359,6 +389,7 @@ async def confirm_move_of_transfer(
         problems.DisclosureRefused,
         problems.SealedSectionsUnanswered,
         problems.SealedToWrongKeys,
+        problems.FilesUnusable,
     ),
 )
 async def amend_transfer(

@@ -342,6 +342,7 @@ BEGIN
     END IF;
     INSERT INTO consent_reconfirmation (id, case_id, consent_id, agency_id, recorded_by_id, actor, client_id, recorded_at, detail)
     VALUES (x.id, p_case, p_consent, v_me, x.recorded_by_id, x.actor, x.client_id, p_at, p_detail);
+    PERFORM bind_evidence(p_case, p_consent, x.id, p->'file', p_at);
     PERFORM lock_subjects_of(p_case, ARRAY[p_consent]);
     WITH opened AS (
         UPDATE disclosure d SET locked_at = NULL, lock_reason = NULL FROM agency g

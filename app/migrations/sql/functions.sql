@@ -133,16 +133,19 @@ BEGIN
     PERFORM move_lead(v.case_id, v.sender_id, v.receiver_id, v.id, p_at);
 END $$;
 
--- A record version with its content; the case's counter is already taken.
+-- A record version with its content and its files (p_files, see bind_files); the case's counter is already taken.
 CREATE FUNCTION store_record(
     a acting, p_id uuid, p_case uuid, p_number integer, p_schema text, p_sections text[], p_needs_hash bytea,
-    p_wrapped_key bytea, p_parts bytea[], p_preview bytea
+    p_wrapped_key bytea, p_parts bytea[], p_preview bytea, p_files jsonb
 ) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO record_version (id, case_id, number, author_id, schema_version, sections, needs_hash, preview, recorded_at)
     VALUES (p_id, p_case, p_number, a.agency, p_schema, p_sections, p_needs_hash, p_preview, a.at);
     INSERT INTO record_content (version_id, case_id, author_id, wrapped_key, parts)
     VALUES (p_id, p_case, a.agency, p_wrapped_key, p_parts);
+    IF p_files IS NOT NULL THEN
+        PERFORM bind_files(p_id, p_case, p_files, a.at);
+    END IF;
 END $$;
 
 -- Refuses bases whose consent is none for what rests on it, with the reason for each section (app/migrations/sql/consents.sql).
@@ -189,6 +192,7 @@ BEGIN
     FROM jsonb_to_record(p) AS c(id uuid, giver text, method text, language text, interpreter text, interpreter_independent boolean, witnessed boolean,
                                  for_child boolean, assent text, decided boolean, given_at timestamptz, until_at timestamptz, sections text[],
                                  agencies text[], agency_kinds text[], purposes text[], widens_id uuid);
+    PERFORM bind_evidence(p_case, (p->>'id')::uuid, (p->>'id')::uuid, p->'file', a.at);
     PERFORM tell_of_consent(p_case, (p->>'id')::uuid, CASE WHEN p->>'widens_id' IS NULL THEN 'given' ELSE 'widened' END, a.at);
     RETURN log_by(a, CASE WHEN p->>'widens_id' IS NULL THEN 'consent:give' ELSE 'consent:widen' END, 'done', 'consent', (p->>'id')::uuid, p_case,
                   jsonb_strip_nulls(jsonb_build_object('sections', p->'sections', 'until', p->'until_at', 'consent', p->'widens_id')));
@@ -253,7 +257,7 @@ BEGIN
         subject text, id uuid, reference text, case_id uuid, new_case jsonb, consent jsonb, receiver_id uuid, receiver_code text,
         receiver_kind text, recorded_by_id uuid, purpose text, urgency text, respond_by timestamptz, due_at timestamptz, sections text[],
         offer_group uuid, manifest jsonb, version_id uuid, schema_version text, reuse boolean, replaces_id uuid, bases jsonb, occurred_at timestamptz, channel text,
-        record_sections text[], guardian_suspected boolean, commitment text, sealed jsonb);
+        record_sections text[], guardian_suspected boolean, commitment text, sealed jsonb, files jsonb);
 
     IF x.new_case IS NOT NULL THEN
         PERFORM store_case(a, x.case_id, x.new_case->>'reference', x.new_case->>'entry_channel', 1, x.occurred_at, x.channel, NULL);
@@ -349,7 +353,7 @@ BEGIN
     END IF;
 
     IF NOT x.reuse THEN
-        PERFORM store_record(a, x.version_id, x.case_id, v_number, x.schema_version, x.record_sections, v_needs, p_wrapped_key, p_parts, p_preview);
+        PERFORM store_record(a, x.version_id, x.case_id, v_number, x.schema_version, x.record_sections, v_needs, p_wrapped_key, p_parts, p_preview, x.files);
     END IF;
     PERFORM store_disclosures(a, x.subject, x.id, x.case_id, x.version_id, NULL, x.receiver_id, x.receiver_code, x.receiver_kind, x.purpose,
                               x.bases, p_reasons, NULL);
@@ -454,7 +458,7 @@ BEGIN
         move_id uuid, occurred_at timestamptz, said_at timestamptz, channel text, recorded_by_id uuid, section text,
         answer_within interval, death boolean, guardian_suspected boolean, service_point_id uuid, review_at timestamptz, manifest_digest text, paper text, paper_due_at timestamptz, final_due_at timestamptz, log jsonb,
         case_id uuid, version_id uuid, schema_version text, record_sections text[], sections text[], bases jsonb, receiver_code text,
-        receiver_kind text, other_id uuid, sealed jsonb);
+        receiver_kind text, other_id uuid, sealed jsonb, files jsonb);
 
     -- the case's row first: whoever changes both takes them in this order, so that neither ever waits for the other
     IF x.handover OR x.death OR x.event = 'accept' OR (x.bases IS NOT NULL AND x.version_id IS NULL) THEN
@@ -573,7 +577,8 @@ BEGIN
         IF x.guardian_suspected THEN
             PERFORM bar_guardian(s.case_id, true, a.at);
         END IF;
-        PERFORM store_record(a, x.version_id, s.case_id, v_number, x.schema_version, x.record_sections, p_needs_hash, p_wrapped_key, p_parts, p_preview);
+        PERFORM store_record(a, x.version_id, s.case_id, v_number, x.schema_version, x.record_sections, p_needs_hash, p_wrapped_key, p_parts, p_preview,
+                             x.files);
         UPDATE disclosure SET closed_at = a.at WHERE subject_id = x.id AND version_id IS NOT NULL AND closed_at IS NULL;
         PERFORM store_disclosures(a, x.subject, x.id, s.case_id, x.version_id, NULL, s.receiver_id, x.receiver_code, x.receiver_kind, s.purpose,
                                   x.bases, p_reasons, CASE WHEN s.accepted_at IS NOT NULL THEN a.at END);

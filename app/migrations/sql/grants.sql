@@ -14,7 +14,7 @@ BEGIN
     FOREACH f IN ARRAY ARRAY[
         'begin_acting(acting)', 'log_by(acting,text,text,text,uuid,uuid,jsonb)', 'log_refusal(acting,text,text,text,uuid,jsonb)',
         'earlier_answer(acting,text,bytea,integer)', 'repeated_answer(acting,text,bytea,integer)', 'keep_answer(acting,text,bytea,moved)',
-        'store_record(acting,uuid,uuid,integer,text,text[],bytea,bytea,bytea[],bytea)',
+        'store_record(acting,uuid,uuid,integer,text,text[],bytea,bytea,bytea[],bytea,jsonb)',
         'store_disclosures(acting,text,uuid,uuid,uuid,uuid,uuid,text,text,text,jsonb,bytea[],timestamptz)',
         'check_consents(acting,uuid,text,text,text,jsonb)', 'store_consent(acting,uuid,jsonb,bytea)', 'store_case(acting,uuid,text,text,integer,timestamptz,text,bytea)',
         'open_case(acting,text,bytea,integer,jsonb,bytea)',

@@ -301,7 +301,7 @@ BEGIN
     IF m.id IS NOT NULL THEN RETURN m; END IF;
     SELECT * INTO x FROM jsonb_to_record(p) AS x(id uuid, case_id uuid, version_id uuid, schema_version text, sections text[], proposal_id uuid,
                                                  guardian_suspected boolean, channel text, occurred_at timestamptz, recorded_by_id uuid, commitment text,
-                                                 sealed jsonb);
+                                                 sealed jsonb, files jsonb);
     UPDATE case_file SET records = records + 1, updated_at = a.at WHERE id = x.case_id AND lead_id = a.agency
     RETURNING records, reference INTO v_number, v_reference;
     IF NOT FOUND THEN
@@ -312,7 +312,7 @@ BEGIN
     IF x.guardian_suspected THEN
         PERFORM bar_guardian(x.case_id, true, a.at);
     END IF;
-    PERFORM store_record(a, x.version_id, x.case_id, v_number, x.schema_version, x.sections, '', p_wrapped_key, p_parts, NULL);
+    PERFORM store_record(a, x.version_id, x.case_id, v_number, x.schema_version, x.sections, '', p_wrapped_key, p_parts, NULL, x.files);
     INSERT INTO correction (id, case_id, version_id, author_id, recorded_by_id, actor, sections, proposal_id, channel, occurred_at, recorded_at, detail)
     VALUES (x.id, x.case_id, x.version_id, a.agency, x.recorded_by_id, a.actor, x.sections, x.proposal_id, x.channel, x.occurred_at, a.at, p_detail);
     IF x.proposal_id IS NOT NULL THEN

@@ -62,7 +62,7 @@ BEGIN
     ), gone AS (
         SELECT w.case_id, w.id, w.cause, w.cause_id, ARRAY(
             SELECT s FROM unnest(w.sections) AS s
-            WHERE s = ANY (v.sections) AND s <> ALL (v.erased_sections) AND s <> ALL (held_sections(w.case_id, p_at))) AS sections
+            WHERE s = ANY (v.sections) AND s <> ALL (v.erased_sections) AND s <> ALL (held_of_version(w.case_id, w.id, p_at))) AS sections
         FROM wanted w JOIN record_version v ON v.id = w.id AND v.case_id = w.case_id
     )
     SELECT 'record', g.case_id, g.id, g.sections, g.cause, g.cause_id FROM gone g WHERE g.sections <> '{}' LIMIT p_limit;
@@ -140,7 +140,7 @@ BEGIN
     -- the case's row first, as a hold does: whichever comes second sees the other
     PERFORM FROM case_file WHERE id = p_case FOR NO KEY UPDATE;
     SELECT * INTO v FROM record_version WHERE id = p_version AND case_id = p_case FOR NO KEY UPDATE;
-    IF p_actor IS NULL AND (held_sections(p_case, p_at) && p_gone OR NOT is_erasing(p_case, p_version) OR p_gone <@ v.erased_sections) THEN
+    IF p_actor IS NULL AND (held_of_version(p_case, p_version, p_at) && p_gone OR NOT is_erasing(p_case, p_version) OR p_gone <@ v.erased_sections) THEN
         RETURN false;
     END IF;
     SELECT k.wrapped_key INTO v_key FROM record_content k WHERE k.version_id = p_version AND k.case_id = p_case FOR UPDATE;
@@ -161,6 +161,7 @@ BEGIN
         UPDATE record_content SET wrapped_key = p_key, parts = p_parts WHERE version_id = p_version AND case_id = p_case;
     END IF;
     UPDATE record_version SET erased_sections = v_erased, preview = p_preview WHERE id = p_version AND case_id = p_case;
+    PERFORM erase_files(p_case, p_version, p_gone, p_at);
     PERFORM prove_erasure(p_id, p_case, 'record', p_version, p_gone, p_cause, p_cause_id, p_at, p_at, p_actor);
     RETURN true;
 END $$;
@@ -196,6 +197,7 @@ BEGIN
         END IF;
     ELSE
         UPDATE consent SET detail = NULL WHERE case_id = p_case AND recorded_at <= p_before;
+        PERFORM erase_evidence(p_case, p_before, p_at);
         UPDATE consent_withdrawal SET detail = NULL WHERE case_id = p_case AND recorded_at <= p_before;
         UPDATE consent_reconfirmation SET detail = NULL WHERE case_id = p_case AND recorded_at <= p_before;
         UPDATE review SET ground = NULL WHERE case_id = p_case AND opened_at <= p_before;
@@ -230,11 +232,13 @@ BEGIN
 END $$;
 
 -- The parts of a version a lead may read, for the preview of retention: names only.
-CREATE FUNCTION kept_of_case(p_case uuid) RETURNS TABLE (version_id uuid, number integer, sections text[], erased_sections text[])
+CREATE FUNCTION kept_of_case(p_case uuid) RETURNS TABLE (version_id uuid, number integer, sections text[], erased_sections text[], file_sections text[])
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     IF is_lead(p_case) THEN
-        RETURN QUERY SELECT v.id, v.number, v.sections, v.erased_sections FROM record_version v WHERE v.case_id = p_case ORDER BY v.number;
+        RETURN QUERY SELECT v.id, v.number, v.sections, v.erased_sections,
+                            ARRAY(SELECT DISTINCT r.section FROM record_attachment r WHERE r.version_id = v.id AND r.case_id = v.case_id)
+                     FROM record_version v WHERE v.case_id = p_case ORDER BY v.number;
     END IF;
 END $$;
 

@@ -26,14 +26,16 @@ from app.exchange.retention.erasing import Eraser
 from app.foundation.settings import Settings
 from app.main import create_app
 from app.sealing import public_part, seal_section
-from tests.makers import cases, reading_model, records, sealed
-from tests.makers.reading_model import EVERYTHING, Grant, Passed, Reading, Word
+from tests.makers import cases, reading_model, record_files, records, sealed
+from tests.makers.reading_model import EVERYTHING, Binding, Grant, Passed, Reading, Word
 from tests.makers.world import AGENCIES, World
 
 SEED = int(os.environ.get("READING_SEED", "0"))
 READINGS = int(os.environ.get("READINGS", "1"))
 STEPS, MOST = 56, 6
 """How much happens in a life, and to how many referrals and transfers."""
+FILES = 6
+"""How many files a life has."""
 LETTERS = "bcdfghjklmnpqrstvwxz"
 
 FIXED = {
@@ -52,7 +54,9 @@ FIXED = {
     "incident_id",
     "hold_id",
     "key_id",
+    "attachment_id",
     "receipt_id",
+    "attachment_id",
 }
 ASKED: dict[str, tuple[str, ...]] = {
     "/v1/agencies": ("",),
@@ -68,6 +72,7 @@ ASKED: dict[str, tuple[str, ...]] = {
     "/v1/cases/{case_id}": ("",),
     "/v1/cases/{case_id}/consents": ("",),
     "/v1/cases/{case_id}/consents/{consent_id}": ("",),
+    "/v1/cases/{case_id}/consents/{consent_id}/evidence/{attachment_id}": ("",),
     "/v1/cases/{case_id}/corrections": ("",),
     "/v1/cases/{case_id}/access-report": ("?limit=200",),
     "/v1/cases/{case_id}/access-report/form": ("?lang=id",),
@@ -91,6 +96,10 @@ ASKED: dict[str, tuple[str, ...]] = {
     "/v1/log/keys": ("",),
     "/v1/log/proof/consistency": ("?from=1&to=2",),
     "/v1/corrections/{correction_id}": ("",),
+    "/v1/corrections/{correction_id}/attachments/{attachment_id}": ("",),
+    "/v1/attachments": ("",),
+    "/v1/attachments/{attachment_id}": ("",),
+    "/v1/attachments/{attachment_id}/content": ("",),
     "/v1/requests": ("?role=to", "?role=from"),
     "/v1/requests/{request_id}": ("",),
     "/v1/case-links": ("",),
@@ -100,13 +109,18 @@ ASKED: dict[str, tuple[str, ...]] = {
     "/v1/referrals": ("?role=receiver", "?role=sender", "?role=lead&case_id={case_id}"),
     "/v1/referrals/{referral_id}": ("", "application/fhir+json"),
     "/v1/referrals/{referral_id}/disclosure": ("",),
+    "/v1/referrals/{referral_id}/attachments/{attachment_id}": ("",),
     "/v1/referrals/{referral_id}/form": ("?lang=id",),
     "/v1/transfers": ("?role=receiver", "?role=sender"),
     "/v1/transfers/{transfer_id}": ("",),
     "/v1/transfers/{transfer_id}/disclosure": ("",),
+    "/v1/transfers/{transfer_id}/attachments/{attachment_id}": ("",),
     "/v1/transfers/{transfer_id}/form": ("?lang=en",),
     "/v1/escalations": ("",),
     "/v1/escalations/{escalation_id}": ("",),
+    "/v1/attachments": ("",),
+    "/v1/attachments/{attachment_id}": ("",),
+    "/v1/attachments/{attachment_id}/content": ("",),
     "/v1/inbox": ("",),
     "/v1/inbox/counts": ("",),
     "/v1/references/{reference}": ("",),
@@ -146,6 +160,8 @@ class Life:
     """Consent → its case, and the sections it covers."""
     keys: dict[str, dict[str, Any]] = field(default_factory=dict)
     """The private keys of those to whom sections can be sealed."""
+    of_files: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    """File → its section, its uploader, the word in it."""
     counted: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -172,15 +188,48 @@ class Life:
         answer: dict[str, Any] = reply.json()
         return answer
 
-    def record(self, sections: Iterable[str], by: str, case: str) -> tuple[dict[str, Any], list[Word]]:
-        """A record with two words in each section; they are of a version once it has an id."""
+    async def upload(self, by: str, section: str) -> str:
+        """A file with a word in it, and one in its name; its id."""
+        mark, name = self.mark(by=by, what="file"), self.mark(by=by, what="file")
+        content = f"%PDF-1.7 {mark} %%EOF".encode()
+        file = await record_files.uploaded(self.world, by, section, content=content, name=name)
+        self.m.words[mark].file = file
+        self.ids["attachment_id"].append(file)
+        self.of_files[file] = (section, by, mark)
+        return file
+
+    async def proof(self, by: str) -> dict[str, Any]:
+        """Of a consent: written, or now and then recorded."""
+        if len(self.of_files) >= FILES or self.chance.random() < 0.5:
+            return {}
+        return {"method": "audio_recording", "evidence": {"attachment": await self.upload(by, "needs")}}
+
+    async def named(self, sections: list[str], by: str, case: str) -> Binding | None:
+        """A file that the papers of a record name: a new one, or one of the case that its author may have, or may not."""
+        of_case = {each.file for each in self.m.bindings if case and each.case == case}
+        if of_case and self.chance.random() < 0.5:
+            file = self.chance.choice(sorted(of_case))
+        elif len(self.of_files) < FILES and self.chance.random() < 0.8:
+            file = await self.upload(by, self.chance.choice(sections))
+        else:
+            return None
+        binding = Binding(file, self.of_files[file][0], by, case=case)
+        self.m.bindings.append(binding)
+        return binding
+
+    async def record(self, sections: Iterable[str], by: str, case: str) -> tuple[dict[str, Any], list[Word | Binding]]:
+        """A record with two words in each section, and now and then a file; they are of a version once it has an id."""
         record: dict[str, Any] = {"schema_version": "1.0"}
-        words = []
+        words: list[Word | Binding] = []
+        sections = list(sections)
         for section in sections:
             marks = [self.mark(by=by, what="record", case=case, section=section) for _ in range(2)]
             self.m.words[marks[0]].medicine = section == "health"
             words += [self.m.words[each] for each in marks]
             record[section] = reading_model.leaves(section, marks)
+        if "attachments" in sections and (binding := await self.named(sections, by, case)) is not None:
+            record["attachments"]["papers"][0]["file"] = binding.file
+            words.append(binding)
         return record, words
 
     def bases(self, sections: list[str], consent: str | None, by: str) -> list[dict[str, Any]]:
@@ -241,12 +290,12 @@ class Life:
         known = [each for each, (of, _) in self.consents.items() if of == case] if case else []
         consent = chance.choice([None, "", "", *known]) if m.agencies[receiver].kind != "foreign_mission" else ""
         bases = self.bases(wanted, consent, sender)
-        record, words = self.record(wanted, sender, case or "")
+        record, words = await self.record(wanted, sender, case or "")
         if "narrative" in record and receiver in self.keys and chance.random() < 0.5:
             to = [public_part(self.keys[each]) for each in (receiver, sender) if each in self.keys]
             record["sealed"] = {"narrative": seal_section("narrative", record.pop("narrative"), to)}
             for word in words:
-                if word.section == "narrative":
+                if isinstance(word, Word) and word.section == "narrative":
                     word.what = "sealed"
         body: dict[str, Any] = {
             "receiver": receiver, "purpose": purpose, "urgency": "standard", "record": record, "bases": bases,
@@ -259,9 +308,10 @@ class Life:
             told = [self.mark(by=sender, what="consent", case=case or "") for _ in range(3)]
             body["consent"] = records.consent(
                 self.now, sections=tuple(covered or {"needs"}), notice={**records.NOTICE, "version": told[0]},
-                witness=told[1], communication=told[2], agencies=[receiver],
+                witness=told[1], communication=told[2], agencies=[receiver], **(await self.proof(sender)),
                 purposes=["shelter", "social_rehabilitation", "legal_assistance", "medical_care", "case_responsibility"],
             )  # fmt: skip
+        proof = body.get("consent", {}).get("evidence", {}).get("attachment")
         both = self.mark(by=sender, what="both")
         body["prior_agreement"] = {"agreed_at": self.now.isoformat(), "with_role": both}
         comes = [self.mark(by=sender, what="comes_with") for _ in range(2)] if kind == "transfer" else []
@@ -286,6 +336,8 @@ class Life:
         p = Passed(answer["id"], kind, answer["case_id"], sender, receiver, purpose, state=answer["state"])
         m.passed[p.id] = p
         m.lead.setdefault(p.case, sender)
+        if proof is not None:
+            m.evidence[proof] = p.case
         p.version_id = await self.version_of(p)
         m.author[p.version_id] = sender
         self.ids[f"{kind}_id"].append(p.id)
@@ -392,7 +444,7 @@ class Life:
                 else ["needs"]
             )
             bases = self.bases(wanted, None, p.sender)
-            record, words = self.record(wanted, p.sender, p.case)
+            record, words = await self.record(wanted, p.sender, p.case)
             body |= {"record": record, "bases": bases}
         seen = None if name in ("note", "acknowledge", "record_service") else p.version
         answer = await self.post(by, f"/v1/{p.kind}s/{p.id}/{records.path_of(name)}", body, seen)
@@ -456,7 +508,8 @@ class Life:
             await self.note_of_protection(case, chance.choice(parties), choice)
         elif choice == "correct":
             section = chance.choice(EVERYTHING)
-            record, words = self.record([section], lead, case)
+            wanted = ["attachments", "health", "needs"] if section == "attachments" else [section]
+            record, words = await self.record(wanted, lead, case)
             reason = self.mark(by=lead, what="lead", case=case)
             if answer := await self.post(lead, f"{path}/corrections", {"record": record, "reason": reason}):
                 row = await self.world.owner.fetchval(
@@ -572,7 +625,7 @@ class Life:
         if await self.post(m.reviewer, f"/v1/reviews/{row['id']}/{verdict}", body) and verdict != "justify":
             if row["disclosure_id"]:
                 m.found_unjustified(row["subject_id"], row["version_id"], set(row["sections"]), self.now)
-            else:
+            elif row["subject_id"] in self.ids["emergency_id"]:  # not of an earlier life
                 m.emergencies[self.ids["emergency_id"].index(row["subject_id"])].ended = True
 
     async def note_of_protection(self, case: str, by: str, kind: str) -> None:
@@ -676,6 +729,13 @@ class Life:
                     )
             for p in self.m.passed.values():
                 shown = found_here[f"/v1/{p.kind}s/{p.id} "]
+                for each in self.m.bindings:
+                    way = f"/v1/{p.kind}s/{p.id}/attachments/{each.file} "
+                    party = who == p.receiver or (who == p.sender and self.m.author[p.version_id] == who)
+                    if each.version == p.version_id and party:
+                        is_open = self.m.file_open(who, each, self.now, p)
+                        assert bool(found_here[way]) == is_open, (who, p, each)
+                        self.counted[f"file {'open' if is_open else 'closed'}"] += 1
                 assert self.m.must_read(who, p, self.now) <= shown, (
                     who,
                     p,
@@ -689,7 +749,9 @@ class Life:
             ids = self.ids["subject_request_id" if path.startswith("/v1/subject-requests") else name]
             made = [each.replace(f"{{{name}}}", id) for each in made for id in ids]
         if "/consents/" in path:  # of its own case; of another it is 404
-            made = [each for each in made if self.consents[each.rsplit("/", 1)[1]][0] in each]
+            made = [each for each in made if self.consents[each.split("/")[5]][0] in each]
+        if "/evidence/" in path:  # a record's file proves nothing
+            made = [each for each in made if each.rsplit("/", 1)[1] in self.m.evidence]
         return made
 
     async def ask(self, who: str, address: str, way: str = "") -> set[str]:

@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from tests.makers import cases, records, sealed
+from tests.makers import cases, files, records, sealed
 from tests.makers.world import Passed, World
 
 Rows = dict[str, list[asyncpg.Record]]
@@ -19,6 +19,7 @@ GUARDED = (
     "event", "feed_end", "idempotency", "consent_withdrawal", "correction", "request", "victim_status", "reassignment", "escalation",
     "escalation_asked", "consent_reconfirmation", "review", "emergency_access", "emergency_knock", "subject_request", "incident",
     "incident_case", "incident_entry", "legal_hold", "legal_hold_review", "erasure", "sealed_recipient",
+    "attachment", "attachment_chunk", "record_attachment",
 )  # fmt: skip
 
 
@@ -56,6 +57,14 @@ def expected(rows: Rows, me: UUID) -> dict[str, list[asyncpg.Record]]:
         if me in (row["author_id"], row["responsible_id"]) or (reviews and row["author_id"] not in practice)
     }
     holds = {row["id"] for row in rows["legal_hold"] if reviews and row["placed_by_id"] not in practice}
+    read = {
+        row["version_id"]
+        for row in rows["record_content"]
+        if not row["retracted_at"] and (row["author_id"] == me or row["version_id"] in opened)
+    }
+    open_files = {row["attachment_id"] for row in rows["record_attachment"] if row["version_id"] in read} | {
+        row["id"] for row in rows["attachment"] if row["agency_id"] == me
+    }
     sees: dict[str, Callable[[asyncpg.Record], bool]] = {
         "case_file": lambda row: row["id"] in cases,
         "case_lead": lambda row: row["agency_id"] == me or row["case_id"] in led,
@@ -95,6 +104,9 @@ def expected(rows: Rows, me: UUID) -> dict[str, list[asyncpg.Record]]:
         "legal_hold_review": lambda row: row["hold_id"] in holds,
         "erasure": lambda row: row["case_id"] in led,
         "sealed_recipient": lambda row: me in (row["author_id"], row["agency_id"]),
+        "attachment": lambda row: row["id"] in open_files,
+        "attachment_chunk": lambda row: row["attachment_id"] in open_files,
+        "record_attachment": lambda row: row["version_id"] in read,
         "event": lambda row: row["agency_id"] == me,
         "feed_end": lambda row: row["agency_id"] == me,
         "idempotency": lambda row: row["agency_id"] == me,
@@ -175,6 +187,15 @@ async def protected(world: World, made: dict[str, Passed]) -> None:
         await said(desk.code, f"{path}/review", {"review_on": later, "text": "The appeal."})
     police, shelter = await sealed.publish(world, world.police, world.shelter)
     await world.accepted(receiver="shelter", **sealed.request(shelter, police))
+    for passed in (made["accepted"], None):
+        file = await files.uploaded(world.police)
+        if passed is not None:
+            await world.owner.execute(
+                "INSERT INTO record_attachment (version_id, case_id, attachment_id, section) VALUES ($1, $2, $3, 'health')",
+                (await world.row(passed))["version_id"],
+                UUID(passed.case_id),
+                UUID(file["id"]),
+            )
     await world.owner.execute(
         """INSERT INTO erasure (id, case_id, kind, row_id, cause, before_at, recorded_at)
            SELECT gen_random_uuid(), id, 'words', id, 'retention', now(), now() FROM case_file WHERE id = ANY ($1)""",

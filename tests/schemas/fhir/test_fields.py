@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
+from uuid import UUID
 
 import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -62,7 +63,7 @@ VALUES: tuple[Any, ...] = (
     "Kata", "Kata lain", "2001-02-03", "2001-05-06", "2026-01-02T03:04:05Z", "2026-02-03T04:05:06Z", "81.07.03.2001", "33.28.01.2001",
     "ID", "MM",
     "IDR", "USD", "jv", "su", "kemensos", "lpsk", "Latn", "Khmr", "A15.0", "B20", "001", "002", "97112", "97113", "9074729", "0311", "0312",
-    "a" * 64, "b" * 64, 3, 4, 9.5, 8.5, {"kemensos": {"ours": "Kata"}}, {"kemensos": {"ours": "Kata lain"}},
+    "a" * 64, "b" * 64, str(UUID(int=1)), str(UUID(int=2)), 3, 4, 9.5, 8.5, {"kemensos": {"ours": "Kata"}}, {"kemensos": {"ours": "Kata lain"}},
 )  # fmt: skip
 FIRST: Json = {
     "contact.channels.value": "+628110000012",
