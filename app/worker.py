@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 import asyncpg
 
@@ -29,15 +31,22 @@ from app.exchange.retention.erasing import Eraser
 from app.exchange.reviews.jobs import watch_reviews
 from app.exchange.subject_requests.jobs import watch_subject_requests
 from app.exchange.transfers.lifecycle import TRANSFER
+from app.foundation import metrics
 from app.foundation.clock import Clock
 from app.foundation.database import UNREACHABLE, Addresses, open_pool
 from app.foundation.keyring import Keyring
 from app.foundation.settings import Settings
 from app.log.sealer import seal
+from app.outbox.jobs import queries as parked
+from app.outbox.jobs.claims import failed
+from app.outbox.jobs.measuring import measure
 from app.outbox.queries import sequence
 
 log = logging.getLogger("rujukan.worker")
 BATCH = 1000
+WHOLE = UUID(int=0)
+"""What is noted of a job that failed as a whole, and at no row."""
+MEASURE_EVERY = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +87,7 @@ class Worker:
     async def start(self) -> None:
         """Connect as `rujukan_worker` and begin."""
         self._pool = await open_pool(self._addresses.of("worker"), size=4)
+        metrics.watch_pool("worker", self._pool)
         self._tasks = [asyncio.create_task(self._repeat(job), name=f"job {job.name}") for job in self.jobs()]
 
     async def stop(self) -> None:
@@ -88,6 +98,7 @@ class Worker:
             with suppress(asyncio.CancelledError):
                 await task
         if self._pool is not None:
+            metrics.forget_pool("worker")
             await self._pool.close()
 
     def jobs(self) -> list[Job]:
@@ -104,22 +115,47 @@ class Worker:
             Job("rotate signing keys", 300.0, self.rotate_signing_keys),
             Job("look after the keyring", 3600.0, self.look_after_keyring),
             Job("rewrap keys", 60.0, self.rewrap_keys, batch=1),
+            Job("measure", MEASURE_EVERY, self.measure),
             Job("remind of ending keys", 60.0, self.remind_of_ending_keys, batch=KEYS_AT_ONCE),
         ]
 
     async def _repeat(self, job: Job) -> None:
+        noted = True  # perhaps: by a process before this one
         while True:
-            pause = job.every
+            pause, began = job.every, time.perf_counter()
             try:
-                if await job.run() >= job.batch:
+                found = await job.run()
+                metrics.job_ran(
+                    job.name, "done", time.perf_counter() - began, found=found, at=self._clock.now().timestamp()
+                )
+                if noted:
+                    noted = not await self._note(job, None)
+                if found >= job.batch:
                     pause = 0
             except UNREACHABLE as error:
+                metrics.job_ran(job.name, "unreachable", time.perf_counter() - began)
                 log.warning("%s: database unreachable: %s", job.name, type(error).__name__)
                 pause = max(pause, 0.5)
             except Exception as error:
+                metrics.job_ran(job.name, "failed", time.perf_counter() - began)
                 log.error("%s failed: %s", job.name, type(error).__name__)
+                noted = await self._note(job, error) or noted
                 pause = max(pause, 5.0)
             await asyncio.sleep(pause)
+
+    async def _note(self, job: Job, error: Exception | None) -> bool:
+        """Note that a job as a whole failed, or does not any more; return whether that could be written down."""
+        assert self._pool is not None
+        try:
+            async with self._pool.acquire() as conn:
+                if error is None:
+                    await parked.forget(conn, job.name, WHOLE)
+                else:
+                    await failed(conn, job.name, "job", WHOLE, None, error, self._clock.now())
+        except Exception as unwritten:
+            log.warning("%s: how it went cannot be noted: %s", job.name, type(unwritten).__name__)
+            return False
+        return True
 
     async def sequence_events(self) -> int:
         """Give committed events their positions in the feeds."""
@@ -175,6 +211,13 @@ class Worker:
         assert self._pool is not None
         async with self._pool.acquire() as conn:
             return await self._eraser.erase(conn, self._clock.now())
+
+    async def measure(self) -> int:
+        """Measure what waits, and for how long."""
+        assert self._pool is not None
+        async with self._pool.acquire() as conn:
+            await measure(conn, self._clock.now())
+        return 0
 
     async def make_partitions(self) -> int:
         """Make next months' partitions; drop idempotent answers that are too old to be asked for."""
