@@ -17,6 +17,9 @@ import auth.keys
 import auth.limits.queries
 import auth.queries
 from app.at_rest import months, rewrapping
+from app.delivery.jobs import BATCH as DELIVERIES_AT_ONCE
+from app.delivery.jobs import make_deliveries, remove_old_deliveries
+from app.delivery.sending import Sender
 from app.exchange.emergencies.jobs import end_emergencies
 from app.exchange.escalations.queries import climb
 from app.exchange.holds.jobs import watch_holds
@@ -57,6 +60,8 @@ class Job:
     every: float
     run: Callable[[], Awaitable[int]]
     batch: int = BATCH
+    wake: asyncio.Event | None = None
+    """Set by whoever knows that there is something to do: then it is run before its time."""
 
 
 async def _each(*parts: Callable[[], Awaitable[int]]) -> int:
@@ -82,29 +87,44 @@ class Worker:
         self._clock = clock
         self._eraser = Eraser(settings, keyring)
         self._pool: asyncpg.Pool | None = None
+        self._sending_pool: asyncpg.Pool | None = None
+        self._sender: Sender | None = None
+        self._sequenced = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Connect as `rujukan_worker` and begin."""
         self._pool = await open_pool(self._addresses.of("worker"), size=4)
+        # connections of their own: what was sent is recorded however long the other jobs take
+        self._sending_pool = await open_pool(self._addresses.of("worker"), size=3)
         metrics.watch_pool("worker", self._pool)
+        metrics.watch_pool("sending", self._sending_pool)
+        self._sender = Sender(self._settings, self._keyring, self._clock, self._sending_pool)
         self._tasks = [asyncio.create_task(self._repeat(job), name=f"job {job.name}") for job in self.jobs()]
 
     async def stop(self) -> None:
-        """Finish nothing halfway: each job is a transaction, which ends or is undone."""
+        """Finish nothing halfway: each job is a transaction, which ends or is undone. What is being sent is given some time."""
         for task in self._tasks:
             task.cancel()
         for task in self._tasks:
             with suppress(asyncio.CancelledError):
                 await task
-        if self._pool is not None:
-            metrics.forget_pool("worker")
-            await self._pool.close()
+        if self._sender is not None:
+            await self._sender.stop()
+        metrics.forget_pool("worker")
+        metrics.forget_pool("sending")
+        for pool in (self._sending_pool, self._pool):
+            if pool is not None:
+                await pool.close()
 
     def jobs(self) -> list[Job]:
         """Return every job there is."""
+        assert self._sender is not None
         return [
             Job("sequence events", 0.03, self.sequence_events),
+            Job("make deliveries", 1.0, self.make_deliveries, batch=1, wake=self._sequenced),
+            Job("send deliveries", 1.0, self._sender.send_due, batch=1, wake=self._sender.wake),
+            Job("remove old deliveries", 600.0, self.remove_old_deliveries, batch=DELIVERIES_AT_ONCE),
             Job("seal log", self._settings.log_seal_seconds, self.seal_log),
             Job("watch deadlines", 1.0, self.watch_deadlines, batch=200),
             Job("climb escalations", 1.0, self.climb_escalations, batch=200),
@@ -122,8 +142,10 @@ class Worker:
     async def _repeat(self, job: Job) -> None:
         noted = True  # perhaps: by a process before this one
         while True:
-            pause, began = job.every, time.perf_counter()
+            pause, wake, began = job.every, job.wake, time.perf_counter()
             try:
+                if wake is not None:
+                    wake.clear()
                 found = await job.run()
                 metrics.job_ran(
                     job.name, "done", time.perf_counter() - began, found=found, at=self._clock.now().timestamp()
@@ -135,13 +157,17 @@ class Worker:
             except UNREACHABLE as error:
                 metrics.job_ran(job.name, "unreachable", time.perf_counter() - began)
                 log.warning("%s: database unreachable: %s", job.name, type(error).__name__)
-                pause = max(pause, 0.5)
+                pause, wake = max(pause, 0.5), None
             except Exception as error:
                 metrics.job_ran(job.name, "failed", time.perf_counter() - began)
                 log.error("%s failed: %s", job.name, type(error).__name__)
                 noted = await self._note(job, error) or noted
-                pause = max(pause, 5.0)
-            await asyncio.sleep(pause)
+                pause, wake = max(pause, 5.0), None
+            if wake is None or not pause:
+                await asyncio.sleep(pause)
+                continue
+            with suppress(TimeoutError):
+                await asyncio.wait_for(wake.wait(), pause)
 
     async def _note(self, job: Job, error: Exception | None) -> bool:
         """Note that a job as a whole failed, or does not any more; return whether that could be written down."""
@@ -161,7 +187,23 @@ class Worker:
         """Give committed events their positions in the feeds."""
         assert self._pool is not None
         async with self._pool.acquire() as conn:
-            return await sequence(conn, BATCH)
+            found = await sequence(conn, BATCH)
+        if found:
+            self._sequenced.set()
+        return found
+
+    async def make_deliveries(self) -> int:
+        """Make deliveries to webhooks of what the feeds have got: at once after what this process has sequenced, and once a second."""
+        assert self._pool is not None
+        assert self._sender is not None
+        async with self._pool.acquire() as conn:
+            return await make_deliveries(conn, self._sender, self._clock.now())
+
+    async def remove_old_deliveries(self) -> int:
+        """Remove deliveries and attempts that are not kept any longer."""
+        assert self._pool is not None
+        async with self._pool.acquire() as conn:
+            return await remove_old_deliveries(conn, self._settings, self._clock.now())
 
     async def seal_log(self) -> int:
         """Give the log's committed entries their positions, and sign a checkpoint over them."""

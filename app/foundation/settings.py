@@ -169,6 +169,24 @@ class Settings(BaseSettings):
     refused_often: int = Field(
         100, ge=0, description="Refusals of a client within an hour at which its agencies are told; 0: never."
     )
+    webhooks_at_once: int = Field(
+        100,
+        ge=2,
+        description="Deliveries that each worker sends at once. Half of them are kept for webhooks that nothing is being sent to.",
+    )
+    webhooks_at_once_each: int = Field(
+        8,
+        ge=1,
+        description="Deliveries that each worker sends to one webhook at once; to one that fails, a single one.",
+    )
+    webhook_pause_after: timedelta = Field(
+        timedelta(days=3),
+        gt=timedelta(0),
+        description="How long nothing but failure lasts until a webhook is paused, its agency told, and the log.",
+    )
+    delivery_days: int = Field(
+        30, ge=1, description="How long deliveries to webhooks and their attempts are kept after they have ended."
+    )
     idempotency_days: int = Field(30, ge=1, description="How long the answer to an `Idempotency-Key` is kept.")
     two_people: Literal["off", "on"] = Field(
         "off",
