@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import secrets
 import shutil
@@ -24,12 +25,23 @@ def main() -> None:
     asked.add_argument(
         "--seed", default=os.environ.get("SEED") or secrets.token_hex(4), help="what the play is drawn from"
     )
+    asked.add_argument("--minutes", type=float, help="send no more after so many; the rest is still done and compared")
+    asked.add_argument("--at-once", type=int, default=8, help="how many agencies' people act at once (8)")
     given = asked.parse_args()
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # receivers that hang are cut off in the end
     warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
     folder = Path(tempfile.mkdtemp(prefix="rujukan-soak-"))
     folder.chmod(0o755)
     typer.echo(f"SEED={given.seed}, {given.referrals} referrals, logs in {folder}")
-    outcome = asyncio.run(soak(folder, given.referrals, given.seed))
+    outcome = asyncio.run(
+        soak(
+            folder,
+            given.referrals,
+            given.seed,
+            at_once=given.at_once,
+            play_for=None if given.minutes is None else given.minutes * 60,
+        )
+    )
     for what, count in sorted(outcome.counted.items()):
         typer.echo(f"  {count:7} {what}")
     typer.echo(outcome.figures())

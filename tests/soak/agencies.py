@@ -111,12 +111,15 @@ class Play:
         }
         self._clock = Clock()
 
-    async def run(self, referrals: int, *, at_once: int = 8, acts: int = 6) -> None:
-        """Send so many, and do about so many other things for each."""
+    async def run(self, referrals: int, *, at_once: int = 8, acts: int = 6, seconds: float | None = None) -> None:
+        """Send so many, and do about so many other things for each; begin nothing new after so many seconds."""
         numbers = iter(range(referrals))
+        end = None if seconds is None else time.monotonic() + seconds
 
         async def player() -> None:
             for number in numbers:
+                if end is not None and time.monotonic() > end:
+                    return
                 random = Random(f"{self.seed} {number}")
                 await self._send(random)
                 for _ in range(random.randint(0, 2 * acts)):
