@@ -35,8 +35,8 @@ class Outcome:
     def figures(self) -> str:
         """Say it in a few lines."""
         return (
-            f"{self.counted['referral send']} referrals, {self.acts} acts and {self.events} events in {self.seconds:.0f} s ({self.acts / self.seconds:.0f} acts/s,"
-            f" {self.events / self.seconds:.0f} events/s), {self.kills} processes killed;\n"
+            f"{self.counted['referral send']} referrals, {self.acts} acts and {self.events} events in {self.seconds:.0f} s"
+            f" ({self.acts / self.seconds:.0f} acts/s, {self.events / self.seconds:.0f} events/s), {self.kills} processes killed;\n"
             f"an event was read after {_spread(self.delays)};\nit came by webhook after {_spread(self.sent)}"
         )
 
