@@ -149,6 +149,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
     http.install(app, on_refusal=log_refusal, missing_headers=MISSING_HEADERS)
     app.openapi = partial(openapi.document, app)  # type: ignore[method-assign]
     app.router.routes.extend(oauth.routes)
+    metrics.know(oauth.routes)
     for router in (
         metadata.router,
         oauth.router,

@@ -7,7 +7,7 @@ A measurement that fails is left out, and disturbs nothing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from typing import Any, Final
@@ -23,6 +23,7 @@ from prometheus_client import (
     ProcessCollector,
     start_http_server,
 )
+from starlette.routing import Route
 
 from app.foundation.settings import Settings
 
@@ -83,16 +84,23 @@ ProcessCollector(registry=REGISTRY)
 PlatformCollector(registry=REGISTRY)
 
 _requests: dict[tuple[Any, ...], Any] = {}
+_plain: dict[Any, str] = {}
+
+
+def know(routes: Iterable[Route]) -> None:
+    """Count by their paths what Starlette routes: unlike FastAPI it does not say which route it took."""
+    _plain.update({route.endpoint: route.path for route in routes})
 
 
 def request_answered(scope: Mapping[str, Any], status: int, seconds: float) -> None:
     """Count an answer whose first byte goes out now."""
     with suppress(Exception):
         route, method = scope.get("route"), scope["method"]
-        key = (scope.get("root_path"), None if route is None else route.path, method, status // 100)
+        path = _plain.get(scope.get("endpoint")) if route is None else route.path
+        key = (scope.get("root_path"), path, method, status // 100)
         child = _requests.get(key)
         if child is None:
-            template = UNMATCHED if key[1] is None else f"{key[0] or ''}{key[1]}"
+            template = UNMATCHED if path is None else f"{key[0] or ''}{path}"
             child = REQUESTS.labels(template, method if method in _METHODS else "other", f"{status // 100}xx")
             if method in _METHODS:  # what a caller makes up is not remembered
                 _requests[key] = child

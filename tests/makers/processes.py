@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,14 @@ from app.foundation.database import Addresses
 _CONTEXT = get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["app.cli.serving"])
 DATABASE = ("worker", "admin", "owner", "auditor")
+
+
+def free_port() -> int:
+    """A port that nobody has just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def environment(where: Addresses, **settings: Any) -> dict[str, str]:
