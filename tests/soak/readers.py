@@ -33,7 +33,8 @@ class Reader:
             if self.random.random() < 0.08:
                 self.counted["asked twice"] += 1
                 again = await self._page(after, wait=0)
-                assert again[: len(page)] == page, "the same cursor brings the same events"
+                both = min(len(page), len(again))  # each time another limit
+                assert again[:both] == page[:both], "the same cursor brings the same events"
             if page and self.random.random() < 0.06:
                 self.counted["died before it wrote anything down"] += 1
                 await asyncio.sleep(self.random.uniform(0, 0.5))
