@@ -3,11 +3,14 @@
 #   make demo              play the sample cases (ONCE=1 ends when they are played)
 #   make serve             serve the exchange on this machine
 #   make test              run the tests (ALL=1 tries every combination of what is swept, not a share)
+#   make soak              kill its processes at random under load for half an hour (REFERRALS=2000 is shorter, SEED=… plays one again)
 #
 # VENV=/elsewhere puts the virtual environment elsewhere, PYTHON=… chooses the Python it is made with.
 
 VENV   ?= .venv
 ONCE   ?=
+REFERRALS ?= 20000
+SEED   ?=
 BIN    := $(VENV)/bin
 PIP    := PIP_ROOT_USER_ACTION=ignore $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input
 EDITABLE := --no-deps --no-build-isolation -e .
@@ -15,7 +18,7 @@ SOURCES := app auth schemas tests
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo serve test check format bench openapi clean
+.PHONY: help install demo serve test soak check format bench openapi clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +56,9 @@ serve: $(VENV)/.run ## serve the exchange on this machine
 test: $(VENV)/.dev ## run the tests; ALL=1 tries every combination
 	@.ci/node-packages "$(BIN)"
 	@RUJUKAN_CHROMIUM="$$(.ci/browser "$(BIN)")" $(BIN)/python -m pytest -n 4 --dist worksteal
+
+soak: $(VENV)/.dev ## kill processes at random under load, then compare what everybody knows; REFERRALS=2000 is shorter, SEED= plays one again
+	@SEED="$(SEED)" $(BIN)/python -m tests.soak --referrals $(REFERRALS)
 
 check: $(VENV)/.dev ## formatting, lint, types, layers
 	@$(BIN)/ruff format --check

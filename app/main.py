@@ -12,6 +12,7 @@ from importlib.metadata import version
 
 import asyncpg
 from fastapi import FastAPI, Response
+from starlette.datastructures import State
 from starlette.middleware import Middleware
 
 import app.pages.endpoints as pages
@@ -46,7 +47,7 @@ from app.exchange.retention.erasure_list import ErasureListUnusable
 from app.exchange.reviews import endpoints as reviews
 from app.exchange.subject_requests import endpoints as subject_requests
 from app.exchange.transfers import endpoints as transfers
-from app.foundation import http, migrate, outbound
+from app.foundation import http, metrics, migrate, outbound
 from app.foundation.clock import Clock
 from app.foundation.database import UNREACHABLE, Addresses, addresses, open_pool
 from app.foundation.keyring import Keyring
@@ -116,6 +117,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         state.limits = Limits(settings, found.app, clock)
         state.listener = Listener(found.app)
         worker = Worker(settings, found, state.keyring, clock) if settings.worker_in_process else None
+        _measure(state)
         await state.directory.start()
         await state.limits.start()
         state.listener.start()
@@ -131,6 +133,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
             await state.limits.stop()
             await state.directory.stop()
             await state.key_watch.stop()
+            metrics.forget_pool("app")
+            metrics.forget_pool("admin")
             await state.database.close()
 
     app = FastAPI(
@@ -148,6 +152,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
     http.install(app, on_refusal=log_refusal, missing_headers=MISSING_HEADERS)
     app.openapi = partial(openapi.document, app)  # type: ignore[method-assign]
     app.router.routes.extend(oauth.routes)
+    metrics.know(oauth.routes)
     for router in (
         metadata.router,
         oauth.router,
@@ -207,6 +212,13 @@ def _layers(settings: Settings) -> list[Middleware]:
             mtls.authorities(settings.tls_client_ca)  # a file that cannot be read ends the start, not a token request
         layers.append(Middleware(ClientCertificates, settings=settings))
     return layers
+
+
+def _measure(state: State) -> None:
+    metrics.watch_feeds(lambda: state.listener.waiting)
+    metrics.watch_pool("app", state.database.app)
+    if state.database.admin is not None:
+        metrics.watch_pool("admin", state.database.admin)
 
 
 def _settle_memory() -> None:

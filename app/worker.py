@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 import asyncpg
 
@@ -15,6 +17,9 @@ import auth.keys
 import auth.limits.queries
 import auth.queries
 from app.at_rest import months, rewrapping
+from app.delivery.jobs import BATCH as DELIVERIES_AT_ONCE
+from app.delivery.jobs import make_deliveries, remove_old_deliveries
+from app.delivery.sending import Sender
 from app.exchange.attachments.jobs import BATCH as FILES_AT_ONCE
 from app.exchange.attachments.jobs import FileKeeper
 from app.exchange.emergencies.jobs import end_emergencies
@@ -32,15 +37,22 @@ from app.exchange.retention.queries import remind_of_idle_cases
 from app.exchange.reviews.jobs import watch_reviews
 from app.exchange.subject_requests.jobs import watch_subject_requests
 from app.exchange.transfers.lifecycle import TRANSFER
+from app.foundation import metrics
 from app.foundation.clock import Clock
 from app.foundation.database import UNREACHABLE, Addresses, open_pool
 from app.foundation.keyring import Keyring
 from app.foundation.settings import Settings
 from app.log.sealer import seal
+from app.outbox.jobs import queries as parked
+from app.outbox.jobs.claims import failed
+from app.outbox.jobs.measuring import measure
 from app.outbox.queries import sequence
 
 log = logging.getLogger("rujukan.worker")
 BATCH = 1000
+WHOLE = UUID(int=0)
+"""What is noted of a job that failed as a whole, and at no row."""
+MEASURE_EVERY = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +63,8 @@ class Job:
     every: float
     run: Callable[[], Awaitable[int]]
     batch: int = BATCH
+    wake: asyncio.Event | None = None
+    """Set by whoever knows that there is something to do: then it is run before its time."""
 
 
 async def _each(*parts: Callable[[], Awaitable[int]]) -> int:
@@ -77,27 +91,44 @@ class Worker:
         self._eraser = Eraser(settings, keyring)
         self._files = FileKeeper(settings, keyring)
         self._pool: asyncpg.Pool | None = None
+        self._sending_pool: asyncpg.Pool | None = None
+        self._sender: Sender | None = None
+        self._sequenced = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Connect as `rujukan_worker` and begin."""
         self._pool = await open_pool(self._addresses.of("worker"), size=4)
+        # connections of their own: what was sent is recorded however long the other jobs take
+        self._sending_pool = await open_pool(self._addresses.of("worker"), size=3)
+        metrics.watch_pool("worker", self._pool)
+        metrics.watch_pool("sending", self._sending_pool)
+        self._sender = Sender(self._settings, self._keyring, self._clock, self._sending_pool)
         self._tasks = [asyncio.create_task(self._repeat(job), name=f"job {job.name}") for job in self.jobs()]
 
     async def stop(self) -> None:
-        """Finish nothing halfway: each job is a transaction, which ends or is undone."""
+        """Finish nothing halfway: each job is a transaction, which ends or is undone. What is being sent is given some time."""
         for task in self._tasks:
             task.cancel()
         for task in self._tasks:
             with suppress(asyncio.CancelledError):
                 await task
-        if self._pool is not None:
-            await self._pool.close()
+        if self._sender is not None:
+            await self._sender.stop()
+        metrics.forget_pool("worker")
+        metrics.forget_pool("sending")
+        for pool in (self._sending_pool, self._pool):
+            if pool is not None:
+                await pool.close()
 
     def jobs(self) -> list[Job]:
         """Return every job there is."""
+        assert self._sender is not None
         return [
             Job("sequence events", 0.03, self.sequence_events),
+            Job("make deliveries", 1.0, self.make_deliveries, batch=1, wake=self._sequenced),
+            Job("send deliveries", 1.0, self._sender.send_due, batch=1, wake=self._sender.wake),
+            Job("remove old deliveries", 600.0, self.remove_old_deliveries, batch=DELIVERIES_AT_ONCE),
             Job("seal log", self._settings.log_seal_seconds, self.seal_log),
             Job("watch deadlines", 1.0, self.watch_deadlines, batch=200),
             Job("climb escalations", 1.0, self.climb_escalations, batch=200),
@@ -110,28 +141,75 @@ class Worker:
             Job("rotate signing keys", 300.0, self.rotate_signing_keys),
             Job("look after the keyring", 3600.0, self.look_after_keyring),
             Job("rewrap keys", 60.0, self.rewrap_keys, batch=1),
+            Job("measure", MEASURE_EVERY, self.measure),
             Job("remind of ending keys", 60.0, self.remind_of_ending_keys, batch=KEYS_AT_ONCE),
         ]
 
     async def _repeat(self, job: Job) -> None:
+        noted = True  # perhaps: by a process before this one
         while True:
-            pause = job.every
+            pause, wake, began = job.every, job.wake, time.perf_counter()
             try:
-                if await job.run() >= job.batch:
+                if wake is not None:
+                    wake.clear()
+                found = await job.run()
+                metrics.job_ran(
+                    job.name, "done", time.perf_counter() - began, found=found, at=self._clock.now().timestamp()
+                )
+                if noted:
+                    noted = not await self._note(job, None)
+                if found >= job.batch:
                     pause = 0
             except UNREACHABLE as error:
+                metrics.job_ran(job.name, "unreachable", time.perf_counter() - began)
                 log.warning("%s: database unreachable: %s", job.name, type(error).__name__)
-                pause = max(pause, 0.5)
+                pause, wake = max(pause, 0.5), None
             except Exception as error:
+                metrics.job_ran(job.name, "failed", time.perf_counter() - began)
                 log.error("%s failed: %s", job.name, type(error).__name__)
-                pause = max(pause, 5.0)
-            await asyncio.sleep(pause)
+                noted = await self._note(job, error) or noted
+                pause, wake = max(pause, 5.0), None
+            if wake is None or not pause:
+                await asyncio.sleep(pause)
+                continue
+            with suppress(TimeoutError):
+                await asyncio.wait_for(wake.wait(), pause)
+
+    async def _note(self, job: Job, error: Exception | None) -> bool:
+        """Note that a job as a whole failed, or does not any more; return whether that could be written down."""
+        assert self._pool is not None
+        try:
+            async with self._pool.acquire() as conn:
+                if error is None:
+                    await parked.forget(conn, job.name, WHOLE)
+                else:
+                    await failed(conn, job.name, "job", WHOLE, None, error, self._clock.now())
+        except Exception as unwritten:
+            log.warning("%s: how it went cannot be noted: %s", job.name, type(unwritten).__name__)
+            return False
+        return True
 
     async def sequence_events(self) -> int:
         """Give committed events their positions in the feeds."""
         assert self._pool is not None
         async with self._pool.acquire() as conn:
-            return await sequence(conn, BATCH)
+            found = await sequence(conn, BATCH)
+        if found:
+            self._sequenced.set()
+        return found
+
+    async def make_deliveries(self) -> int:
+        """Make deliveries to webhooks of what the feeds have got: at once after what this process has sequenced, and once a second."""
+        assert self._pool is not None
+        assert self._sender is not None
+        async with self._pool.acquire() as conn:
+            return await make_deliveries(conn, self._sender, self._clock.now())
+
+    async def remove_old_deliveries(self) -> int:
+        """Remove deliveries and attempts that are not kept any longer."""
+        assert self._pool is not None
+        async with self._pool.acquire() as conn:
+            return await remove_old_deliveries(conn, self._settings, self._clock.now())
 
     async def seal_log(self) -> int:
         """Give the log's committed entries their positions, and sign a checkpoint over them."""
@@ -192,6 +270,13 @@ class Worker:
         """Scan files, and destroy what was not finished, was not used in time, or is left over."""
         assert self._pool is not None
         return await self._files.look_after(self._pool, self._clock.now())
+
+    async def measure(self) -> int:
+        """Measure what waits, and for how long."""
+        assert self._pool is not None
+        async with self._pool.acquire() as conn:
+            await measure(conn, self._clock.now())
+        return 0
 
     async def make_partitions(self) -> int:
         """Make next months' partitions; drop idempotent answers that are too old to be asked for."""

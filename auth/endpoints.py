@@ -15,6 +15,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from app.foundation import metrics
 from app.foundation.database import UNREACHABLE
 from app.foundation.published import cacheable
 from auth import jwks_uri, queries
@@ -105,16 +106,24 @@ async def _answer(
         )
         response = await work(request, server, sent)
         limits.succeeded(address)
+        _measured(request, "issued" if server.issued is not None else "refused")
         return response
     except UNREACHABLE as error:
+        _measured(request, "unavailable")
         log.warning("%s not answered: %s", request.scope["path"], type(error).__name__)
         return _render(UnavailableError())
     except OAuth2Error as error:
+        _measured(request, "unavailable" if isinstance(error, UnavailableError) else "refused")
         if isinstance(error, ClientRefusedError):
             limits.failed(address, claimed)
         if snapshot is not None and claimed is not None and claimed in snapshot.clients:
             limits.refusals.count(claimed, _counted_as(error))
         return _render(error)
+
+
+def _measured(request: Request, outcome: str) -> None:
+    if request.scope["path"] == TOKEN_PATH:
+        metrics.token_asked(outcome)
 
 
 def _pass(wait: Wait | None) -> None:

@@ -25,6 +25,7 @@ PLACES: Final[dict[str, str]] = {
     "breach": "app.cli.breach",
     "registrations": "app.cli.registrations",
     "keys": "app.cli.keys",
+    "jobs": "app.cli.jobs",
     "log": "app.cli.sealed_log",
     "verify": "app.cli.verifying",
     "admins": "app.cli.admins",

@@ -30,6 +30,8 @@ from app.foundation.keyring import Keyring, KeyringUnusable
 from app.foundation.settings import Settings
 from app.log.queries import oldest_waiting as oldest_to_seal
 from app.log.sealer import LogAltered, taken_up
+from app.outbox.jobs import queries as parked
+from app.outbox.jobs.claims import PARKED_FROM
 from app.serving import tls_context
 from auth.client_auth import mtls
 
@@ -207,6 +209,7 @@ async def of_database(settings: Settings, found: Addresses, clock: Clock) -> Asy
     for name, check in (
         ("worker", _of_partitions),
         ("worker", _of_outbox),
+        ("jobs", _of_jobs),
         ("log", partial(_of_log, settings)),
         ("signing keys", partial(_of_signing_keys, settings)),
         ("monthly keys", partial(_of_monthly_keys, settings)),
@@ -279,6 +282,14 @@ async def _of_outbox(conn: asyncpg.Connection, now: datetime) -> Finding:
         says = f"{waiting} events wait, the oldest for {int((now - since).total_seconds())} s"
         return Finding("worker", "fail", says, "Run `rujukan worker`, or `rujukan serve` without --no-worker.")
     return Finding("worker", "ok", "no event waits for long")
+
+
+async def _of_jobs(conn: asyncpg.Connection, now: datetime) -> Finding:
+    count, since = await parked.count(conn, PARKED_FROM)
+    if since is not None:
+        says = f"{count} things could not be done, the first since {int((now - since).total_seconds() // 60)} min"
+        return Finding("jobs", "fail", says, "`rujukan jobs list` says which: people may wait for them.")
+    return Finding("jobs", "ok", "whatever was due could be done")
 
 
 async def _of_log(settings: Settings, conn: asyncpg.Connection, now: datetime) -> Finding:

@@ -17,7 +17,7 @@ from app.at_rest.watch import KeyWatch
 from app.cli.administering import prepared
 from app.cli.common import at_port, clock_of, load_settings
 from app.cli.failures import Code, Failure
-from app.foundation import logs
+from app.foundation import logs, metrics
 from app.foundation.keyring import Keyring
 from app.foundation.settings import Settings
 from app.main import create_app
@@ -53,15 +53,19 @@ def serve(
     where = asyncio.run(prepared(settings, clock))
     service = create_app(settings, clock=clock, where=where)
     config = configure(service, grace=GRACE, tls=tls)
+    stop_metrics = metrics.serve(settings)
     try:
         _Server(config, settings, service).run(sockets=[listening])
     except KeyboardInterrupt:
         raise typer.Exit from None
+    finally:
+        if stop_metrics is not None:
+            stop_metrics()
 
 
 @app.command()
 def worker() -> None:
-    """Run the jobs alone (feed positions, deadlines, key rotation), until SIGTERM or Ctrl-C. Any number may run."""
+    """Run the jobs alone (feed positions, deadlines, key rotation), until SIGTERM or Ctrl-C. Any number may run, on any number of machines."""
     settings = load_settings()
     settings.refuse_unsafe()
     _end_normally_when_told()
@@ -81,8 +85,11 @@ async def _work(settings: Settings) -> None:
     jobs = Worker(settings, where, keyring, clock)
     await watch.start()
     await jobs.start()
+    stop_metrics = metrics.serve(settings)
     typer.echo("The worker runs; it ends on SIGTERM or Ctrl-C.")
     await told.wait()
+    if stop_metrics is not None:
+        stop_metrics()
     await jobs.stop()
     await watch.stop()
 

@@ -49,7 +49,8 @@ class DeliveryRow(SQLModel, table=True):
 
     __tablename__ = "delivery"
     __table_args__ = (
-        Index("delivery_due", "due_at", postgresql_where=text("state = 'waiting'")),
+        Index("delivery_due", "webhook_id", "due_at", postgresql_where=text("state = 'waiting'")),
+        Index("delivery_ended", "ended_at", postgresql_where=text("state <> 'waiting'")),
         Index("delivery_of_case", "webhook_id", "case_id", "position", postgresql_where=text("state = 'waiting'")),
         Index("delivery_listed", "webhook_id", "position"),
     )
@@ -81,6 +82,7 @@ class DeliveryAttemptRow(SQLModel, table=True):
             ["webhook_id", "message_id"], ["delivery.webhook_id", "delivery.message_id"], ondelete="CASCADE"
         ),
         Index("delivery_attempt_listed", "webhook_id", "message_id", "at"),
+        Index("delivery_attempt_at", "webhook_id", "at"),
     )
 
     id: UUID = Field(primary_key=True)

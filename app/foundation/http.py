@@ -9,6 +9,7 @@ import json
 import logging
 import re
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence, Set
 from typing import Any, Final, get_args
 
@@ -25,6 +26,7 @@ from starlette.responses import Response
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.foundation import metrics
 from app.foundation.database import GONE, UNREACHABLE
 from app.foundation.problems import (
     BodyTooLarge,
@@ -175,7 +177,7 @@ def refuse_bad_request(request: Request) -> None:
 
 
 class RequestContext:
-    """Outermost ASGI layer: a request id, security headers, and no answer about cases kept by any cache."""
+    """Outermost ASGI layer: a request id, security headers, no answer about cases kept by any cache; and each answer counted."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -186,6 +188,7 @@ class RequestContext:
             await self.app(scope, receive, send)
             return
         given = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"x-request-id"), "")
+        began = time.perf_counter()
         request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(12)
         scope["request_id"] = request_id
         extra = [
@@ -201,6 +204,7 @@ class RequestContext:
                     headers.append((b"cache-control", b"no-store"))
                 headers.extend(extra)
                 headers.extend(scope.get("rujukan.headers", ()))
+                metrics.request_answered(scope, message["status"], time.perf_counter() - began)
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

@@ -12,8 +12,9 @@ import re
 import socket
 import ssl
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Final
@@ -27,7 +28,9 @@ MAX_URL: Final = 2000
 MAX_BYTES: Final = 65_536
 PATIENCE: Final = 5.0
 """Seconds for everything: resolving, connecting, reading to the end."""
-_ADDRESSES_TRIED: Final = 3
+ADDRESSES_TRIED: Final = 3
+_RESOLVERS: Final = ThreadPoolExecutor(32, thread_name_prefix="resolve")
+"""Threads of its own: who names a host whose name servers hang must not keep everybody else waiting for the loop's few."""
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
@@ -180,8 +183,9 @@ def may_connect(address: Address, allowed: Sequence[Network]) -> bool:
 
 async def resolve(target: Target, settings: Settings) -> list[Address]:
     """Return the addresses of a target's host. One that is not public refuses them all: whoever mixes them is up to something."""
+    look_up = partial(socket.getaddrinfo, target.host, target.port, type=socket.SOCK_STREAM)
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(_RESOLVERS, look_up)
     except (OSError, UnicodeError):
         raise OutboundError("unresolved") from None
     addresses = list(dict.fromkeys(ip_address(str(each[4][0]).partition("%")[0]) for each in found))
@@ -209,7 +213,7 @@ async def fetch(
             async with httpx.AsyncClient(
                 transport=transport, timeout=timeout, trust_env=False, follow_redirects=False
             ) as http:
-                return await _first_answer(http, addresses[:_ADDRESSES_TRIED], target, accept, max_bytes)
+                return await _first_answer(http, addresses[:ADDRESSES_TRIED], target, accept, max_bytes)
     except (TimeoutError, httpx.TimeoutException):
         raise OutboundError("timeout") from None
     except httpx.InvalidURL:
@@ -223,7 +227,7 @@ async def _first_answer(
         try:
             return await _ask(http, address, target, accept, max_bytes)
         except httpx.ConnectError as error:
-            if isinstance(_root(error), ssl.SSLError):
+            if isinstance(root_of(error), ssl.SSLError):
                 raise OutboundError("tls") from None
             if last:
                 raise OutboundError("unreachable") from None
@@ -234,7 +238,8 @@ async def _first_answer(
     raise OutboundError("unresolved")
 
 
-def _root(error: BaseException) -> BaseException:
+def root_of(error: BaseException) -> BaseException:
+    """Return what an error came of in the first place."""
     while (cause := error.__cause__ or error.__context__) is not None:
         error = cause
     return error

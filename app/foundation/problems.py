@@ -14,6 +14,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.foundation import metrics
 from app.foundation.i18n import language_of
 
 MEDIA_TYPE = "application/problem+json"
@@ -52,6 +53,7 @@ class Problem(Exception):
 
     def response(self, request: Request) -> Response:
         """Render the problem."""
+        metrics.problem_answered(self.type)
         return Response(
             orjson.dumps(self.body(request), default=str),
             self.status,

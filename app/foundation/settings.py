@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import cached_property, lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import unquote, urlsplit
@@ -41,6 +41,11 @@ _ATTACHMENT_TYPES = (
 
 def _listed(text: str) -> list[str]:
     return [each.strip() for each in text.split(",") if each.strip()]
+
+
+def _host_and_port(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 @lru_cache(maxsize=16)
@@ -182,6 +187,24 @@ class Settings(BaseSettings):
     refused_often: int = Field(
         100, ge=0, description="Refusals of a client within an hour at which its agencies are told; 0: never."
     )
+    webhooks_at_once: int = Field(
+        100,
+        ge=2,
+        description="Deliveries that each worker sends at once. Half of them are kept for webhooks that nothing is being sent to.",
+    )
+    webhooks_at_once_each: int = Field(
+        8,
+        ge=1,
+        description="Deliveries that each worker sends to one webhook at once; to one that fails, a single one.",
+    )
+    webhook_pause_after: timedelta = Field(
+        timedelta(days=3),
+        gt=timedelta(0),
+        description="How long nothing but failure lasts until a webhook is paused, its agency told, and the log.",
+    )
+    delivery_days: int = Field(
+        30, ge=1, description="How long deliveries to webhooks and their attempts are kept after they have ended."
+    )
     idempotency_days: int = Field(30, ge=1, description="How long the answer to an `Idempotency-Key` is kept.")
     two_people: Literal["off", "on"] = Field(
         "off",
@@ -266,6 +289,11 @@ class Settings(BaseSettings):
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Level of the process's log on standard error."
+    )
+    metrics_address: str | None = Field(
+        None,
+        description="Address and port where Prometheus finds this process's metrics, such as 127.0.0.1:9101; never where callers come."
+        " Production takes a loopback or private one only. Unset: off.",
     )
 
     respond_within_immediate: timedelta = Field(
@@ -420,6 +448,18 @@ class Settings(BaseSettings):
             raise ValueError("RUJUKAN_ADDRESS_PROXIES says unix, but RUJUKAN_SOCKET is not set")
         return self
 
+    @field_validator("metrics_address")
+    @classmethod
+    def _address_and_port(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                host, port = _host_and_port(value)
+                if ip_address(host) is None or not 0 < port < 65_536:
+                    raise ValueError(value)
+            except ValueError:
+                raise ValueError("must be an IP address and a port, such as 127.0.0.1:9101 or [::1]:9101") from None
+        return value
+
     @field_validator("oidc_issuer")
     @classmethod
     def _issuer(cls, value: str | None) -> str | None:
@@ -479,6 +519,12 @@ class Settings(BaseSettings):
     def attachment_kinds(self) -> tuple[str, ...]:
         """The kinds of files that are taken."""
         return tuple(_listed(self.attachment_types))
+
+    @property
+    def metrics_host_and_port(self) -> tuple[str, int]:
+        """Where metrics are served, if they are."""
+        assert self.metrics_address is not None
+        return _host_and_port(self.metrics_address)
 
     @property
     def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
@@ -584,6 +630,12 @@ class Settings(BaseSettings):
             )
         if "endpoint=http:" in self.attachment_store:
             reasons.append("RUJUKAN_ATTACHMENT_STORE must name an https endpoint")
+        if self.metrics_address is not None:
+            address = ip_address(self.metrics_host_and_port[0])
+            if address.is_unspecified or not (address.is_loopback or address.is_private):
+                reasons.append(
+                    "RUJUKAN_METRICS_ADDRESS must be a loopback or private address, not one the public reaches"
+                )
         if self.clock_offset_seconds:
             reasons.append("RUJUKAN_CLOCK_OFFSET_SECONDS must be 0")
         if self.log_level == "DEBUG":

@@ -28,6 +28,7 @@ import app.exchange.reviews.tables
 import app.exchange.subject_requests.tables
 import app.exchange.transfers.tables
 import app.log.tables
+import app.outbox.jobs.tables
 import app.outbox.tables  # noqa: F401
 import auth.people.tables
 import auth.tables  # noqa: F401

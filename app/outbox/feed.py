@@ -32,6 +32,11 @@ class Listener:
         self.closing = False
         self.connected = False
 
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return sum(len(events) for events in self._waiting.values())
+
     def start(self) -> None:
         """Begin to listen."""
         self._task = asyncio.create_task(self._listen(), name="feed listener")

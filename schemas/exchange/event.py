@@ -113,6 +113,8 @@ EVENT_TYPES: Final[dict[str, str]] = {
     "client.key_added": "A key was added to a system of your agency. If that was not you, have it ended and call the operators at once.",
     "client.key_ending": "A key of a system of your agency ends soon. Add another before it does.",
     "client.key_ended": "A key of a system of your agency has been ended.",
+    "webhook.paused": "A webhook of your agency is paused: for days it has only failed. Mend its receiver, then enable it; what waits is sent.",
+    "webhook.gone": "A webhook's address answered 410, so nothing is sent there any more. If that was a mistake, enable it again.",
     "agency.encryption_key_added": "A key to seal sections to was added for your agency. If that was not you, end it and call the operators at once.",
     "agency.encryption_key_ended": "A key that sections could be sealed to has ended. Ask for what was sealed to it alone to be sealed again.",
     "client.approved": "A system of your agency is approved. It works once the operators have activated it.",
@@ -134,7 +136,7 @@ class Event(Wire):
     type: str
     subject: str
     """What changed: `referral`, `transfer`, `case`, `consent`, `escalation`, `request`, `review`, `emergency_access`, `subject_request`, `incident`,
-    `hold`, `attachment`, `client`, `client_key`, `encryption_key`, …"""
+    `hold`, `attachment`, `client`, `client_key`, `encryption_key`, `webhook`, …"""
     subject_id: UUID
     case_id: UUID | None
     """None where it is about no case."""

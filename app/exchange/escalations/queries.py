@@ -13,6 +13,7 @@ from app.exchange.passing.queries import MovedRow
 from app.foundation import json
 from app.foundation.database import Connection
 from app.foundation.settings import Settings
+from app.outbox.jobs.claims import one_by_one
 
 _COLUMNS = """SELECT e.*, escalation_state(e) AS state, k.role AS asked_as, k.asked_at
               FROM escalation_asked k JOIN escalation e ON e.case_id = k.case_id AND e.id = k.escalation_id"""
@@ -26,16 +27,60 @@ _IN_STATE = {
 
 
 async def climb(conn: Connection, settings: Settings, now: datetime, *, limit: int = 200) -> int:
-    """Ask the next contact of each escalation whose time has come, in one transaction; safe beside other workers. Return how many."""
-    count: int = await conn.fetchval(
-        "SELECT climb_escalations($1, $2, $3, $4, $5)",
-        now,
-        settings.next_contact_after_immediate,
-        settings.next_contact_after_urgent,
-        settings.next_contact_after_standard,
-        limit,
-    )
-    return count
+    """Ask the next contact of each escalation whose time has come, one by one; safe beside other workers. Return how many."""
+    await free_of_closed_agencies(conn, now, limit=limit)
+
+    async def claim(passed_over: list[UUID]) -> asyncpg.Record | None:
+        return await conn.fetchrow(
+            """SELECT e.id, e.case_id FROM escalation e
+                WHERE e.next_at <= $1
+                 AND e.id <> ALL ($2) AND NOT is_parked('climb_escalations', e.id, $1)
+                ORDER BY e.next_at LIMIT 1 FOR UPDATE SKIP LOCKED""",
+            now,
+            passed_over,
+        )
+
+    async def work(row: asyncpg.Record) -> None:
+        await conn.execute(
+            "SELECT climb_escalation($1, $2, $3, $4, $5, $6)",
+            row["case_id"],
+            row["id"],
+            now,
+            settings.next_contact_after_immediate,
+            settings.next_contact_after_urgent,
+            settings.next_contact_after_standard,
+        )
+
+    return await one_by_one(conn, "climb_escalations", "escalation", claim, work, now, limit=limit)
+
+
+async def free_of_closed_agencies(conn: Connection, now: datetime, *, limit: int) -> int:
+    """Let what an agency had taken that takes part no more wait for the next one again, one by one. Return how many."""
+
+    async def claim(passed_over: list[UUID]) -> asyncpg.Record | None:
+        return await conn.fetchrow(
+            """SELECT e.id, e.case_id FROM agency g JOIN escalation e ON e.taken_by_id = g.id
+                WHERE g.status <> 'active' AND e.closed_at IS NULL
+                 AND e.id <> ALL ($2) AND NOT is_parked('free_escalations', e.id, $1)
+                LIMIT 1 FOR UPDATE OF e SKIP LOCKED""",
+            now,
+            passed_over,
+        )
+
+    async def work(row: asyncpg.Record) -> None:
+        await conn.execute(
+            "UPDATE escalation SET taken_by_id = NULL, taken_at = NULL, next_at = $3 WHERE case_id = $1 AND id = $2",
+            row["case_id"],
+            row["id"],
+            now,
+        )
+        await conn.execute(
+            "UPDATE escalation_asked SET closed_at = NULL WHERE case_id = $1 AND escalation_id = $2",
+            row["case_id"],
+            row["id"],
+        )
+
+    return await one_by_one(conn, "free_escalations", "escalation", claim, work, now, limit=limit)
 
 
 async def escalations(

@@ -12,6 +12,7 @@ import asyncpg
 from app.dependencies import Acting, Key
 from app.foundation import json
 from app.foundation.database import Connection
+from app.outbox.jobs.claims import one_by_one
 
 BATCH: Final = 200
 FIRST, LAST = timedelta(days=14), timedelta(days=2)
@@ -58,9 +59,39 @@ async def end_key(db: Acting, key: Key, id: UUID) -> None:
 
 
 async def remind_of_ending_keys(conn: Connection, now: datetime) -> int:
-    """Tell the agencies of clients whose last key ends soon; returns how many keys that were."""
-    count: int = await conn.fetchval("SELECT remind_of_ending_keys($1, $2, $3, $4)", now, FIRST, LAST, BATCH)
-    return count
+    """Tell the agencies of clients whose last key ends soon, once at each of two times, one by one; return how many keys that were."""
+
+    async def claim(passed_over: list[UUID]) -> asyncpg.Record | None:
+        return await conn.fetchrow(
+            """SELECT x.id, x.client_id, x.kid FROM client_key x JOIN client c USING (client_id)
+                WHERE x.ends_at > $1 AND x.ends_at <= $1 + $3::interval AND c.status NOT IN ('suspended', 'retired')
+                  AND (x.reminded_at IS NULL OR (x.ends_at <= $1 + $4::interval AND x.reminded_at < x.ends_at - $4::interval))
+                  AND NOT EXISTS (SELECT FROM client_key y WHERE y.client_id = x.client_id AND y.kid <> x.kid
+                                  AND y.starts_at <= x.ends_at AND (y.ends_at IS NULL OR y.ends_at > x.ends_at))
+                 
+                 AND x.id <> ALL ($2) AND NOT is_parked('remind_of_ending_keys', x.id, $1)
+                ORDER BY x.ends_at LIMIT 1 FOR UPDATE OF x SKIP LOCKED""",
+            now,
+            passed_over,
+            FIRST,
+            LAST,
+        )
+
+    async def work(row: asyncpg.Record) -> None:
+        await conn.execute(
+            "UPDATE client_key SET reminded_at = $3 WHERE client_id = $1 AND kid = $2",
+            row["client_id"],
+            row["kid"],
+            now,
+        )
+        await conn.execute(
+            "SELECT tell_agencies_of($1, 'client.key_ending', 'client_key', $2, 'ending', $3)",
+            row["client_id"],
+            row["id"],
+            now,
+        )
+
+    return await one_by_one(conn, "remind_of_ending_keys", "client_key", claim, work, now, limit=BATCH)
 
 
 _SEALING = "SELECT id, kid, starts_at, ends_at, end_reason, added_at, client_id FROM sealing_key WHERE agency_id = $1"

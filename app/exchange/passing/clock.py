@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,11 +16,15 @@ from app.exchange.passing.service import within
 from app.foundation.database import Connection
 from app.foundation.ids import uuid7
 from app.foundation.settings import Settings
+from app.outbox.jobs.claims import one_by_one
 
-log = logging.getLogger("rujukan.clock")
 _REMINDED, _ESCALATED = 1, 2
 _ENDED = {"expire": "expired", "confirm_cancel": "cancelled"}
 """The clock's own moves, and where they lead."""
+
+
+class NothingSaysWhen(LookupError):
+    """A row has come due in a state without a deadline: our mistake. Somebody may wait for it, so it is kept before people until it is put right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,61 +87,61 @@ def _rhythm(row: Deadline, span: timedelta) -> timedelta:
 
 
 async def watch(conn: Connection, lifecycle: Lifecycle, settings: Settings, now: datetime, *, limit: int = 200) -> int:
-    """Look at the rows that are due and do what their deadlines say, in one transaction; safe beside other workers. Return how many."""
+    """Look at the rows that are due and do what their deadlines say, one by one; safe beside other workers. Return how many."""
     table = lifecycle.name
-    ended: list[UUID] = []
-    async with conn.transaction():
-        own = await _own_times(conn, now)
-        rows = await conn.fetch(
+    job = f"watch_{table}s"
+
+    async def claim(passed_over: list[UUID]) -> asyncpg.Record | None:
+        return await conn.fetchrow(
             f"""SELECT id, case_id, state, urgency, deadline_at, clock_step, version, sender_id, receiver_id, turn_id,
                        {"started_at" if table == "referral" else "NULL::timestamptz"} AS started_at
-                FROM {table}
-                WHERE due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED""",  # noqa: S608 -- one of two names
+                FROM {table} WHERE due_at <= $1
+                 AND id <> ALL ($2) AND NOT is_parked('watch_{table}s', id, $1)
+                ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED""",  # noqa: S608 -- one of two names
             now,
-            limit,
+            passed_over,
         )
-        for row in rows:
-            tick = row["deadline_at"] and next_tick(
-                lifecycle,
-                settings,
-                state=row["state"],
-                urgency=row["urgency"],
-                deadline_at=row["deadline_at"],
-                step=row["clock_step"],
-                now=now,
-                started=row["started_at"] is not None,
-                own=own.get(row["receiver_id"]),
+
+    async def work(row: asyncpg.Record) -> None:
+        tick = row["deadline_at"] and next_tick(
+            lifecycle,
+            settings,
+            state=row["state"],
+            urgency=row["urgency"],
+            deadline_at=row["deadline_at"],
+            step=row["clock_step"],
+            now=now,
+            started=row["started_at"] is not None,
+            own=await _own_times(conn, row["receiver_id"], now),
+        )
+        if tick is None:
+            raise NothingSaysWhen(
+                f"a {table} in state {row['state']} has come due, and nothing says when that state ends"
             )
-            if tick is None:
-                log.error("a %s in state %s has come due, and nothing says when that state ends", table, row["state"])
-                await conn.execute(f"UPDATE {table} SET due_at = NULL WHERE id = $1", row["id"])  # noqa: S608
-            elif tick.act in _ENDED:
-                await _end(conn, table, row, tick.act, now)
-                ended.append(row["id"])
-            else:
-                await _look_again(conn, table, row, tick, now)
-        if ended:
-            # all at once and in the order of their ids, so that nobody who closes several ever waits for us while we wait for them
+        if tick.act in _ENDED:
+            await _end(conn, table, row, tick.act, now)
+            # in the order of their ids, so that nobody who closes several ever waits for us while we wait for them
             await conn.execute(
                 """UPDATE disclosure SET closed_at = $2 WHERE closed_at IS NULL AND id IN (
-                       SELECT id FROM disclosure WHERE subject_id = ANY ($1) AND closed_at IS NULL ORDER BY id FOR UPDATE)""",
-                ended,
+                       SELECT id FROM disclosure WHERE subject_id = $1 AND closed_at IS NULL ORDER BY id FOR UPDATE)""",
+                row["id"],
                 now,
             )
-    return len(rows)
+        else:
+            await _look_again(conn, table, row, tick, now)
+
+    return await one_by_one(conn, job, table, claim, work, now, limit=limit)
 
 
-async def _own_times(conn: Connection, now: datetime) -> dict[UUID, dict[str, timedelta]]:
-    """Return the deadlines of agencies that have their own, as `Snapshot.times` does for the API."""
-    rows = await conn.fetch(
-        """SELECT agency_id, times::text FROM agreement
-           WHERE kind = 'times' AND from_at <= $1 AND (until_at IS NULL OR until_at > $1)""",
+async def _own_times(conn: Connection, agency_id: UUID, now: datetime) -> dict[str, timedelta] | None:
+    """Return the deadlines of an agency that has its own, as `Snapshot.times` does for the API."""
+    own = await conn.fetchval(
+        """SELECT times::text FROM agreement
+           WHERE kind = 'times' AND agency_id = $1 AND from_at <= $2 AND (until_at IS NULL OR until_at > $2)""",
+        agency_id,
         now,
     )
-    return {
-        row["agency_id"]: {name: timedelta(seconds=value) for name, value in json.loads(row["times"]).items()}
-        for row in rows
-    }
+    return None if own is None else {name: timedelta(seconds=value) for name, value in json.loads(own).items()}
 
 
 async def _look_again(conn: Connection, table: str, row: asyncpg.Record, tick: Tick, now: datetime) -> None:

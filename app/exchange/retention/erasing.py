@@ -7,7 +7,6 @@ list does not know, and a crash at any point loses nothing: before the line noth
 from __future__ import annotations
 
 import asyncio
-import logging
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -33,9 +32,12 @@ from app.foundation.database import UNREACHABLE, Connection
 from app.foundation.ids import uuid7
 from app.foundation.keyring import Keyring, Place, Sealed
 from app.foundation.settings import Settings
+from app.outbox.jobs.claims import failed
+from app.outbox.jobs.queries import failing as parked
+from app.outbox.jobs.queries import forget
 
-log = logging.getLogger("rujukan.erasing")
 BATCH = 50
+JOB = "erase"
 LONG = 600.0
 """Seconds that looking for what is due may take: it goes through every closed case, and nobody waits for it."""
 _STOPS: tuple[type[Exception], ...] = (ErasureListUnusable, *UNREACHABLE)
@@ -87,6 +89,7 @@ class Eraser:
         stuck_before = len(self._stuck)
         rows = await due(conn, self._settings, now, BATCH + stuck_before)
         erased = 0
+        failing = await parked(conn, JOB) if rows else set()
         for row in rows:
             entry = self._entry(row, now)
             if entry.what in self._stuck:
@@ -100,9 +103,11 @@ class Eraser:
             except _STOPS:
                 raise
             except _SPOILT as error:  # what stays of it cannot be opened, or read: the others are not to wait for it
-                log.error("erasure of %s cannot be done: %s", entry.row, type(error).__name__)
+                await failed(conn, JOB, "erasure", entry.row, entry.case, error, now)
                 self._stuck.add(entry.what)
                 continue
+            if entry.row in failing:
+                await forget(conn, JOB, entry.row)
             await asyncio.to_thread(self._list.done, entry)
             self._unfinished.pop(entry.what, None)
             erased += 1

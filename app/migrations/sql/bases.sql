@@ -301,53 +301,50 @@ BEGIN
 END $$;
 
 -- The clock of reviews, for the worker: a reminder at half-time; at the deadline a vital interest is over, and what still rests on it locks,
--- judged or not; what nobody has judged is overdue, again and again. Skips a case that somebody holds: it looks again at once.
-CREATE FUNCTION watch_reviews(p_at timestamptz, p_again interval, p_answer interval, p_limit integer) RETURNS integer
+-- judged or not; what nobody has judged is overdue, again and again. One review; false: its case is held by somebody just now, or another worker was here.
+CREATE FUNCTION watch_review(p_id uuid, p_case uuid, p_at timestamptz, p_again interval, p_answer interval) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE r record; v review; v_count integer := 0; v_locked uuid[]; v_vital boolean;
+DECLARE v review; v_locked uuid[]; v_vital boolean;
 BEGIN
     IF session_user <> 'rujukan_worker' OR current_agency() IS NOT NULL THEN
         RAISE EXCEPTION 'only the worker watches the clock' USING ERRCODE = 'insufficient_privilege';
     END IF;
-    FOR r IN SELECT id, case_id FROM review WHERE look_at <= p_at ORDER BY look_at LIMIT p_limit LOOP
-        PERFORM FROM case_file WHERE id = r.case_id FOR NO KEY UPDATE SKIP LOCKED;
-        CONTINUE WHEN NOT FOUND;
-        SELECT * INTO v FROM review WHERE case_id = r.case_id AND id = r.id AND look_at <= p_at;
-        CONTINUE WHEN NOT FOUND;
-        PERFORM lock_for_review(v);
-        v_count := v_count + 1;
-        v_vital := v.basis = 'vital_interest' AND v.disclosure_id IS NOT NULL;
-        v_locked := NULL;
-        IF v.due_at > p_at THEN
-            UPDATE review SET clock = 'due', look_at = v.due_at WHERE case_id = v.case_id AND id = v.id;
-            INSERT INTO outbox (agency_id, type, subject, subject_id, case_id, state, recorded_at)
-            SELECT told, 'review.due', 'review', v.id, v.case_id, v.state, p_at
-            FROM (SELECT reviewing_agency(v.practice) AS told
-                  UNION SELECT sender_id FROM disclosure WHERE v_vital AND case_id = v.case_id AND id = v.disclosure_id AND closed_at IS NULL) AS parties
-            WHERE told IS NOT NULL ORDER BY told;
-            CONTINUE;
-        END IF;
-        IF v_vital THEN
-            v_locked := lock_reviewed(v, 'review_lapsed', p_at, p_answer);
-        END IF;
-        IF v_locked IS NOT NULL OR v.state <> 'waiting' THEN
-            UPDATE review SET state = CASE state WHEN 'waiting' THEN 'closed' ELSE state END, clock = CASE state WHEN 'waiting' THEN 'overdue' ELSE 'ok' END,
-                look_at = NULL
-            WHERE case_id = v.case_id AND id = v.id RETURNING * INTO v;
-        ELSE
-            UPDATE review SET clock = 'overdue', look_at = CASE WHEN v.practice THEN NULL ELSE p_at + p_again END
-            WHERE case_id = v.case_id AND id = v.id;
-        END IF;
-        IF v_locked IS NOT NULL THEN
-            PERFORM tell_of_review(v, 'review.overdue', v.state, p_at);
-            PERFORM append_log(p_at, NULL, NULL, NULL, NULL, 'review:lapse', 'done', 'review', v.id, v.case_id, jsonb_build_object(
-                'sections', v.sections, 'basis', v.basis, 'disclosed', v.log_entry));
-        ELSIF v.state = 'waiting' THEN
-            INSERT INTO outbox (agency_id, type, subject, subject_id, case_id, state, recorded_at)
-            SELECT g, 'review.overdue', 'review', v.id, v.case_id, v.state, p_at FROM reviewing_agency(v.practice) AS g WHERE g IS NOT NULL;
-        END IF;
-    END LOOP;
-    RETURN v_count;
+    PERFORM FROM case_file WHERE id = p_case FOR NO KEY UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN RETURN false; END IF;
+    SELECT * INTO v FROM review WHERE case_id = p_case AND id = p_id AND look_at <= p_at;
+    IF NOT FOUND THEN RETURN false; END IF;
+    PERFORM lock_for_review(v);
+    v_vital := v.basis = 'vital_interest' AND v.disclosure_id IS NOT NULL;
+    v_locked := NULL;
+    IF v.due_at > p_at THEN
+        UPDATE review SET clock = 'due', look_at = v.due_at WHERE case_id = v.case_id AND id = v.id;
+        INSERT INTO outbox (agency_id, type, subject, subject_id, case_id, state, recorded_at)
+        SELECT told, 'review.due', 'review', v.id, v.case_id, v.state, p_at
+        FROM (SELECT reviewing_agency(v.practice) AS told
+              UNION SELECT sender_id FROM disclosure WHERE v_vital AND case_id = v.case_id AND id = v.disclosure_id AND closed_at IS NULL) AS parties
+        WHERE told IS NOT NULL ORDER BY told;
+        RETURN true;
+    END IF;
+    IF v_vital THEN
+        v_locked := lock_reviewed(v, 'review_lapsed', p_at, p_answer);
+    END IF;
+    IF v_locked IS NOT NULL OR v.state <> 'waiting' THEN
+        UPDATE review SET state = CASE state WHEN 'waiting' THEN 'closed' ELSE state END, clock = CASE state WHEN 'waiting' THEN 'overdue' ELSE 'ok' END,
+            look_at = NULL
+        WHERE case_id = v.case_id AND id = v.id RETURNING * INTO v;
+    ELSE
+        UPDATE review SET clock = 'overdue', look_at = CASE WHEN v.practice THEN NULL ELSE p_at + p_again END
+        WHERE case_id = v.case_id AND id = v.id;
+    END IF;
+    IF v_locked IS NOT NULL THEN
+        PERFORM tell_of_review(v, 'review.overdue', v.state, p_at);
+        PERFORM append_log(p_at, NULL, NULL, NULL, NULL, 'review:lapse', 'done', 'review', v.id, v.case_id, jsonb_build_object(
+            'sections', v.sections, 'basis', v.basis, 'disclosed', v.log_entry));
+    ELSIF v.state = 'waiting' THEN
+        INSERT INTO outbox (agency_id, type, subject, subject_id, case_id, state, recorded_at)
+        SELECT g, 'review.overdue', 'review', v.id, v.case_id, v.state, p_at FROM reviewing_agency(v.practice) AS g WHERE g IS NOT NULL;
+    END IF;
+    RETURN true;
 END $$;
 
 GRANT SELECT ON review TO rujukan_app;
@@ -363,7 +360,7 @@ BEGIN
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO rujukan_app', f);
     END LOOP;
     ALTER FUNCTION open_review() OWNER TO rujukan_definer;
-    ALTER FUNCTION watch_reviews(timestamptz, interval, interval, integer) OWNER TO rujukan_definer;
+    ALTER FUNCTION watch_review(uuid, uuid, timestamptz, interval, interval) OWNER TO rujukan_definer;
     FOREACH f IN ARRAY ARRAY[
         'note_in_reviews(acting,uuid,uuid)', 'rebase(acting,text,bytea,integer,jsonb,bytea[])',
         'decide_review(acting,text,bytea,integer,uuid,text,timestamptz,bytea,interval)'] LOOP
@@ -377,4 +374,4 @@ BEGIN
 END $$;
 REVOKE CREATE ON SCHEMA public FROM rujukan_definer;
 GRANT EXECUTE ON FUNCTION date_review() TO rujukan_app, rujukan_definer;
-GRANT EXECUTE ON FUNCTION watch_reviews(timestamptz, interval, interval, integer) TO rujukan_worker;
+GRANT EXECUTE ON FUNCTION watch_review(uuid, uuid, timestamptz, interval, interval) TO rujukan_worker;

@@ -104,25 +104,6 @@ BEGIN
     RETURN m;
 END $$;
 
--- Tells the agencies of a client whose last key ends: once when `p_first` is left, once more when `p_last` is. For the worker.
-CREATE FUNCTION remind_of_ending_keys(p_at timestamptz, p_first interval, p_last interval, p_limit integer) RETURNS integer LANGUAGE plpgsql AS $$
-DECLARE k client_key; v_count integer := 0;
-BEGIN
-    FOR k IN
-        SELECT x.* FROM client_key x JOIN client c USING (client_id)
-        WHERE x.ends_at > p_at AND x.ends_at <= p_at + p_first AND c.status NOT IN ('suspended', 'retired')
-          AND (x.reminded_at IS NULL OR (x.ends_at <= p_at + p_last AND x.reminded_at < x.ends_at - p_last))
-          AND NOT EXISTS (SELECT FROM client_key y WHERE y.client_id = x.client_id AND y.kid <> x.kid
-                          AND y.starts_at <= x.ends_at AND (y.ends_at IS NULL OR y.ends_at > x.ends_at))
-        ORDER BY x.ends_at LIMIT p_limit FOR UPDATE OF x SKIP LOCKED
-    LOOP
-        UPDATE client_key SET reminded_at = p_at WHERE client_id = k.client_id AND kid = k.kid;
-        PERFORM tell_agencies_of(k.client_id, 'client.key_ending', 'client_key', k.id, 'ending', p_at);
-        v_count := v_count + 1;
-    END LOOP;
-    RETURN v_count;
-END $$;
-
 -- Which of a client's agencies have no other client that works and may hear: while it is shut out, nobody there hears of anything.
 CREATE FUNCTION silent_without(p_client text, p_at timestamptz) RETURNS SETOF uuid
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -240,5 +221,4 @@ GRANT INSERT ON escalation TO rujukan_definer;
 GRANT UPDATE (reminded_at) ON client_key TO rujukan_worker;
 GRANT EXECUTE ON FUNCTION is_escalated(uuid, uuid), apply_own_key(text, text, jsonb, timestamptz, timestamptz, timestamptz), apply_own_key_end(text, uuid, timestamptz),
     add_own_key(acting, text, bytea, integer, text, jsonb, timestamptz, timestamptz), end_own_key(acting, text, bytea, integer, uuid) TO rujukan_app;
-GRANT EXECUTE ON FUNCTION remind_of_ending_keys(timestamptz, interval, interval, integer) TO rujukan_worker;
 GRANT EXECUTE ON FUNCTION stranded_by(text, timestamptz), escalate_stranded(text, timestamptz), passing_of(uuid) TO rujukan_admin;

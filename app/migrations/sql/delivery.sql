@@ -50,7 +50,8 @@ CREATE TABLE delivery (
     replayed_at timestamptz,
     PRIMARY KEY (webhook_id, message_id)
 );
-CREATE INDEX delivery_due ON delivery (due_at) WHERE state = 'waiting';
+CREATE INDEX delivery_due ON delivery (webhook_id, due_at) WHERE state = 'waiting';
+CREATE INDEX delivery_ended ON delivery (ended_at) WHERE state <> 'waiting';
 CREATE INDEX delivery_of_case ON delivery (webhook_id, case_id, position) WHERE state = 'waiting';
 CREATE INDEX delivery_listed ON delivery (webhook_id, position);
 
@@ -69,6 +70,7 @@ CREATE TABLE delivery_attempt (
     FOREIGN KEY (webhook_id, message_id) REFERENCES delivery ON DELETE CASCADE
 );
 CREATE INDEX delivery_attempt_listed ON delivery_attempt (webhook_id, message_id, at);
+CREATE INDEX delivery_attempt_at ON delivery_attempt (webhook_id, at);
 
 DO $$
 DECLARE t text;

@@ -174,20 +174,19 @@ BEGIN
     VALUES (v.receiver_id, 'request.opened', 'request', v_id, v.case_id, 'open', p_at);
 END $$;
 
--- What is over is marked as ended, and told: for the worker. Nobody reads by it from its last moment on, marked or not.
-CREATE FUNCTION end_emergencies(p_at timestamptz, p_limit integer) RETURNS integer
+-- What is over is marked as ended, and told: for the worker, one at a time; false: another one was here. Nobody reads by it from its last moment on, marked or not.
+CREATE FUNCTION end_emergency_over(p_id uuid, p_at timestamptz) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE e emergency_access; v_count integer := 0;
+DECLARE e emergency_access;
 BEGIN
     IF session_user <> 'rujukan_worker' OR current_agency() IS NOT NULL THEN
         RAISE EXCEPTION 'only the worker watches the clock' USING ERRCODE = 'insufficient_privilege';
     END IF;
-    FOR e IN SELECT * FROM emergency_access WHERE ended_at IS NULL AND until_at <= p_at ORDER BY until_at LIMIT p_limit FOR UPDATE SKIP LOCKED LOOP
-        UPDATE emergency_access SET ended_at = e.until_at, end_reason = 'time' WHERE case_id = e.case_id AND id = e.id;
-        PERFORM tell_of_emergency(e, 'emergency_access.ended', 'ended', p_at);
-        v_count := v_count + 1;
-    END LOOP;
-    RETURN v_count;
+    SELECT * INTO e FROM emergency_access WHERE id = p_id AND ended_at IS NULL AND until_at <= p_at FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN RETURN false; END IF;
+    UPDATE emergency_access SET ended_at = e.until_at, end_reason = 'time' WHERE case_id = e.case_id AND id = e.id;
+    PERFORM tell_of_emergency(e, 'emergency_access.ended', 'ended', p_at);
+    RETURN true;
 END $$;
 
 GRANT SELECT ON emergency_access TO rujukan_app;
@@ -201,10 +200,10 @@ BEGIN
         EXECUTE format('ALTER FUNCTION %s OWNER TO rujukan_definer', f);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO rujukan_app', f);
     END LOOP;
-    ALTER FUNCTION end_emergencies(timestamptz, integer) OWNER TO rujukan_definer;
+    ALTER FUNCTION end_emergency_over(uuid, timestamptz) OWNER TO rujukan_definer;
 END $$;
 REVOKE CREATE ON SCHEMA public FROM rujukan_definer;
 GRANT EXECUTE ON FUNCTION knock(acting, timestamptz), open_emergency(acting, text, bytea, integer, jsonb, bytea),
     end_emergency(acting, text, bytea, integer, uuid) TO rujukan_app;
 GRANT EXECUTE ON FUNCTION tell_of_emergency(emergency_access, text, text, timestamptz), end_refused_emergency(review, timestamptz, interval) TO rujukan_definer;
-GRANT EXECUTE ON FUNCTION end_emergencies(timestamptz, integer) TO rujukan_worker;
+GRANT EXECUTE ON FUNCTION end_emergency_over(uuid, timestamptz) TO rujukan_worker;

@@ -99,48 +99,39 @@ BEGIN
     ON CONFLICT (case_id, subject_id) WHERE closed_at IS NULL DO NOTHING;
 END $$;
 
--- One rung for each escalation whose time has come: receiver, sender, lead, desk, whoever of them takes part and was not asked yet; after
--- the last one the desk again and again. In a practice case the lead is the last. A worker that was away skips nobody. Locks escalations only, and waits for none.
-CREATE FUNCTION climb_escalations(p_at timestamptz, p_immediate interval, p_urgent interval, p_standard interval, p_limit integer)
-RETURNS integer LANGUAGE plpgsql AS $$
-DECLARE e escalation; v_next record; v_count integer := 0; v_desk uuid; v_last uuid;
+-- One rung of an escalation whose time has come: receiver, sender, lead, desk, whoever of them takes part and was not asked yet; after
+-- the last one the desk again and again. In a practice case the lead is the last. A worker that was away skips nobody. The worker has it locked.
+CREATE FUNCTION climb_escalation(p_case uuid, p_id uuid, p_at timestamptz, p_immediate interval, p_urgent interval, p_standard interval)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE e escalation; v_next record; v_desk uuid; v_last uuid;
 BEGIN
-    -- what an agency had taken that takes part no more waits for the next one again
-    FOR e IN SELECT x.* FROM agency g JOIN escalation x ON x.taken_by_id = g.id
-             WHERE g.status <> 'active' AND x.closed_at IS NULL LIMIT p_limit FOR UPDATE OF x SKIP LOCKED LOOP
-        UPDATE escalation SET taken_by_id = NULL, taken_at = NULL, next_at = p_at WHERE case_id = e.case_id AND id = e.id;
-        UPDATE escalation_asked SET closed_at = NULL WHERE case_id = e.case_id AND escalation_id = e.id;
-    END LOOP;
+    SELECT * INTO STRICT e FROM escalation WHERE case_id = p_case AND id = p_id;
     SELECT id INTO v_desk FROM agency WHERE desk;
-    FOR e IN SELECT * FROM escalation WHERE next_at <= p_at ORDER BY next_at LIMIT p_limit FOR UPDATE SKIP LOCKED LOOP
-        SELECT CASE WHEN one_world(v_desk, c.lead_id) THEN v_desk END INTO v_last FROM case_file c WHERE c.id = e.case_id;
-        SELECT l.* INTO v_next FROM (
-            SELECT 1 AS rung, 'receiver' AS role, s.receiver_id AS agency_id FROM escalated(e.subject, e.subject_id) s
-            UNION ALL SELECT 2, 'sender', s.sender_id FROM escalated(e.subject, e.subject_id) s
-            UNION ALL SELECT 3, 'lead', c.lead_id FROM case_file c WHERE c.id = e.case_id
-            UNION ALL SELECT 4, 'desk', v_last) AS l
-        JOIN agency g ON g.id = l.agency_id AND g.status = 'active'
-        WHERE l.rung > e.rung AND NOT EXISTS (SELECT FROM escalation_asked k
-            WHERE k.case_id = e.case_id AND k.escalation_id = e.id AND k.agency_id = l.agency_id)
-        ORDER BY l.rung LIMIT 1;
-        IF FOUND THEN
-            INSERT INTO escalation_asked (escalation_id, case_id, agency_id, role, asked_at)
-            VALUES (e.id, e.case_id, v_next.agency_id, v_next.role, p_at);
-        ELSE
-            v_next.rung := e.rung;
-            v_next.agency_id := coalesce(v_last, (SELECT k.agency_id FROM escalation_asked k WHERE k.case_id = e.case_id
-                AND k.escalation_id = e.id ORDER BY k.asked_at DESC LIMIT 1));
-        END IF;
-        INSERT INTO outbox (agency_id, type, subject, subject_id, case_id, state, recorded_at)
-        SELECT v_next.agency_id, CASE WHEN v_next.rung > e.rung THEN 'escalation.opened' ELSE 'escalation.reminder' END,
-               'escalation', e.id, e.case_id, 'open', p_at
-        WHERE v_next.agency_id IS NOT NULL;
-        UPDATE escalation SET rung = v_next.rung,
-            next_at = p_at + CASE e.urgency WHEN 'immediate' THEN p_immediate WHEN 'urgent' THEN p_urgent ELSE p_standard END
-        WHERE case_id = e.case_id AND id = e.id;
-        v_count := v_count + 1;
-    END LOOP;
-    RETURN v_count;
+    SELECT CASE WHEN one_world(v_desk, c.lead_id) THEN v_desk END INTO v_last FROM case_file c WHERE c.id = e.case_id;
+    SELECT l.* INTO v_next FROM (
+        SELECT 1 AS rung, 'receiver' AS role, s.receiver_id AS agency_id FROM escalated(e.subject, e.subject_id) s
+        UNION ALL SELECT 2, 'sender', s.sender_id FROM escalated(e.subject, e.subject_id) s
+        UNION ALL SELECT 3, 'lead', c.lead_id FROM case_file c WHERE c.id = e.case_id
+        UNION ALL SELECT 4, 'desk', v_last) AS l
+    JOIN agency g ON g.id = l.agency_id AND g.status = 'active'
+    WHERE l.rung > e.rung AND NOT EXISTS (SELECT FROM escalation_asked k
+        WHERE k.case_id = e.case_id AND k.escalation_id = e.id AND k.agency_id = l.agency_id)
+    ORDER BY l.rung LIMIT 1;
+    IF FOUND THEN
+        INSERT INTO escalation_asked (escalation_id, case_id, agency_id, role, asked_at)
+        VALUES (e.id, e.case_id, v_next.agency_id, v_next.role, p_at);
+    ELSE
+        v_next.rung := e.rung;
+        v_next.agency_id := coalesce(v_last, (SELECT k.agency_id FROM escalation_asked k WHERE k.case_id = e.case_id
+            AND k.escalation_id = e.id ORDER BY k.asked_at DESC LIMIT 1));
+    END IF;
+    INSERT INTO outbox (agency_id, type, subject, subject_id, case_id, state, recorded_at)
+    SELECT v_next.agency_id, CASE WHEN v_next.rung > e.rung THEN 'escalation.opened' ELSE 'escalation.reminder' END,
+           'escalation', e.id, e.case_id, 'open', p_at
+    WHERE v_next.agency_id IS NOT NULL;
+    UPDATE escalation SET rung = v_next.rung,
+        next_at = p_at + CASE e.urgency WHEN 'immediate' THEN p_immediate WHEN 'urgent' THEN p_urgent ELSE p_standard END
+    WHERE case_id = e.case_id AND id = e.id;
 END $$;
 
 -- The parties of what is escalated, for the worker.
@@ -403,4 +394,4 @@ GRANT EXECUTE ON FUNCTION escalation_state(escalation) TO rujukan_app, rujukan_d
 GRANT EXECUTE ON FUNCTION take_escalation(acting, text, bytea, integer, uuid),
     reroute_referral(acting, text, bytea, integer, jsonb, bytea, jsonb) TO rujukan_app;
 GRANT EXECUTE ON FUNCTION open_escalation(uuid, text, uuid, timestamptz), escalated(text, uuid),
-    climb_escalations(timestamptz, interval, interval, interval, integer) TO rujukan_worker;
+    climb_escalation(uuid, uuid, timestamptz, interval, interval, interval) TO rujukan_worker;

@@ -40,6 +40,7 @@ UNGUARDED = {
     "encryption_key": "numbers and months of keys, never the keys",
     "keyring_holder": "which process holds which keys, by number",
     "rewrap_progress": "how far moving keys has come",
+    "parked_job": "ids, codes and times; the worker's and the administrators', whom agencies' systems never ask",
     "alembic_version": "one word",
 }
 """Tables without policies, and why no agency's data stands in them."""
@@ -135,11 +136,13 @@ DEFINER_FUNCTIONS = {
     "take_off_bases": "rujukan_definer",
     "carry_rebased": "rujukan_definer",
     "carry_missed_corrections": "rujukan_definer",
-    "watch_reviews": "rujukan_definer",
+    "watch_review": "rujukan_definer",
+    "due_review": "rujukan_definer",
+    "due_emergency": "rujukan_definer",
     "apply_emergency": "rujukan_definer",
     "emergency_content": "rujukan_definer",
     "apply_emergency_end": "rujukan_definer",
-    "end_emergencies": "rujukan_definer",
+    "end_emergency_over": "rujukan_definer",
     "log_to_seal": "rujukan_definer",
     "entry_for_receipt": "rujukan_definer",
     "entries_for_receipts": "rujukan_definer",

@@ -1,0 +1,257 @@
+"""The worker's SQL: what becomes a delivery, what is claimed, what came of it, what is removed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from app.delivery.message import Message
+from app.delivery.retry import FEWEST
+from app.foundation.database import Connection
+
+LEASE: Final = timedelta(seconds=60)
+"""How long a claim holds: some times what an attempt may take, so that only a dead worker's come due again."""
+OVERTAKEN_AFTER: Final = timedelta(minutes=5)
+"""How long a delivery keeps later ones of its case waiting while it fails."""
+FURTHEST: Final = timedelta(hours=30)
+"""Further ahead than any try can be due: what is, was made under a clock that went wrong."""
+WEBHOOKS: Final = 100
+EVENTS: Final = 200
+"""Webhooks, and events of each, that one round turns into deliveries."""
+REMOVED: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery that is this process's to send, until its lease ends."""
+
+    webhook_id: UUID
+    url: str
+    message: Message
+    number: int
+    """Of the attempt, from 1."""
+    first_at: datetime
+    """The first attempt: with the number, what tells this claim from another."""
+    failing: bool
+    """Whether its webhook has failed last."""
+    keys: tuple[tuple[UUID, bytes], ...] = field(repr=False)
+    """The keys it is signed with, sealed, the newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What came of a claim, and what follows from it."""
+
+    id: UUID
+    at: datetime
+    state: str
+    """Of the delivery: `delivered`, `failed`, or `waiting` for another attempt at `due_at`."""
+    due_at: datetime
+    status: int | None
+    fault: str | None
+    milliseconds: int
+    answer: bytes | None = field(repr=False)
+    """Sealed."""
+
+
+_BEHIND = """
+SELECT w.id, f.position AS feed_position
+FROM webhook w JOIN feed_end f ON f.agency_id = w.agency_id
+WHERE w.state = 'active' AND w.position < f.position AND webhook_in_service(w.client_id, w.agency_id, $1)
+ORDER BY random() LIMIT $2 FOR NO KEY UPDATE OF w SKIP LOCKED
+"""
+# A second statement, so that it sees whatever was committed when the rows were locked. Where the feed keeps nothing of what is missing,
+# the webhook goes on from its end.
+_FAN_OUT = """
+WITH taken AS (
+    SELECT w.id, w.types, e.* FROM unnest($1::uuid[]) AS l (id) JOIN webhook w USING (id) CROSS JOIN LATERAL (
+        SELECT agency_id, position, event_id, type, subject, subject_id, case_id, state, recorded_at FROM event
+        WHERE agency_id = w.agency_id AND position > w.position ORDER BY position LIMIT $4) e
+), made AS (
+    INSERT INTO delivery (webhook_id, message_id, agency_id, position, type, subject, subject_id, case_id, event_state, recorded_at, due_at)
+    SELECT id, event_id, agency_id, position, type, subject, subject_id, case_id, state, recorded_at, $3 FROM taken
+    WHERE webhook_wants(types, type) ON CONFLICT DO NOTHING
+), moved AS (
+    UPDATE webhook w SET position = coalesce((SELECT max(t.position) FROM taken t WHERE t.id = l.id), l.feed_position)
+    FROM unnest($1::uuid[], $2::bigint[]) AS l (id, feed_position) WHERE w.id = l.id
+)
+SELECT count(*) AS events, coalesce(max(n), 0) AS most FROM (SELECT id, count(*) OVER (PARTITION BY id) AS n FROM taken) AS counted
+"""
+
+
+async def fan_out(
+    conn: Connection, now: datetime, *, webhooks: int = WEBHOOKS, events: int = EVENTS
+) -> tuple[int, bool]:
+    """Make deliveries of what the feeds have beyond each webhook's position; return how many events that were, and whether there may be more.
+
+    A webhook's row is locked meanwhile, so that nothing is made twice however many workers do it; what another has locked is its own.
+    """
+    async with conn.transaction():
+        behind = await conn.fetch(_BEHIND, now, webhooks)
+        if not behind:
+            return 0, False
+        row = await conn.fetchrow(
+            _FAN_OUT, [each["id"] for each in behind], [each["feed_position"] for each in behind], now, events
+        )
+        assert row is not None
+        return row["events"], len(behind) == webhooks or row["most"] == events
+
+
+# Round robin: the first of each webhook comes before the second of any, those under way counted. A delivery with an earlier one of its case
+# before it waits, unless that one has failed for long and is not to be tried again soon: so what is under way or due always goes first.
+_CLAIM = """
+WITH open AS (
+    SELECT w.id, coalesce(b.count, 0) AS busy, CASE WHEN w.failing_since IS NULL THEN $5 ELSE 1 END AS most
+    FROM webhook w LEFT JOIN unnest($3::uuid[], $4::integer[]) AS b (id, count) ON b.id = w.id
+    WHERE w.state = 'active' AND NOT w.id = ANY ($8::uuid[])
+      AND EXISTS (SELECT FROM delivery d WHERE d.webhook_id = w.id AND d.state = 'waiting' AND d.due_at <= $1)
+      AND webhook_in_service(w.client_id, w.agency_id, $1)
+), due AS (
+    SELECT open.id, d.message_id, open.busy + row_number() OVER (PARTITION BY open.id ORDER BY d.due_at, d.position) AS place, open.most
+    FROM open CROSS JOIN LATERAL (
+        SELECT d.message_id, d.due_at, d.position FROM delivery d
+        WHERE d.webhook_id = open.id AND d.state = 'waiting' AND d.due_at <= $1 AND open.busy < open.most
+          AND NOT EXISTS (
+              SELECT FROM delivery e WHERE e.webhook_id = d.webhook_id AND e.case_id = d.case_id AND e.position < d.position AND e.state = 'waiting'
+                AND (e.first_at IS NULL OR e.first_at > $1::timestamptz - $9::interval OR e.due_at <= $1::timestamptz + $2::interval))
+        ORDER BY d.due_at, d.position LIMIT $5) d
+), turns AS (
+    SELECT id, message_id, place, row_number() OVER (PARTITION BY place > 1 ORDER BY place, random()) AS turn FROM due WHERE place <= most
+), taken AS (
+    SELECT d.webhook_id, d.message_id FROM delivery d JOIN (
+        SELECT * FROM turns WHERE place = 1 OR turn <= $7 ORDER BY place, turn LIMIT $6) t ON t.id = d.webhook_id AND t.message_id = d.message_id
+    WHERE d.state = 'waiting' AND d.due_at <= $1 FOR NO KEY UPDATE OF d SKIP LOCKED
+)
+UPDATE delivery d SET due_at = $1::timestamptz + $2::interval, attempts = d.attempts + 1, first_at = coalesce(d.first_at, $1)
+FROM taken t, webhook w WHERE d.webhook_id = t.webhook_id AND d.message_id = t.message_id AND w.id = d.webhook_id
+RETURNING d.*, w.url, w.failing_since IS NOT NULL AS failing,
+    ARRAY(SELECT (k.id, k.private_sealed) FROM webhook_key k WHERE k.webhook_id = w.id AND (k.ends_at IS NULL OR k.ends_at > $1)
+          ORDER BY k.created_at DESC, k.id) AS keys
+"""
+
+
+async def claim(
+    pool: asyncpg.Pool,
+    now: datetime,
+    *,
+    under_way: Mapping[UUID, int],
+    resting: Sequence[UUID],
+    each: int,
+    room: int,
+    room_for_more: int,
+) -> list[Claimed]:
+    """Claim what is due, the oldest first: at most `room`, of which at most `room_for_more` for webhooks that something is being sent to.
+
+    `under_way` says how much of each webhook this process is sending, `each` how much that may be, `resting` which webhooks it leaves alone.
+    """
+    rows = await pool.fetch(
+        _CLAIM,
+        now,
+        LEASE,
+        list(under_way),
+        list(under_way.values()),
+        each,
+        room,
+        room_for_more,
+        list(resting),
+        OVERTAKEN_AFTER,
+    )
+    return [
+        Claimed(
+            webhook_id=row["webhook_id"],
+            url=row["url"],
+            message=Message(
+                id=row["message_id"],
+                position=row["position"],
+                type=row["type"],
+                subject=row["subject"],
+                subject_id=row["subject_id"],
+                case_id=row["case_id"],
+                state=row["event_state"],
+                time=row["recorded_at"],
+            ),
+            number=row["attempts"],
+            first_at=row["first_at"],
+            failing=row["failing"],
+            keys=tuple((key[0], key[1]) for key in row["keys"]),
+        )
+        for row in sorted(rows, key=lambda row: (row["due_at"], row["position"] or 0))
+    ]
+
+
+async def record(pool: asyncpg.Pool, claimed: Claimed, attempt: Attempt, *, pause_after: timedelta) -> str | None:
+    """Record what came of an attempt; return what became of its webhook: `recovered` after a long time, `paused`, `gone`, or nothing."""
+    became: str | None = await pool.fetchval(
+        "SELECT record_attempt($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+        claimed.webhook_id,
+        claimed.message.id,
+        claimed.url,
+        claimed.number,
+        claimed.first_at,
+        attempt.at,
+        attempt.state,
+        attempt.due_at,
+        attempt.id,
+        attempt.status,
+        attempt.fault,
+        attempt.milliseconds,
+        attempt.answer,
+        OVERTAKEN_AFTER,
+        pause_after,
+        FEWEST,
+    )
+    return became
+
+
+async def hasten(pool: asyncpg.Pool, webhook_id: UUID, now: datetime) -> int:
+    """Make due what waits for a later attempt at a webhook that answers again; return how many, a batch at most. What is under way stays so."""
+    done = await pool.execute(
+        """UPDATE delivery SET due_at = $2::timestamptz WHERE (webhook_id, message_id) IN (
+               SELECT webhook_id, message_id FROM delivery WHERE webhook_id = $1 AND state = 'waiting' AND due_at > $2::timestamptz + $3::interval
+               ORDER BY due_at LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED)""",
+        webhook_id,
+        now,
+        LEASE,
+        REMOVED,
+    )
+    return int(done.split()[-1])
+
+
+async def put_right(conn: Connection, now: datetime) -> int:
+    """Make due what is due further ahead than anything can be: a clock had gone wrong. Return how many."""
+    done = await conn.execute(
+        """UPDATE delivery d SET due_at = $1::timestamptz FROM webhook w
+           WHERE d.webhook_id = w.id AND d.state = 'waiting' AND d.due_at > $1::timestamptz + $2::interval""",
+        now,
+        FURTHEST,
+    )
+    return int(done.split()[-1])
+
+
+async def remove_old(conn: Connection, before: datetime) -> int:
+    """Remove deliveries that ended before then, with their attempts; return how many, a batch at most."""
+    removed = await conn.execute(
+        """DELETE FROM delivery WHERE (webhook_id, message_id) IN (
+               SELECT webhook_id, message_id FROM delivery WHERE state <> 'waiting' AND ended_at < $1 LIMIT $2)""",
+        before,
+        REMOVED,
+    )
+    return int(removed.split()[-1])
+
+
+async def drop_waiting(conn: Connection, before: datetime, now: datetime) -> int:
+    """Drop what has been due since before then, since its webhook is out of service; return how many, a batch at most."""
+    dropped = await conn.execute(
+        """UPDATE delivery SET state = 'dropped', ended_at = $2 WHERE (webhook_id, message_id) IN (
+               SELECT d.webhook_id, d.message_id FROM webhook w JOIN delivery d ON d.webhook_id = w.id AND d.state = 'waiting' AND d.due_at < $1
+               WHERE NOT (w.state = 'active' AND webhook_in_service(w.client_id, w.agency_id, $2)) LIMIT $3 FOR NO KEY UPDATE OF d SKIP LOCKED)""",
+        before,
+        now,
+        REMOVED,
+    )
+    return int(dropped.split()[-1])

@@ -1,0 +1,204 @@
+"""POST to addresses that others have named, under the rules of `outbound`, over connections that are kept for a while.
+
+A connection is made as `outbound.fetch` makes its own: the name is resolved once, every address it has is looked at, and one of those is
+connected to, with TLS for the name. Connections are kept by name and port and never by address, so that what was verified for one name is
+not used for another; a new one looks at the addresses again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Iterable, Mapping
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import httpcore
+
+from app.foundation.outbound import ADDRESSES_TRIED, OutboundError, Target, check_url, resolve, root_of, trust
+from app.foundation.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+PATIENCE: Final = 15.0
+"""Seconds for everything: resolving, connecting, sending, the answer."""
+BODY_PATIENCE: Final = 2.0
+"""Of these, seconds that the body of an answer may take. Its status is known by then, and is what counts."""
+CONNECT_PATIENCE: Final = 5.0
+READ: Final = 16_384
+"""Bytes of an answer that are read at most; the connection is closed where there are more."""
+KEPT: Final = 500
+KEEP_ALIVE: Final = 30.0
+"""Seconds that a connection is kept unused."""
+RENEW: Final = 300.0
+"""Seconds after which connections are made anew though they are in use: a name may have moved."""
+
+_connects: ContextVar[list[str]] = ContextVar("connects")
+"""The connections that the present request has made, by host."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was answered."""
+
+    status: int
+    retry_after: str | None
+    body: bytes = field(repr=False)
+    """Its first bytes, at most `KEPT`."""
+
+
+class _Checked(httpcore.AsyncNetworkBackend):
+    """Connects to the addresses that may be connected to, and to nothing else."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._network = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 -- httpcore's interface
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Resolve, look at every address, and connect to one of them."""
+        _connects.get().append(host)
+        addresses = (await resolve(Target(host, port, "/"), self._settings))[:ADDRESSES_TRIED]
+        for address in addresses[:-1]:
+            try:
+                return await self._network.connect_tcp(str(address), port, timeout=timeout)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                continue
+        return await self._network.connect_tcp(str(addresses[-1]), port, timeout=timeout)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, between attempts that are never made: the interface asks for it."""
+        await self._network.sleep(seconds)
+
+
+class _Pool:
+    """Connections of one time."""
+
+    def __init__(self, settings: Settings, made_at: float) -> None:
+        self.made_at = made_at
+        self.in_use = 0
+        self.http = httpcore.AsyncConnectionPool(
+            ssl_context=trust(settings.outbound_ca),
+            max_connections=None,
+            max_keepalive_connections=settings.webhooks_at_once,
+            keepalive_expiry=KEEP_ALIVE,
+            network_backend=_Checked(settings),
+        )
+
+
+class Poster:
+    """Sends, and keeps its connections. `close` it after use."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._pool: _Pool | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._pool is not None:
+            await self._pool.http.aclose()
+            self._pool = None
+        await asyncio.gather(*self._closing)
+
+    async def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Answer:
+        """POST `body` and return what is answered, whatever its status. Raises `OutboundError` where no answer comes in time."""
+        target = check_url(url, self._settings)
+        head: list[Answer] = []
+        kept = bytearray()
+        _connects.set([])
+        try:
+            async with asyncio.timeout(PATIENCE - BODY_PATIENCE) as limit:
+                await self._post(target, headers, body, head, kept, limit)
+        except (TimeoutError, httpcore.TimeoutException):
+            if not head:
+                raise OutboundError("timeout") from None
+        except httpcore.ConnectError as error:
+            raise OutboundError("tls" if isinstance(root_of(error), ssl.SSLError) else "unreachable") from None
+        except (httpcore.NetworkError, httpcore.ProtocolError, OSError, EOFError):
+            if not head:
+                raise OutboundError("protocol") from None
+        return Answer(head[0].status, head[0].retry_after, bytes(kept))
+
+    async def _post(
+        self,
+        target: Target,
+        headers: Mapping[str, str],
+        body: bytes,
+        head: list[Answer],
+        kept: bytearray,
+        limit: asyncio.Timeout,
+    ) -> None:
+        try:
+            await self._once(target, headers, body, head, kept, limit)
+        except (httpcore.NetworkError, httpcore.ProtocolError):
+            # the other side has let go of a connection that was kept: that is no fault of theirs, and ours to try once more
+            if head or _connects.get():
+                raise
+            await self._once(target, headers, body, head, kept, limit)
+
+    async def _once(
+        self,
+        target: Target,
+        headers: Mapping[str, str],
+        body: bytes,
+        head: list[Answer],
+        kept: bytearray,
+        limit: asyncio.Timeout,
+    ) -> None:
+        async with (
+            self._connections() as http,
+            http.stream(
+                "POST",
+                httpcore.URL(scheme="https", host=target.host, port=target.port, target=target.path),
+                headers=[
+                    ("Host", target.authority),
+                    ("User-Agent", "rujukan"),
+                    ("Accept", "*/*"),
+                    ("Accept-Encoding", "identity"),
+                    ("Content-Length", str(len(body))),
+                    *headers.items(),
+                ],
+                content=body,
+                extensions={"timeout": {"connect": CONNECT_PATIENCE}},
+            ) as response,
+        ):
+            asked = next((value for name, value in response.headers if name.lower() == b"retry-after"), None)
+            head.append(Answer(response.status, None if asked is None else asked.decode("latin-1"), b""))
+            limit.reschedule(asyncio.get_running_loop().time() + BODY_PATIENCE)
+            read = 0
+            async for chunk in response.aiter_stream():
+                kept += chunk[: KEPT - len(kept)]
+                read += len(chunk)
+                if read > READ:
+                    return
+
+    @asynccontextmanager
+    async def _connections(self) -> AsyncIterator[httpcore.AsyncConnectionPool]:
+        now = asyncio.get_running_loop().time()
+        pool = self._pool
+        if pool is None or now - pool.made_at > RENEW:
+            if pool is not None and not pool.in_use:
+                self._let_go(pool)
+            pool = self._pool = _Pool(self._settings, now)
+        pool.in_use += 1
+        try:
+            yield pool.http
+        finally:
+            pool.in_use -= 1
+            if pool is not self._pool and not pool.in_use:
+                self._let_go(pool)
+
+    def _let_go(self, pool: _Pool) -> None:
+        task = asyncio.create_task(pool.http.aclose(), name="close old connections")
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
