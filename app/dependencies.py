@@ -132,6 +132,34 @@ class IdempotencyKeyRequired(Problem):
     )
 
 
+class IdempotencyKeyReused(Problem):
+    """This `Idempotency-Key` came with another request before (another path or body).
+
+    Use a fresh key for a new act. To repeat a request, send exactly the same body.
+    """
+
+    type, status, title, title_id = (
+        "idempotency-key-reused",
+        422,
+        "The key was used for another request",
+        "Kunci sudah dipakai",
+    )
+
+
+class RequestInProgress(Problem):
+    """A request with this `Idempotency-Key` is running at this moment. Wait a second and repeat it to get its answer."""
+
+    type, status, title, title_id = (
+        "request-in-progress",
+        409,
+        "The same request is running",
+        "Permintaan yang sama sedang diproses",
+    )
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "1"})
+
+
 class VersionRequired(Problem):
     """Every move says which version it was decided on: `If-Match: "<version>"`, from the last read or answer."""
 

@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 import httpx
 
-from tests.makers import records
+from tests.makers import records, webhooks
 from tests.makers.world import Agency, World
 
 
@@ -161,6 +161,7 @@ async def said_everywhere(world: World) -> None:
         path = f"/v1/reassignments/{moved['id']}/withdraw"
         await said(desk, path, {"reason": "It answers again."}, if_match=moved["version"])
     await said_of_protection(world, said)
+    await webhooks.subscribed(world, "iom")
 
 
 async def said_of_protection(world: World, said: Callable[..., Awaitable[dict[str, Any]]]) -> None:

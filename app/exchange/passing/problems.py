@@ -6,35 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from app.dependencies import IdempotencyKeyReused as IdempotencyKeyReused
+from app.dependencies import RequestInProgress as RequestInProgress
 from app.foundation.problems import Problem
-
-
-class IdempotencyKeyReused(Problem):
-    """This `Idempotency-Key` came with another request before (another path or body).
-
-    Use a fresh key for a new act. To repeat a request, send exactly the same body.
-    """
-
-    type, status, title, title_id = (
-        "idempotency-key-reused",
-        422,
-        "The key was used for another request",
-        "Kunci sudah dipakai",
-    )
-
-
-class RequestInProgress(Problem):
-    """A request with this `Idempotency-Key` is running at this moment. Wait a second and repeat it to get its answer."""
-
-    type, status, title, title_id = (
-        "request-in-progress",
-        409,
-        "The same request is running",
-        "Permintaan yang sama sedang diproses",
-    )
-
-    def __init__(self) -> None:
-        super().__init__(headers={"Retry-After": "1"})
 
 
 class DeskOnly(Problem):

@@ -53,6 +53,7 @@ CREATE TABLE delivery (
 CREATE INDEX delivery_due ON delivery (due_at) WHERE state = 'waiting';
 CREATE INDEX delivery_of_case ON delivery (webhook_id, case_id, position) WHERE state = 'waiting';
 CREATE INDEX delivery_listed ON delivery (webhook_id, position);
+CREATE INDEX delivery_by_state ON delivery (webhook_id, state, ended_at);
 
 -- What came of each try. The first bytes of an answer are sealed: whatever a receiver writes there is its own.
 CREATE TABLE delivery_attempt (

@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from tests.makers import cases, records, sealed
+from tests.makers import cases, records, sealed, webhooks
 from tests.makers.world import Passed, World
 
 Rows = dict[str, list[asyncpg.Record]]
@@ -19,6 +19,7 @@ GUARDED = (
     "event", "feed_end", "idempotency", "consent_withdrawal", "correction", "request", "victim_status", "reassignment", "escalation",
     "escalation_asked", "consent_reconfirmation", "review", "emergency_access", "emergency_knock", "subject_request", "incident",
     "incident_case", "incident_entry", "legal_hold", "legal_hold_review", "erasure", "sealed_recipient",
+    "webhook", "delivery", "delivery_attempt",
 )  # fmt: skip
 
 
@@ -95,6 +96,7 @@ def expected(rows: Rows, me: UUID) -> dict[str, list[asyncpg.Record]]:
         "legal_hold_review": lambda row: row["hold_id"] in holds,
         "erasure": lambda row: row["case_id"] in led,
         "sealed_recipient": lambda row: me in (row["author_id"], row["agency_id"]),
+        **dict.fromkeys(("webhook", "delivery", "delivery_attempt"), lambda row: row["agency_id"] == me),
         "event": lambda row: row["agency_id"] == me,
         "feed_end": lambda row: row["agency_id"] == me,
         "idempotency": lambda row: row["agency_id"] == me,
@@ -175,6 +177,8 @@ async def protected(world: World, made: dict[str, Passed]) -> None:
         await said(desk.code, f"{path}/review", {"review_on": later, "text": "The appeal."})
     police, shelter = await sealed.publish(world, world.police, world.shelter)
     await world.accepted(receiver="shelter", **sealed.request(shelter, police))
+    for code in ("police", "iom"):
+        await webhooks.subscribed(world, code)
     await world.owner.execute(
         """INSERT INTO erasure (id, case_id, kind, row_id, cause, before_at, recorded_at)
            SELECT gen_random_uuid(), id, 'words', id, 'retention', now(), now() FROM case_file WHERE id = ANY ($1)""",
