@@ -252,13 +252,13 @@ BEGIN
 END $$;
 
 -- For administrators: whose they are, where they lead by host alone, and how they fare. Never what was sent, nor the whole address.
-CREATE FUNCTION administered_webhooks(p_client text, p_agency text, p_state text, p_after uuid, p_limit integer) RETURNS TABLE (
+CREATE FUNCTION administered_webhooks(p_id uuid, p_client text, p_agency text, p_state text, p_after uuid, p_limit integer) RETURNS TABLE (
     id uuid, client_id text, agency text, host text, state text, state_at timestamptz, failing_since timestamptz, created_at timestamptz, changed_at timestamptz
 ) LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     RETURN QUERY SELECT w.id, w.client_id, g.code, webhook_host(w.url), w.state, w.state_at, w.failing_since, w.created_at, w.changed_at
     FROM webhook w JOIN agency g ON g.id = w.agency_id
-    WHERE (p_client IS NULL OR w.client_id = p_client) AND (p_agency IS NULL OR g.code = p_agency) AND (p_state IS NULL OR w.state = p_state)
+    WHERE (p_id IS NULL OR w.id = p_id) AND (p_client IS NULL OR w.client_id = p_client) AND (p_agency IS NULL OR g.code = p_agency) AND (p_state IS NULL OR w.state = p_state)
       AND (p_after IS NULL OR w.id > p_after)
     ORDER BY w.id LIMIT p_limit;
 END $$;
@@ -307,7 +307,7 @@ GRANT CREATE ON SCHEMA public TO rujukan_definer;
 DO $$
 DECLARE f text;
 BEGIN
-    FOREACH f IN ARRAY ARRAY['tell_of_webhook(uuid,text,text,timestamptz)', 'administered_webhooks(text,text,text,uuid,integer)',
+    FOREACH f IN ARRAY ARRAY['tell_of_webhook(uuid,text,text,timestamptz)', 'administered_webhooks(uuid,text,text,text,uuid,integer)',
                              'disable_webhook(uuid,timestamptz)', 'stop_webhooks(text,timestamptz,timestamptz)',
                              'breach_webhooks(text,timestamptz,timestamptz)'] LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO rujukan_definer', f);
@@ -323,5 +323,5 @@ GRANT EXECUTE ON FUNCTION tell_of_webhook(uuid, text, text, timestamptz), own_we
     rotate_webhook_key(acting, text, bytea, integer, uuid, uuid, text, bytea, interval), test_webhook(acting, text, bytea, integer, uuid, uuid),
     replay_delivery(acting, text, bytea, integer, uuid, uuid),
     replay_webhook(acting, text, bytea, integer, uuid, timestamptz, bigint, integer) TO rujukan_app;
-GRANT EXECUTE ON FUNCTION administered_webhooks(text, text, text, uuid, integer), disable_webhook(uuid, timestamptz),
+GRANT EXECUTE ON FUNCTION administered_webhooks(uuid, text, text, text, uuid, integer), disable_webhook(uuid, timestamptz),
     stop_webhooks(text, timestamptz, timestamptz), breach_webhooks(text, timestamptz, timestamptz) TO rujukan_admin;
