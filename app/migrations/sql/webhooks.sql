@@ -15,15 +15,8 @@ CREATE FUNCTION webhook_host(p_url text) RETURNS text LANGUAGE sql IMMUTABLE PAR
     RETURN lower(substring(p_url FROM '^[^/]*//([^/?#]+)'));
 
 -- Whether a type is among those a webhook wants: named whole, or by its first part (`referral.*`); none named is every type.
-CREATE FUNCTION webhook_wants(p_types text[], p_type text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE OR REPLACE FUNCTION webhook_wants(p_types text[], p_type text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN cardinality(p_types) = 0 OR p_type = ANY (p_types) OR split_part(p_type, '.', 1) || '.*' = ANY (p_types);
-
--- Whether anything may be sent for this client to this agency's webhooks: it is let in, still speaks for the agency, and may read its events.
-CREATE FUNCTION webhook_may_send(p_client text, p_agency uuid, p_at timestamptz) RETURNS boolean LANGUAGE sql STABLE AS $$
-    SELECT EXISTS (SELECT FROM client c JOIN client_agency ca USING (client_id) JOIN agency g ON g.id = ca.agency_id
-                   WHERE c.client_id = p_client AND ca.agency_id = p_agency AND g.status = 'active' AND c.status NOT IN ('suspended', 'retired')
-                     AND (c.emergency_until IS NULL OR c.emergency_until > p_at) AND 'events.read' = ANY (c.scopes))
-$$;
 
 -- Tells the agency what was done with one of its webhooks: whoever did it may be a thief.
 CREATE FUNCTION tell_of_webhook(p_id uuid, p_type text, p_state text, p_at timestamptz) RETURNS void
@@ -316,7 +309,6 @@ END $$;
 REVOKE CREATE ON SCHEMA public FROM rujukan_definer;
 GRANT EXECUTE ON FUNCTION webhook_host(text) TO rujukan_app, rujukan_definer;
 GRANT EXECUTE ON FUNCTION webhook_wants(text[], text) TO rujukan_app, rujukan_worker;
-GRANT EXECUTE ON FUNCTION webhook_may_send(text, uuid, timestamptz) TO rujukan_worker;
 GRANT EXECUTE ON FUNCTION tell_of_webhook(uuid, text, text, timestamptz), own_webhook(acting, uuid), send_again(uuid, uuid[], timestamptz),
     add_webhook(acting, text, bytea, integer, jsonb, bytea, integer), change_webhook(acting, uuid, jsonb),
     switch_webhook(acting, text, bytea, integer, uuid, boolean), remove_webhook(acting, uuid),
