@@ -19,6 +19,7 @@ import app.pages.endpoints as pages
 from app import openapi
 from app.admin.assembly import PATH, create_admin, to_admin
 from app.at_rest.watch import KeyWatch
+from app.delivery import endpoints as webhooks
 from app.dependencies import MISSING_HEADERS
 from app.exchange.access import endpoints as access
 from app.exchange.agencies import endpoints as agencies
@@ -181,6 +182,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         receipts.router,
         access.router,
         events.router,
+        webhooks.router,
         code_lists.router,
         published_schemas.router,
         published_openapi.router,

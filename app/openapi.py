@@ -32,6 +32,7 @@ from auth.problems import (
 from auth.scopes import Scope
 from schemas.exchange.event import EVENT_TYPES, Event
 from schemas.exchange.problem import Problem
+from schemas.exchange.webhook import TEST, WebhookMessage
 
 _INTRODUCTION = """
 The exchange through which agencies refer victims of trafficking in persons to each other and hand over their cases.
@@ -123,6 +124,15 @@ ADMINISTRATION: Final = Contract(
 )
 _FROM_ELSEWHERE = answers(CrossSite)
 _NOT_READ = answers(BodyTooLarge, MalformedBody, UnsupportedMediaType)
+_MESSAGE_HEADERS: Final = {
+    "id": "The event's id, the same however often it is sent: by it you know what you have.",
+    "timestamp": "When this was sent, in seconds since 1970. Refuse what is more than five minutes away from now.",
+    "signature": "One or two signatures with a space between: `v1a,` and the base64 of an Ed25519 signature over"
+    " `<webhook-id>.<webhook-timestamp>.<body>`. One that verifies is enough.",
+}
+_TEST: Final = (
+    "A test message, asked for with `POST /v1/webhooks/{webhook_id}/test`. No feed has it. Answer as to any other."
+)
 _TWO_FORMS = re.compile(r"(#/components/schemas/)?(\w+)-(Input|Output)")
 """How FastAPI names a model whose form in requests is not that in answers."""
 
@@ -163,6 +173,22 @@ def document(app: FastAPI, contract: Contract = EXCHANGE) -> dict[str, Any]:
         schemas["Event"] = Event.model_json_schema(mode="serialization")
         schemas["Event"]["properties"]["type"]["x-known-values"] = sorted(EVENT_TYPES)
         made["x-event-types"] = EVENT_TYPES
+        schemas["WebhookMessage"] = WebhookMessage.model_json_schema(
+            mode="serialization", ref_template="#/components/schemas/{model}"
+        )
+        del schemas["WebhookMessage"]["$defs"]  # Event, which is there
+        schemas["WebhookMessage"]["properties"]["type"]["x-known-values"] = sorted([*EVENT_TYPES, TEST])
+        made["components"]["parameters"] = {
+            f"Webhook{name.title()}": {
+                "name": f"webhook-{name}",
+                "in": "header",
+                "required": True,
+                "description": text,
+                "schema": {"type": "string"},
+            }
+            for name, text in _MESSAGE_HEADERS.items()
+        }
+        made["webhooks"] = {name: _message(name, what) for name, what in {**EVENT_TYPES, TEST: _TEST}.items()}
     if contract.reads and contract.writes:
         flow = schemes["oauth2"]["flows"]["clientCredentials"]
         flow["scopes"] = {str(name): flow["scopes"][name] for name in (contract.reads, contract.writes)}
@@ -170,6 +196,30 @@ def document(app: FastAPI, contract: Contract = EXCHANGE) -> dict[str, Any]:
     if contract.tells_events:
         app.openapi_schema["x-raw-exchange"] = json.loads(_RAW_EXCHANGE.read_text(encoding="ascii"))
     return app.openapi_schema
+
+
+def _message(name: str, what: str) -> dict[str, Any]:
+    """Return the message about one type of event, as a receiver is sent it."""
+    only = {"type": "object", "properties": {"type": {"const": name}}}
+    return {
+        "post": {
+            "summary": f"`{name}`",
+            "description": f"{what} Headers, signature and order: `docs/webhooks.md` of the source.",
+            "tags": ["messages"],
+            "parameters": [{"$ref": f"#/components/parameters/Webhook{each.title()}"} for each in _MESSAGE_HEADERS],
+            "requestBody": {
+                "required": True,
+                "content": {
+                    "application/json": {"schema": {"allOf": [{"$ref": "#/components/schemas/WebhookMessage"}, only]}}
+                },
+            },
+            "responses": {
+                "2XX": {"description": "You have it. Answer as soon as it is stored, before you act on it."},
+                "410": {"description": "Nothing of this is wanted any more: the webhook is gone until it is enabled."},
+                "default": {"description": "Tried again, for three days. `Retry-After` is respected."},
+            },
+        }
+    }
 
 
 def _secure(operation: dict[str, Any], contract: Contract, method: str) -> None:

@@ -30,6 +30,7 @@ from app.admin import (
     sessions,
     signing_in,
     signing_keys,
+    webhooks,
 )
 from app.admin.pages import endpoints as pages
 from app.admin.problems import MayNotApprove, NotPossible, NotRight, NotThere
@@ -55,6 +56,7 @@ ROUTERS: list[APIRouter] = [
     client_life.router,
     breach.router,
     registrations.router,
+    webhooks.router,
     offboarding.router,
     agreements.router,
     signing_keys.router,

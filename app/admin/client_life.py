@@ -12,6 +12,7 @@ from pydantic import Field
 from app.admin.approvals import Approval, wire
 from app.admin.dependencies import Admin
 from app.admin.problems import MayNotApprove, NotPossible, NotRight, NotThere
+from app.admin.webhooks import AdministeredWebhook
 from app.admin.wire import ClientInPath, Jwk
 from app.foundation.http import StrictRoute
 from app.foundation.problems import InvalidRequest, MalformedBody, UnsupportedMediaType, answers
@@ -91,6 +92,8 @@ class Stopped(Wire):
     tokens_ended: int
     """Initial access tokens of its agencies that were ended."""
     approvals_withdrawn: int
+    webhooks: list[AdministeredWebhook]
+    """Those it made, led elsewhere or put into service since then: out of service now."""
     stranded: list[Stranded]
 
 

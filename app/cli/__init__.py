@@ -23,6 +23,7 @@ PLACES: Final[dict[str, str]] = {
     "service-points": "app.cli.service_points",
     "clients": "app.cli.client_life",
     "breach": "app.cli.breach",
+    "webhooks": "app.cli.webhooks",
     "registrations": "app.cli.registrations",
     "keys": "app.cli.keys",
     "jobs": "app.cli.jobs",

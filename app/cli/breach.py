@@ -110,6 +110,11 @@ def _show(found: Breach) -> None:
             say(f"  registered: {', '.join(found.writes.registrations)}")
         if found.writes.tokens_for_registering:
             typer.echo(f"  tokens for registering: {found.writes.tokens_for_registering}")
+    for hook in found.webhooks:
+        say(
+            f"webhook {hook.id} for {hook.agency} to {', '.join(hook.hosts)} ({hook.state}): {', '.join(hook.acts)},"
+            f" {hook.first_at:%Y-%m-%d %H:%M}Z to {hook.last_at:%Y-%m-%d %H:%M}Z"
+        )
     if found.affected:
         typer.echo("Call (`rujukan agencies duty-contacts CODE`):")
     for agency in found.affected:

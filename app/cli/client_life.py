@@ -21,6 +21,7 @@ from auth.admin import client_life, client_queries, kill_switch
 from auth.admin.client_changes import Wish, read_client, refused_lately
 from auth.admin.clients import ListedClient, ListedKey, change_client
 from auth.admin.kill_switch import Stopped, Stranded
+from auth.admin.webhooks import ListedWebhook, page_of_webhooks
 from auth.client_auth import mtls
 from auth.jwks_uri import FAULTS as SET_FAULTS
 from auth.scopes import AGENCY_SCOPES
@@ -39,16 +40,24 @@ class Shown:
     """How often it was refused within a day, by reason."""
     waits: tuple[dict[str, Any], ...]
     """What about it waits for approval."""
+    webhooks: tuple[ListedWebhook, ...]
 
 
 @app.command()
 def show(client_id: ClientId, as_json: Json = False) -> None:
-    """Show one client: its state, whom it acts for and from where, its keys, when it was used last, what waits for approval."""
+    """Show one client: its state, whom it acts for and from where, its keys and webhooks, when it was used last, what waits for approval."""
     settings = load_settings()
     found, now = asyncio.run(_show(settings, client_id))
     client = found.client
     if as_json:
-        show_json({**asdict(client), "refused": found.refused, "waits": list(found.waits)})
+        show_json(
+            {
+                **asdict(client),
+                "refused": found.refused,
+                "waits": list(found.waits),
+                "webhooks": [asdict(each) for each in found.webhooks],
+            }
+        )
         return
     rows = [
         ("name", client.name),
@@ -67,6 +76,7 @@ def show(client_id: ClientId, as_json: Json = False) -> None:
         ("last used", client.last_used_at),
         ("last used from", client.last_used_from),
         ("refused within a day", ", ".join(f"{reason}: {count}" for reason, count in found.refused.items()) or None),
+        *(("webhook", _webhook(each)) for each in found.webhooks),
         *(("waits for approval", f"{each['id']} ({each['act']})") for each in found.waits),
     ]
     show_table((client.client_id, ""), [row for row in rows if row[1] is not None], empty="")
@@ -85,6 +95,11 @@ def _status(client: ListedClient, now: datetime) -> str:
     return f"{client.status}, in an emergency: narrow scopes, and out from {until} unless another person agrees"
 
 
+def _webhook(webhook: ListedWebhook) -> str:
+    failing = "" if webhook.failing_since is None else f", failing since {webhook.failing_since:%Y-%m-%d %H:%M}Z"
+    return f"{webhook.id} to {webhook.host} for {webhook.agency}: {webhook.state}{failing}"
+
+
 def _key(key: ListedKey, now: datetime) -> str:
     end = "" if key.ends_at is None else f" {'ended' if key.ends_at <= now else 'until'} {key.ends_at:%Y-%m-%d %H:%M}Z"
     by = {"admin": "", "client": ", added by itself", "jwks_uri": ", from its jwks_uri"}[key.added_by]
@@ -96,7 +111,8 @@ async def _show(settings: Settings, client_id: str) -> tuple[Shown, datetime]:
         client = await read_client(the.conn, client_id)
         refused = await refused_lately(the.conn, client_id, now=the.now)
         waits = await client_queries.waiting_about(the.conn, client_id, the.now)
-        return Shown(client, refused, tuple(dict(row) for row in waits)), the.now
+        led = await page_of_webhooks(the.conn, client_id=client_id)
+        return Shown(client, refused, tuple(dict(row) for row in waits), tuple(led)), the.now
 
 
 # let in
@@ -201,6 +217,10 @@ def _show_stopped(stopped: Stopped) -> None:
     for what, which in (("keys ended", stopped.keys), ("registrations shut out", stopped.registrations)):
         if which:
             say(f"  {what}: {', '.join(which)}")
+    for each in stopped.webhooks:
+        say(
+            f"  webhook {each.id} to {each.host} for {each.agency}, changed {each.changed_at:%Y-%m-%d %H:%M}Z: out of service"
+        )
     if stopped.tokens_ended or stopped.approvals_withdrawn:
         typer.echo(
             f"  tokens for registering ended: {stopped.tokens_ended}; asked for and withdrawn: {stopped.approvals_withdrawn}"

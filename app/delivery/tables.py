@@ -53,6 +53,7 @@ class DeliveryRow(SQLModel, table=True):
         Index("delivery_ended", "ended_at", postgresql_where=text("state <> 'waiting'")),
         Index("delivery_of_case", "webhook_id", "case_id", "position", postgresql_where=text("state = 'waiting'")),
         Index("delivery_listed", "webhook_id", "position"),
+        Index("delivery_by_state", "webhook_id", "state", "ended_at"),
     )
 
     webhook_id: UUID = Field(foreign_key="webhook.id", ondelete="CASCADE", primary_key=True)

@@ -243,6 +243,9 @@ class Settings(BaseSettings):
     outbound_ca: Path | None = Field(
         None, description="PEM file of authorities that are trusted for those addresses beside the public ones."
     )
+    webhooks_per_client: int = Field(
+        20, ge=0, le=1000, description="How many webhooks a client may have for one agency; 0: nobody adds any."
+    )
     signing_key_days: int = Field(90, ge=1, description="Age at which the exchange's signing key is rotated.")
     log_seal_seconds: float = Field(
         5,

@@ -18,6 +18,7 @@ import orjson
 
 from app.foundation.database import Connection
 from auth.admin import breach_queries as queries
+from auth.admin import webhook_queries
 from auth.admin.errors import InvalidValueError, UnknownClientError, UnknownMoveError
 from auth.admin.found_client import find_client, log_client
 from schemas.base import Moment, Wire
@@ -51,6 +52,7 @@ NOTES: Final = (
     "Agencies are those it speaks for now, those it spoke for in the log, and those whose words it may record (agreements acts_for).",
     "Addresses are not kept with each act: only where its last token was asked for. The reverse proxy's log has the others.",
 )
+_LEADS: Final = frozenset({"add", "change", "enable"})
 _CLOCKS_APART: Final = timedelta(seconds=60)
 _ORDER: Final = {name: place for place, name in enumerate(SECTIONS)}
 
@@ -175,6 +177,22 @@ class Writes(Wire):
     tokens_for_registering: int
 
 
+class WebhookTouched(Wire):
+    """What it did with a webhook: events of its agency went there. Thin ones, but for as long as nobody saw it."""
+
+    id: UUID
+    agency: str
+    """Code of the agency whose events were to be sent."""
+    hosts: list[str]
+    """Where it has led in that time, by host."""
+    acts: list[str]
+    """`add`, `change`, `enable`, `disable`, `rotate_key`, `test`, `replay`, `remove`."""
+    first_at: Moment
+    last_at: Moment
+    state: str
+    """How it stands now; `removed` if it is there no more."""
+
+
 class Affected(Wire):
     """Another agency whose case or document was touched: tell it."""
 
@@ -195,6 +213,7 @@ class Undone(Wire):
         "end_keys",
         "end_tokens_for_registering",
         "stop_registrations",
+        "stop_webhooks",
         "withdraw_approvals",
         "doubt_consents",
         "dispute_moves",
@@ -233,6 +252,8 @@ class Breach(Wire):
     refused: list[Counted]
     could_read: Extent
     writes: Writes | None
+    webhooks: list[WebhookTouched]
+    """What it did with webhooks, also those it has removed since."""
     affected: list[Affected]
     measures: list[Measure]
     undone: list[Undone]
@@ -293,6 +314,7 @@ async def report(
         done = [row for row in logged if row["o_outcome"] == "done"]
         reads = [row for row in done if _looks(row)]
         changes = [row for row in done if not _looks(row)]
+        webhooks = [_webhook(row) for row in await webhook_queries.acts(conn, client_id, since, end)]
         affected = await _affected(conn, client["agencies"], done, moves)
         found = Breach(
             client_id=client_id,
@@ -317,13 +339,22 @@ async def report(
             refused=[_counted(row) for row in logged if row["o_outcome"] != "done"],
             could_read=_extent(reach),
             writes=_writes(changes, moves, keys, opened, since, end) if writes else None,
+            webhooks=webhooks,
             affected=affected,
             measures=[
                 Measure(action=row["action"], at=row["recorded_at"])
                 for row in await queries.acts_on(conn, client_id, since, MEASURES)
             ],
             undone=_undone(
-                client_id, client, since, now, keys, opened, moves, await queries.undoubted(conn, client_id, since)
+                client_id,
+                client,
+                since,
+                now,
+                keys,
+                opened,
+                moves,
+                webhooks,
+                await queries.undoubted(conn, client_id, since),
             ),
             notes=list(NOTES),
         )
@@ -500,6 +531,10 @@ def _extent(rows: Iterable[Mapping[str, Any]]) -> Extent:
     )
 
 
+def _webhook(row: Mapping[str, Any]) -> WebhookTouched:
+    return WebhookTouched(**{name: row[f"o_{name}"] for name in WebhookTouched.model_fields})
+
+
 def _move(row: Mapping[str, Any]) -> MoveMade:
     named = {"kind": "subject"}
     return MoveMade(**{name: row[f"o_{named.get(name, name)}"] for name in MoveMade.model_fields})
@@ -560,6 +595,7 @@ def _undone(
     keys: Iterable[Mapping[str, Any]],
     opened: Mapping[str, Any],
     moves: Iterable[MoveMade],
+    webhooks: Iterable[WebhookTouched],
     undoubted: int,
 ) -> list[Undone]:
     when = since.isoformat()
@@ -576,6 +612,11 @@ def _undone(
         ("end_keys", len(earlier), end_keys),
         ("end_tokens_for_registering", len(opened["tokens_open"]), stop),
         ("stop_registrations", len(opened["registrations_open"]), stop),
+        (
+            "stop_webhooks",
+            len([each for each in webhooks if each.state == "active" and _LEADS.intersection(each.acts)]),
+            stop,
+        ),
         ("withdraw_approvals", len(opened["approvals"]), stop),
         ("doubt_consents", undoubted, f"rujukan breach doubt-consents --client {client_id} --since {when}"),
         ("dispute_moves", len(disputable), f"rujukan breach dispute --client {client_id} --since {when}"),

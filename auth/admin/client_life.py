@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from typing import Any, Final
 
 from app.foundation.database import Connection
 from app.foundation.outbound import OutboundError, check_url
 from app.foundation.settings import Settings
-from auth.admin import approvals, client_queries, queries
+from auth.admin import approvals, client_queries, queries, webhooks
 from auth.admin.approvals import Approval
 from auth.admin.client_changes import Network, Wish, end_key, narrow_client, read_client
 from auth.admin.client_keys import one_key
@@ -94,6 +94,7 @@ async def retire(conn: Connection, client_id: str, *, now: datetime, actor: str)
         await change_client(conn, client_id, "retire", now=now, actor=actor)
         await queries.end_client_keys(conn, client_id=client_id, kid=None, but=None, ends_at=now)
         await client_queries.forget_registration(conn, [client_id])
+        await webhooks.stop_changed_since(conn, client_id, datetime.min.replace(tzinfo=UTC), now)
         await client_queries.withdraw_about(conn, client_id, now, "the client is retired")
 
 

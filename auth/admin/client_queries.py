@@ -166,6 +166,7 @@ async def leaving(conn: Connection, code: str, at: datetime) -> asyncpg.Record |
                    ORDER BY 1) AS agreements,
              ARRAY(SELECT t.id::text FROM initial_access_token t WHERE t.agency_id = a.id AND t.ended_at IS NULL AND t.expires_at > $2
                    AND t.uses_left > 0 ORDER BY 1) AS tokens,
+             ARRAY(SELECT w.id::text FROM administered_webhooks(NULL, NULL, a.code, 'active', NULL, 1000) w) AS webhooks,
              ARRAY(SELECT p.id::text FROM service_point p WHERE p.agency_id = a.id ORDER BY 1) AS service_points,
              ARRAY(SELECT b.code FROM agency b WHERE b.parent_id = a.id AND b.status <> 'closed' ORDER BY 1) AS below
            FROM agency a, duties_of(a.id) d, passing_of(a.id) o WHERE a.code = $1""",

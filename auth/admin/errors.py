@@ -25,6 +25,10 @@ class UnknownAgreementError(LookupError):
     """There is no such agreement that has not ended."""
 
 
+class UnknownWebhookError(LookupError):
+    """There is no such webhook."""
+
+
 class UnknownMoveError(LookupError):
     """The client made no such move on a referral or transfer in that time."""
 

@@ -9,11 +9,12 @@ from typing import Final
 from uuid import UUID
 
 from app.foundation.database import Connection
-from auth.admin import client_queries, queries, sealing_keys
+from auth.admin import client_queries, queries, sealing_keys, webhooks
 from auth.admin.client_lifecycle import CLIENT
 from auth.admin.clients import change_client
 from auth.admin.errors import ClientMoveError, InvalidValueError
 from auth.admin.found_client import find_client, log_client
+from auth.admin.webhooks import ListedWebhook
 
 REASON_AT_MOST: Final = 500
 _CLOCKS_APART: Final = timedelta(seconds=60)
@@ -59,6 +60,8 @@ class Stopped:
     tokens_ended: int
     """Initial access tokens of its agencies that were ended."""
     approvals_withdrawn: int
+    webhooks: tuple[ListedWebhook, ...]
+    """Those it made, led elsewhere or put into service since then: out of service now."""
 
 
 async def stop(
@@ -73,7 +76,8 @@ async def stop(
     """Shut a client out within a second, everywhere; and undo what may not have been its own since `compromised_since`.
 
     That is: keys added since then end, also those that sections are sealed to;
-    an address for keys which it has named since then is asked no more; registrations made for its
+    an address for keys which it has named since then is asked no more;
+    webhooks it made or changed since then go out of service; registrations made for its
     agencies since then are shut out, and initial access tokens given since then end; what was asked for through it or about it since then
     is withdrawn. All in one transaction. A client that is shut out already stays so, and the rest is done; nobody's earlier yes to let it
     in again counts. Whom it leaves waiting is `stranded`, asked for after this is committed: nothing may hold up a stop.
@@ -96,6 +100,7 @@ async def stop(
         kids: list[str] = []
         registrations: list[str] = []
         tokens: list[UUID] = []
+        led: list[ListedWebhook] = []
         if compromised_since is not None:
             for key in await client_queries.end_keys_added_since(conn, client_id, compromised_since, now):
                 kids.append(key["kid"])
@@ -109,6 +114,7 @@ async def stop(
                     at=now,
                 )
             kids += await sealing_keys.end_added_since(conn, client_id, compromised_since, now)
+            led = await webhooks.stop_changed_since(conn, client_id, compromised_since, now)
             tokens = await client_queries.end_initial_access_tokens(conn, client_id, compromised_since, now)
             for other in await client_queries.registered_since(conn, client_id, compromised_since):
                 if (await find_client(conn, other))["status"] in CLIENT["suspend"].from_states:
@@ -128,9 +134,10 @@ async def stop(
             ended=kids,
             registrations=registrations,
             tokens=[str(each) for each in tokens],
+            webhooks=[str(each.id) for each in led],
             withdrawn=[str(each) for each in withdrawn],
         )
-    return Stopped(client_id, was, tuple(kids), tuple(registrations), len(tokens), len(withdrawn))
+    return Stopped(client_id, was, tuple(kids), tuple(registrations), len(tokens), len(withdrawn), tuple(led))
 
 
 async def _withdraw(conn: Connection, client_id: str, since: datetime | None, now: datetime) -> list[UUID]:

@@ -73,6 +73,8 @@ async def offboarding(conn: Connection, code: str, *, now: datetime) -> Offboard
         some("end its agreements", row["agreements"], "rujukan agreements end ID, for each", must=False),
         some("take it from clients that also act for others", row["shared_clients"],
              "rujukan clients agencies CLIENT_ID CODE…, with the others alone", must=False),
+        some("tell its systems that nothing more will be sent to their webhooks: retiring the clients ends them", row["webhooks"],
+             f"rujukan webhooks list --agency {code}", must=False),
         some("retire its clients: last, it needs them until here", row["clients"], "rujukan clients retire CLIENT_ID, for each", must=False),
         some("take its service points out of the directory, as far as nobody was brought there", row["service_points"],
              f"rujukan service-points list {code}", must=False),

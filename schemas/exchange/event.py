@@ -122,6 +122,12 @@ EVENT_TYPES: Final[dict[str, str]] = {
     "client.suspended": "A system of your agency is shut out. Call the operators; what it was waited for is listed with them.",
     "client.resumed": "A system of your agency is let in again.",
     "client.retired": "A system of your agency is retired for good.",
+    "webhook.added": "A system of your agency has its events sent to an address. If that was not you, call the operators at once.",
+    "webhook.changed": "A webhook of your agency leads to another address, or wants other events. If that was not you, call the operators at once.",
+    "webhook.key_added": "A webhook of your agency has a new key. Give its public half to whoever verifies its messages before the earlier one ends.",
+    "webhook.enabled": "A webhook of your agency is in service again. What it missed follows.",
+    "webhook.disabled": "A webhook of your agency was taken out of service, by its system or by an administrator. Nothing is lost meanwhile.",
+    "webhook.removed": "A webhook of your agency was removed, with what waited for it. Everything stays in the feed.",
     "client.refused_often": "A system of your agency was refused many times within an hour. Is its key right, or is somebody trying?",
 }
 """Every type of event, and what the receiver should do. Clients must expect new ones."""

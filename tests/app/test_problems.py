@@ -247,6 +247,50 @@ async def a_key_kept_elsewhere(world: World) -> httpx.Response:
         await world.exchange.directory.refresh()
 
 
+async def _webhook(world: World, path: str = "", **body: object) -> httpx.Response:
+    """A request about a webhook of the stranger's, where this machine may be sent to and one webhook is allowed."""
+    state = world.exchange.app.state
+    before = state.settings
+    state.settings = before.model_copy(update={"outbound_networks": "127.0.0.0/8,::1/128", "webhooks_per_client": 1})
+    try:
+        if not path:
+            return await world.stranger.client.post("/v1/webhooks", json={"url": "https://localhost:9443/", **body})
+        (id,) = await world.owner.fetchrow("SELECT id FROM webhook")
+        return await world.stranger.client.post(f"/v1/webhooks/{id}/{path}", json=body or None)
+    finally:
+        state.settings = before
+
+
+async def _first_webhook(world: World) -> None:
+    await world.owner.execute("DELETE FROM webhook")
+    assert (await _webhook(world)).status_code == 201
+
+
+@provokes("webhook-url-unusable")
+async def a_webhook_to_an_address(world: World) -> httpx.Response:
+    return await _webhook(world, url="https://127.0.0.1:9443/")
+
+
+@provokes("too-many-webhooks")
+async def one_webhook_too_many(world: World) -> httpx.Response:
+    await _first_webhook(world)
+    return await _webhook(world)
+
+
+@provokes("key-rotation-running")
+async def a_third_key_of_a_webhook(world: World) -> httpx.Response:
+    await _first_webhook(world)
+    await _webhook(world, "keys", overlap_seconds=60)
+    return await _webhook(world, "keys", overlap_seconds=60)
+
+
+@provokes("webhook-out-of-service")
+async def a_test_of_what_is_out_of_service(world: World) -> httpx.Response:
+    await _first_webhook(world)
+    await _webhook(world, "disable")
+    return await _webhook(world, "test")
+
+
 @provokes("unauthenticated")
 async def no_token(world: World) -> httpx.Response:
     return await world.exchange.http.get("/v1/me")

@@ -38,6 +38,7 @@ STORED = (
     "consent_withdrawal", "correction", "request", "client_key", "review", "emergency_access",
     "consent_reconfirmation", "legal_hold", "legal_hold_review", "incident", "incident_entry", "subject_request", "sealing_key",
     "attachment", "attachment_chunk",
+    "webhook", "webhook_key", "delivery",
 )  # fmt: skip
 
 Body = dict[str, Any]
@@ -119,6 +120,14 @@ def bodies(now: Any) -> dict[str, Body]:
         "/v1/transfers": records.transfer(tasks=["Call Tual."], protective_measures=["Never alone."]),
         **about_data(now),
         "/v1/me/keys": {"jwk": jose.generate().public_jwk(), "ends_at": (now + timedelta(days=300)).isoformat()},
+        "/v1/webhooks": {
+            "url": "https://localhost:9443/",
+            "types": ["referral.*"],
+            "description": "Ours",
+            "after_position": 0,
+        },
+        "/v1/webhooks/{webhook_id}/keys": {"overlap_seconds": 3600},
+        "/v1/webhooks/{webhook_id}/replay": {"after_position": 0},
         "/v1/escalations/{escalation_id}/take": {},
         "/v1/reviews/{review_id}/justify": {"text": "He could not be asked."},
         "/v1/reviews/{review_id}/find-unjustified": {"text": "He was awake."},

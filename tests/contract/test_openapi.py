@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from pydantic import BaseModel
 from schemathesis.specs.openapi.definitions import OPENAPI_31
 
 from app.cli.documents import openapi_text
+from app.delivery import signing
 from app.foundation.settings import Settings
 from app.main import create_app
 from schemas import Record
@@ -24,6 +26,7 @@ from schemas.codes.referral import Purpose, Urgency
 from schemas.exchange.event import EVENT_TYPES, EventPage
 from schemas.exchange.problem import Problem
 from schemas.exchange.referral import Accept, NewReferral, NewTransfer
+from schemas.exchange.webhook import TEST
 from tests.app.test_routes import PUBLIC
 from tests.makers.world import World
 
@@ -36,7 +39,13 @@ OPERATIONS = [
     for path, operations in DOCUMENT["paths"].items()
     for method, operation in operations.items()
 ]
-WITHOUT_BODY = {"/v1/me/keys/{key_id}/end"}
+WITHOUT_BODY = {
+    "/v1/me/keys/{key_id}/end",
+    *(
+        f"/v1/webhooks/{{webhook_id}}/{what}"
+        for what in ("enable", "disable", "test", "deliveries/{message_id}/replay")
+    ),
+}
 """What is asked for by the path alone."""
 every_operation = pytest.mark.parametrize(
     ("method", "path", "operation"), OPERATIONS, ids=[f"{method} {path}" for method, path, _ in OPERATIONS]
@@ -77,7 +86,8 @@ class TestTheDocument:
 
     def test_refers_to_nothing_that_is_not_there_and_holds_nothing_that_is_not_used(self):
         referred = {part["$ref"] for part in everywhere(DOCUMENT) if "$ref" in part}
-        assert referred == {f"#/components/schemas/{name}" for name in SCHEMAS}
+        parameters = {f"#/components/parameters/{name}" for name in DOCUMENT["components"]["parameters"]}
+        assert referred == {f"#/components/schemas/{name}" for name in SCHEMAS} | parameters
 
     def test_names_schemas_as_the_code_does(self):
         made_by_a_generator = [name for name in SCHEMAS if not re.fullmatch(r"([A-Z][a-z0-9]+)+", name)]
@@ -85,6 +95,16 @@ class TestTheDocument:
 
     def test_says_at_events_which_types_there_are(self):
         assert SCHEMAS["Event"]["properties"]["type"]["x-known-values"] == sorted(EVENT_TYPES)
+
+    def test_has_a_message_for_every_type_of_event(self):
+        assert DOCUMENT["webhooks"].keys() == {*EVENT_TYPES, TEST}
+        for name, message in DOCUMENT["webhooks"].items():
+            (schema,) = (content["schema"] for content in message["post"]["requestBody"]["content"].values())
+            assert schema["allOf"][0] == {"$ref": "#/components/schemas/WebhookMessage"}
+            assert schema["allOf"][1]["properties"]["type"] == {"const": name}
+            assert message["post"]["description"].startswith(EVENT_TYPES.get(name, "A test message"))
+        names = {each["name"] for each in DOCUMENT["components"]["parameters"].values()}
+        assert names == set(signing.headers("m", datetime.now(UTC), b"{}", [signing.generate()]))
 
     @pytest.mark.parametrize("codes", [Urgency, Purpose, AgencyKind])
     def test_closes_codes_in_requests_and_leaves_them_open_in_answers(self, codes: type[CodeEnum]):
@@ -142,12 +162,15 @@ class TestEveryOperation:
     @every_operation
     def test_answers_with_a_schema(self, method: str, path: str, operation: dict[str, Any]):
         (success,) = [answer for status, answer in operation["responses"].items() if status.startswith("2")]
+        if method == "delete":
+            assert operation["responses"]["204"].keys() <= {"description", "headers"}
+            return
         assert success["content"]
         assert all(content["schema"] for content in success["content"].values())
 
     @every_operation
     def test_says_what_happens_to_a_body_it_cannot_read(self, method: str, path: str, operation: dict[str, Any]):
-        assert ("requestBody" in operation) == (method in ("post", "put") and path not in WITHOUT_BODY)
+        assert ("requestBody" in operation) == (method in ("post", "put", "patch") and path not in WITHOUT_BODY)
         if "requestBody" in operation:
             assert {"400", "413", "415", "422"} <= operation["responses"].keys()
 

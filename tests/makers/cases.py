@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 import httpx
 
-from tests.makers import files, records
+from tests.makers import files, records, webhooks
 from tests.makers.world import Agency, World
 
 
@@ -162,6 +162,7 @@ async def said_everywhere(world: World) -> None:
         await said(desk, path, {"reason": "It answers again."}, if_match=moved["version"])
     await files.uploaded(lead)
     await said_of_protection(world, said)
+    await webhooks.subscribed(world, "iom")
 
 
 async def said_of_protection(world: World, said: Callable[..., Awaitable[dict[str, Any]]]) -> None:

@@ -54,6 +54,7 @@ CREATE INDEX delivery_due ON delivery (webhook_id, due_at) WHERE state = 'waitin
 CREATE INDEX delivery_ended ON delivery (ended_at) WHERE state <> 'waiting';
 CREATE INDEX delivery_of_case ON delivery (webhook_id, case_id, position) WHERE state = 'waiting';
 CREATE INDEX delivery_listed ON delivery (webhook_id, position);
+CREATE INDEX delivery_by_state ON delivery (webhook_id, state, ended_at);
 
 -- What came of each try. The first bytes of an answer are sealed: whatever a receiver writes there is its own.
 CREATE TABLE delivery_attempt (

@@ -26,7 +26,7 @@ from app.exchange.retention.erasing import Eraser
 from app.foundation.settings import Settings
 from app.main import create_app
 from app.sealing import public_part, seal_section
-from tests.makers import cases, reading_model, record_files, records, sealed
+from tests.makers import cases, reading_model, record_files, records, sealed, webhooks
 from tests.makers.reading_model import EVERYTHING, Binding, Grant, Passed, Reading, Word
 from tests.makers.world import AGENCIES, World
 
@@ -57,6 +57,7 @@ FIXED = {
     "attachment_id",
     "receipt_id",
     "attachment_id",
+    "webhook_id",
 }
 ASKED: dict[str, tuple[str, ...]] = {
     "/v1/agencies": ("",),
@@ -125,6 +126,9 @@ ASKED: dict[str, tuple[str, ...]] = {
     "/v1/inbox/counts": ("",),
     "/v1/references/{reference}": ("",),
     "/v1/events": ("?limit=200",),
+    "/v1/webhooks": ("",),
+    "/v1/webhooks/{webhook_id}": ("",),
+    "/v1/webhooks/{webhook_id}/deliveries": ("?limit=100",),
 }
 """Every GET that may say something of a case, in each way it is asked: query strings, or another `Accept`."""
 OF_NOBODY = {
@@ -711,6 +715,7 @@ class Life:
         )
         self.ids["receipt_id"] = [row["id"] for row in self.chance.sample(acts, min(len(acts), 15))]
         self.ids["code"] = ["police", "shelter"]
+        self.ids["webhook_id"] = [str(await webhooks.subscribed(self.world, "iom"))]
         for name, most in (("review_id", 10), ("incident_id", 4), ("hold_id", 3), ("subject_request_id", 6)):
             self.ids[name] = self.chance.sample(self.ids[name], min(len(self.ids[name]), most))
         for who in self.m.agencies:

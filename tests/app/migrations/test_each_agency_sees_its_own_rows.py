@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from tests.makers import cases, files, records, sealed
+from tests.makers import cases, files, records, sealed, webhooks
 from tests.makers.world import Passed, World
 
 Rows = dict[str, list[asyncpg.Record]]
@@ -20,6 +20,7 @@ GUARDED = (
     "escalation_asked", "consent_reconfirmation", "review", "emergency_access", "emergency_knock", "subject_request", "incident",
     "incident_case", "incident_entry", "legal_hold", "legal_hold_review", "erasure", "sealed_recipient",
     "attachment", "attachment_chunk", "record_attachment",
+    "webhook", "delivery", "delivery_attempt",
 )  # fmt: skip
 
 
@@ -107,6 +108,7 @@ def expected(rows: Rows, me: UUID) -> dict[str, list[asyncpg.Record]]:
         "attachment": lambda row: row["id"] in open_files,
         "attachment_chunk": lambda row: row["attachment_id"] in open_files,
         "record_attachment": lambda row: row["version_id"] in read,
+        **dict.fromkeys(("webhook", "delivery", "delivery_attempt"), lambda row: row["agency_id"] == me),
         "event": lambda row: row["agency_id"] == me,
         "feed_end": lambda row: row["agency_id"] == me,
         "idempotency": lambda row: row["agency_id"] == me,
@@ -196,6 +198,8 @@ async def protected(world: World, made: dict[str, Passed]) -> None:
                 UUID(passed.case_id),
                 UUID(file["id"]),
             )
+    for code in ("police", "iom"):
+        await webhooks.subscribed(world, code)
     await world.owner.execute(
         """INSERT INTO erasure (id, case_id, kind, row_id, cause, before_at, recorded_at)
            SELECT gen_random_uuid(), id, 'words', id, 'retention', now(), now() FROM case_file WHERE id = ANY ($1)""",
