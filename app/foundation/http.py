@@ -321,7 +321,9 @@ def install(
 
     async def unavailable(request: Request, error: Exception) -> Response:
         log.warning("database unreachable: %s request_id=%s", type(error).__name__, request.scope.get("request_id"))
-        if isinstance(error, GONE):  # so are its neighbours: the next request has a new one, and does not learn the same
+        if isinstance(
+            error, GONE
+        ):  # so are its neighbours: the next request has a new one, and does not learn the same
             await request.app.state.database.expire()
         return ServiceUnavailable().response(request)
 

@@ -110,7 +110,8 @@ ASKED: dict[str, tuple[str, ...]] = {
     "/v1/inbox": ("",),
     "/v1/inbox/counts": ("",),
     "/v1/references/{reference}": ("",),
-    "/v1/events": ("?limit=200",),
+    "/v1/events": ("?limit=200", "?limit=200&types=referral.*,case.*"),
+    "/v1/events/position": ("",),
 }
 """Every GET that may say something of a case, in each way it is asked: query strings, or another `Accept`."""
 OF_NOBODY = {

@@ -161,6 +161,7 @@ DEFINER_FUNCTIONS = {
     "kept_of_case": "rujukan_definer",
     "ensure_partitions": "rujukan_keeper",
     "drop_idempotency_before": "rujukan_keeper",
+    "drop_events_before": "rujukan_keeper",
     "meet_keyring": "rujukan_definer",
     "count_wrapped": "rujukan_rewrapper",
     "keys_to_move": "rujukan_rewrapper",
