@@ -57,8 +57,8 @@ class FeedPositionRow(SQLModel, table=True):
 
     __tablename__ = "feed_position"
 
-    agency_id: UUID = Field(primary_key=True)
-    client_id: str = Field(primary_key=True, sa_type=Text)
+    agency_id: UUID = Field(primary_key=True, foreign_key="agency.id")
+    client_id: str = Field(primary_key=True, foreign_key="client.client_id", sa_type=Text)
     position: int = Field(sa_type=BigInteger)
     acknowledged_at: datetime = Field(sa_type=Timestamp)
 

@@ -38,13 +38,13 @@ GRANT EXECUTE ON FUNCTION acknowledge_events(acting, bigint, boolean) TO rujukan
 -- Drops the events of whole months that ended before p_before, and says in each feed up to where. Positions follow the time of recording
 -- but for the moments between transactions of the same second, so what is kept of a feed is what comes after its `dropped`.
 CREATE FUNCTION drop_events_before(p_before timestamptz) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
-SET lock_timeout = '2s'  -- a drop waits for every reader, and every reader would wait behind it: rather tried again later
-AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     v_cut timestamptz := date_trunc('month', p_before AT TIME ZONE 'UTC') AT TIME ZONE 'UTC';
     v_name text; v_dropped integer := 0;
 BEGIN
+    -- a drop waits for every reader, and every reader would wait behind it: rather tried again later
+    PERFORM set_config('lock_timeout', '2s', true);
     -- the sequencer's lock (app/outbox/queries.py): what it puts in after the count would be dropped uncounted
     PERFORM pg_advisory_xact_lock(7201001);
     UPDATE feed_end f SET dropped = gone.upto
