@@ -15,12 +15,12 @@ import secrets
 import ssl
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 
@@ -31,6 +31,13 @@ from auth.jose import SigningKey
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 RENEW_BEFORE: Final = 30
 """Seconds before its end at which a token is not used any more."""
+FOLLOWS_FOR: Final = 25
+"""Seconds a request of who follows the feed waits for the next event."""
+SHORTEST_PAUSE: Final = 1.0
+LONGEST_PAUSE: Final = 60.0
+"""Seconds before a request that failed is sent again: twice as long each time, and a part of it by chance."""
+PASSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Statuses after which the same request may succeed."""
 
 
 class TokenRefusedError(Exception):
@@ -40,6 +47,19 @@ class TokenRefusedError(Exception):
         self.status = status
         self.error = error
         super().__init__(f"{error}: {description}")
+
+
+class FeedRefusedError(Exception):
+    """The feed cannot be read from there, or not at all; `reply` is the answer, `problem` its document if it is one."""
+
+    def __init__(self, reply: httpx.Response) -> None:
+        self.reply = reply
+        try:
+            found = reply.json()
+        except ValueError:
+            found = None
+        self.problem: dict[str, Any] = found if isinstance(found, dict) else {}
+        super().__init__(f"HTTP {reply.status_code} {self.problem.get('type', '')}".rstrip())
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +321,51 @@ class ExchangeClient:
     async def post(self, path: str, **options: Any) -> httpx.Response:
         """Send a POST."""
         return await self.request("POST", path, **options)
+
+    async def events(
+        self, after: int | str = 0, *, types: Sequence[str] = (), follow: bool = True
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Yield the events of `event_pages`, one by one."""
+        async for page in self.event_pages(after, types=types, follow=follow):
+            for event in page["items"]:
+                yield event
+
+    async def event_pages(
+        self, after: int | str = 0, *, types: Sequence[str] = (), follow: bool = True, limit: int = 100
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Yield pages of the events that come after a position (or after what is `acknowledged`), in order; those there are, or all that come.
+
+        Keep a page's `position` in the transaction that handles its `items`: that is where to begin again. Who follows goes on through lost
+        connections and restarts. Raises `FeedRefusedError`: of status 410 or 409 the place is lost, and `problem` says what to do.
+        """
+        chosen = f"&types={quote(','.join(types), safe='.*,_')}" if types else ""
+        path, pause = f"/v1/events?after={after}{chosen}", SHORTEST_PAUSE
+        while True:
+            waits = f"&limit={limit}" + (f"&wait={FOLLOWS_FOR}" if follow else "")
+            reply: httpx.Response | None = None
+            try:
+                reply = await self.get(path + waits)
+            except (httpx.TransportError, TokenRefusedError) as error:
+                if not follow or (isinstance(error, TokenRefusedError) and error.status not in PASSES):
+                    raise
+            if reply is not None and reply.status_code == 200:
+                page, pause = reply.json(), SHORTEST_PAUSE
+                yield page
+                path = page["next"]
+                if not follow and page["position"] >= page["last"]:
+                    return
+                continue
+            if reply is not None and not (follow and reply.status_code in PASSES):
+                raise FeedRefusedError(reply)
+            asked = reply.headers.get("Retry-After", "") if reply is not None else ""
+            await asyncio.sleep(
+                max(pause, float(asked) if asked.isdecimal() else 0) * (1 + secrets.randbelow(500) / 1000)
+            )
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def acknowledge(self, position: int) -> httpx.Response:
+        """Have the exchange keep how far the feed is handled; `events("acknowledged")` begins there."""
+        return await self.request("PUT", "/v1/events/position", json={"position": position})
 
     async def _send(
         self, method: str, path: str, body: Any, content: bytes | None, extra: Mapping[str, str]

@@ -55,7 +55,7 @@ from app.foundation.keyring import Keyring
 from app.foundation.paths import PlainPaths
 from app.foundation.settings import Settings
 from app.outbox import endpoints as events
-from app.outbox.feed import Listener
+from app.outbox.listener import Listener
 from app.published import code_lists, record_fields
 from app.published import openapi as published_openapi
 from app.published import schemas as published_schemas
@@ -116,7 +116,9 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         await state.key_watch.start()
         state.directory = Directory(state.database.app, state.keyring, clock)
         state.limits = Limits(settings, found.app, clock)
-        state.listener = Listener(found.app)
+        state.listener = Listener(
+            found.app, state.directory.current, clock, looks=max(1, settings.database_pool_size // 2)
+        )
         worker = Worker(settings, found, state.keyring, clock) if settings.worker_in_process else None
         _measure(state)
         await state.directory.start()

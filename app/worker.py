@@ -46,7 +46,7 @@ from app.log.sealer import seal
 from app.outbox.jobs import queries as parked
 from app.outbox.jobs.claims import failed
 from app.outbox.jobs.measuring import measure
-from app.outbox.queries import sequence
+from app.outbox.queries import drop_events, sequence
 
 log = logging.getLogger("rujukan.worker")
 BATCH = 1000
@@ -134,6 +134,7 @@ class Worker:
             Job("climb escalations", 1.0, self.climb_escalations, batch=200),
             Job("watch reviews", 1.0, self.watch_reviews, batch=50),
             Job("make partitions", 3600.0, self.make_partitions),
+            Job("drop old events", 3600.0, self.drop_old_events),
             Job("erase what is due", 600.0, self.erase_what_is_due, batch=ERASED_AT_ONCE),
             Job("remind of idle cases", 21_600.0, self.remind_of_idle_cases),
             Job("look after files", 1.0, self.look_after_files, batch=FILES_AT_ONCE),
@@ -288,6 +289,12 @@ class Worker:
                 "SELECT drop_idempotency_before($1)", now - timedelta(days=self._settings.idempotency_days)
             )
         return made
+
+    async def drop_old_events(self) -> int:
+        """Drop the events of months that are over for longer than events are kept."""
+        assert self._pool is not None
+        async with self._pool.acquire() as conn:
+            return await drop_events(conn, self._clock.now() - timedelta(days=self._settings.event_days))
 
     async def forget_used_ids(self) -> int:
         """Forget ids of assertions and proofs that are too old to be accepted anyway, and what limits need no more."""

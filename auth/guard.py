@@ -196,17 +196,15 @@ def count_refusal(request: Request, problem: Problem) -> None:
         state.limits.refusals.count(client_id, problem.type if reason is None else f"{problem.type}/{reason}")
 
 
-async def still_let_in(request: Request) -> bool:
-    """Whether the token of a request that was let in still counts: for one that waits."""
-    token: AccessToken = request.scope["rujukan.token"]
-    state = request.app.state
-    snapshot, now = await state.directory.current(), state.clock.now()
+def still_let_in(scope: Any, snapshot: Snapshot, now: datetime) -> bool:
+    """Whether the token of a request that was let in still counts: for one that waits. `scope` is the request's."""
+    token: AccessToken = scope["rujukan.token"]
     try:
         _check_still(token, snapshot, now)
         _standing(token, snapshot, now)
-        _check_network(token, snapshot, address_of(request.scope))
+        _check_network(token, snapshot, address_of(scope))
         if token.certificate is not None:
-            _check_certificate(token, request.scope, now)
+            _check_certificate(token, scope, now)
     except InvalidToken:
         return False
     return True

@@ -35,6 +35,7 @@ PLACES: Final[dict[str, str]] = {
     **dict.fromkeys(("retention", "erasures"), "app.cli.retention"),
     "doctor": "app.cli.doctor",
     "api": "app.cli.api",
+    "events": "app.cli.events",
     "openapi": "app.cli.documents",
     "settings": "app.cli.documents",
     "lifecycle": "app.cli.documents",

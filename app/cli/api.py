@@ -73,7 +73,7 @@ def api(
     """Send one request and print the answer. A POST without -d sends {}."""
     settings = load_settings()
     files = files_of(certificate, certificate_key, authority)
-    credentials = find_credentials(settings, client) if files is None else _with_certificate(settings, client, files)
+    credentials = find_credentials(settings, client) if files is None else with_certificate(settings, client, files)
     if agency is not None:
         credentials = dataclasses.replace(credentials, agency=agency)
     if not ACTOR.fullmatch(actor):
@@ -144,7 +144,7 @@ def files_of(certificate: Path | None, key: Path | None, authority: Path | None)
     return files
 
 
-def _with_certificate(settings: Settings, client: str, files: CertificateFiles) -> Credentials:
+def with_certificate(settings: Settings, client: str, files: CertificateFiles) -> Credentials:
     """Return the credentials of a client that has no key, or has one too, at the exchange of the settings."""
     known = key_file(settings, client).exists()
     credentials = find_credentials(settings, client) if known else Credentials(client, settings.public_url, None)

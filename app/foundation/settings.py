@@ -206,6 +206,12 @@ class Settings(BaseSettings):
         30, ge=1, description="How long deliveries to webhooks and their attempts are kept after they have ended."
     )
     idempotency_days: int = Field(30, ge=1, description="How long the answer to an `Idempotency-Key` is kept.")
+    event_days: int = Field(
+        90,
+        ge=1,
+        description="How long events are kept in the feeds at least; whole months are dropped. No less than `RUJUKAN_IDEMPOTENCY_DAYS`: whoever may"
+        " still repeat a request can still read what came of it. Systems that are away for longer read the lists anew.",
+    )
     two_people: Literal["off", "on"] = Field(
         "off",
         description="Whether what opens access (clients, agreements, roles) takes the yes of two signed-in people. `production` refuses off.",
@@ -449,6 +455,8 @@ class Settings(BaseSettings):
             raise ValueError("RUJUKAN_TRUSTED_PROXIES says unix, but RUJUKAN_SOCKET is not set")
         if self.trusts_socket_address and self.socket is None:
             raise ValueError("RUJUKAN_ADDRESS_PROXIES says unix, but RUJUKAN_SOCKET is not set")
+        if self.event_days < self.idempotency_days:
+            raise ValueError("RUJUKAN_EVENT_DAYS must not be less than RUJUKAN_IDEMPOTENCY_DAYS")
         return self
 
     @field_validator("metrics_address")

@@ -1,148 +1,111 @@
-"""A feed that waits: one listening connection a process, no polling of the database for each waiting client."""
+"""Reading a feed: a page of it, and waiting for the next event."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-from uuid import UUID
+from functools import partial
+from typing import Any, Final
 
 import asyncpg
+from starlette.types import Scope
 
 from app.dependencies import Acting
-from app.foundation.database import UNREACHABLE
 from app.outbox import queries
+from app.outbox.listener import Counts, Listener, Waiter
+from app.outbox.problems import CursorAhead, CursorTooOld
 from auth.directory import Snapshot
+from auth.guard import still_let_in
 
-log = logging.getLogger("rujukan.feed")
-LOOK_AGAIN = 0.5
-"""How often a waiting feed checks that its caller may still wait."""
+LOOK: Final = 2_000
+"""Positions among which one statement looks for the types asked for."""
+LOOKS: Final = 10
+"""Statements that one request may take to find the first; then it is told how far that was, and asks again."""
 
 
-class Listener:
-    """Wakes whoever waits for an agency's events. While its connection is away, every waiter looks for itself."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a look found."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._waiting: dict[UUID, set[asyncio.Event]] = {}
-        self._task: asyncio.Task[None] | None = None
-        self.closing = False
-        self.connected = False
+    rows: list[asyncpg.Record]
+    position: int
+    """How far it went."""
+    last: int
+    """The feed's end."""
 
     @property
-    def waiting(self) -> int:
-        """How many wait."""
-        return sum(len(events) for events in self._waiting.values())
-
-    def start(self) -> None:
-        """Begin to listen."""
-        self._task = asyncio.create_task(self._listen(), name="feed listener")
-
-    async def stop(self) -> None:
-        """Stop listening and let every waiter go."""
-        self.release()
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-
-    def release(self) -> None:
-        """Let every waiter go: the process is about to end, and must not wait for who waits."""
-        self.closing = True
-        self._wake(None)
-
-    async def _listen(self) -> None:
-        while True:
-            try:
-                conn: asyncpg.Connection = await asyncpg.connect(self._url, timeout=5)
-            except UNREACHABLE:
-                await asyncio.sleep(0.5)
-                continue
-            gone = asyncio.Event()
-            try:
-                conn.add_termination_listener(lambda _, gone=gone: gone.set())
-                await conn.add_listener(queries.CHANNEL, self._notified)
-                self.connected = True
-                self._wake(None)  # something may have come while nobody listened
-                await gone.wait()
-            except UNREACHABLE as error:
-                log.warning("feed listener lost its connection: %s", type(error).__name__)
-            finally:
-                self.connected = False
-                with suppress(Exception):
-                    await conn.close(timeout=1)
-
-    def _notified(self, _: Any, __: int, ___: str, payload: str) -> None:
-        for text in payload.split(","):
-            self._wake(UUID(text))
-
-    def _wake(self, agency_id: UUID | None) -> None:
-        woken = [agency_id] if agency_id is not None else list(self._waiting)
-        for each in woken:
-            for event in self._waiting.get(each, ()):
-                event.set()
-
-    def enter(self, agency_id: UUID) -> asyncio.Event:
-        """Register interest before looking, so that nothing falls between looking and waiting."""
-        event = asyncio.Event()
-        self._waiting.setdefault(agency_id, set()).add(event)
-        return event
-
-    def leave(self, agency_id: UUID, event: asyncio.Event) -> None:
-        """Lose interest."""
-        waiting = self._waiting.get(agency_id, set())
-        waiting.discard(event)
-        if not waiting:
-            self._waiting.pop(agency_id, None)
+    def whole(self) -> bool:
+        """Whether there is nothing more as yet."""
+        return self.position >= self.last
 
 
-async def events_after(
+async def look(db: Acting, after: int | None, types: Sequence[str] | None, limit: int) -> Page:
+    """Return the events that come after a position (None: after what the client has acknowledged), of the types asked for.
+
+    Raises `CursorTooOld` if events between are not kept any more, `CursorAhead` if the feed does not go that far.
+    """
+    for _ in range(LOOKS):
+        *rows, standing = await queries.events_after(db, after, types, limit, LOOK)
+        if standing["after"] < standing["dropped"]:
+            raise CursorTooOld(standing["dropped"])
+        if standing["after"] > standing["last"]:
+            raise CursorAhead(standing["last"])
+        after = rows[-1]["position"] if len(rows) == limit else standing["position"]
+        page = Page(rows, after, standing["last"])
+        if rows or page.whole:
+            break
+    return page
+
+
+async def next_page(
     db: Acting,
     listener: Listener,
-    current: Callable[[], Awaitable[Snapshot]],
-    still_let_in: Callable[[], Awaitable[bool]],
+    waiter: Waiter | None,
     *,
-    after: int,
-    wait: float,
+    after: int | None,
+    types: Sequence[str] | None,
     limit: int,
-) -> list[asyncpg.Record]:
-    """Return events after a position, waiting up to `wait` seconds for the first; the wait ends with the token, or when the caller is stopped.
+    wait: float,
+) -> Page:
+    """Return events after a position, with a `waiter` waiting up to `wait` seconds for the first; that ends with the token, or a stop.
 
-    `still_let_in` says whether the token still counts, `current` is the directory's method of that name: who is suspended or has
-    no agreement any more does not go on waiting.
+    Raises as `look` does, and what kept the process from knowing whether the caller may still wait.
     """
-    event = listener.enter(db.agency_id)
-    try:
-        until = min(wait, (db.caller.expires_at - db.clock.now()).total_seconds())
-        loop = asyncio.get_running_loop()
-        end = loop.time() + until
-        while True:
-            event.clear()
-            rows = await queries.events_after(db, after, limit)
-            remaining = end - loop.time()
-            if rows or remaining <= 0 or listener.closing:
-                return rows
-            while remaining > 0 and not event.is_set():
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(event.wait(), min(remaining, LOOK_AGAIN))
-                remaining = end - loop.time()
-                if not await still_let_in():
-                    return []
-                snapshot = await current()
-                party = snapshot.agencies.get(db.agency_id)
-                if party is None or not party.active:
-                    return []
-                if db.recorder_id != db.agency_id and not snapshot.may_act_for(
-                    db.recorder_id, db.agency_id, db.clock.now()
-                ):
-                    return []
-                if not listener.connected:
-                    break
-    finally:
-        listener.leave(db.agency_id, event)
+    end = asyncio.get_running_loop().time() + min(wait, left_of(db))
+    page = await look(db, after, types, limit)
+    while waiter is not None and page.whole and not page.rows:
+        remaining = end - asyncio.get_running_loop().time()
+        if remaining <= 0 or not await waiter.wait(remaining):
+            break
+        if waiter.ended:
+            if waiter.fault is not None:
+                raise waiter.fault
+            break
+        async with listener.turn:
+            page = await look(db, page.position, types, limit)
+    return page
+
+
+def left_of(db: Acting) -> float:
+    """Return how many seconds the caller's token has left."""
+    return (db.caller.expires_at - db.clock.now()).total_seconds()
+
+
+def may_wait(db: Acting, scope: Scope) -> Counts:
+    """Return what says whether the caller of a request may go on waiting: its token still counts, its agency, and the agreement it acts by."""
+    return partial(_may_wait, db, scope)
+
+
+def _may_wait(db: Acting, scope: Scope, snapshot: Snapshot, now: datetime) -> bool:
+    party = snapshot.agencies.get(db.agency_id)
+    return (
+        still_let_in(scope, snapshot, now)
+        and party is not None
+        and party.active
+        and (db.recorder_id == db.agency_id or snapshot.may_act_for(db.recorder_id, db.agency_id, now))
+    )
 
 
 def as_event(row: asyncpg.Record) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+
 import asyncpg
 
 from app.dependencies import Acting
@@ -30,9 +33,22 @@ SELECT agency_id, (SELECT count(*) FROM taken) AS taken FROM ends
 """
 
 
-async def events_after(db: Acting, after: int, limit: int) -> list[asyncpg.Record]:
-    """Return the agency's events that come after a position, in order."""
-    return await db.all("SELECT * FROM events_after($1, $2, $3)", after, limit)
+async def events_after(
+    db: Acting, after: int | None, types: Sequence[str] | None, limit: int, look: int
+) -> list[asyncpg.Record]:
+    """Return the agency's events that come after a position (None: after what the client has acknowledged), in order, of some types or all.
+
+    The last row is none: it says where the look began (`after`), how far it went (`position`; with `types` no further than `look` positions), the
+    feed's end (`last`), and what is not kept any more (`dropped`).
+    """
+    return await db.all(
+        "SELECT * FROM events_after($1, $2, $3, $4, $5)", after, None if types is None else list(types), limit, look
+    )
+
+
+async def acknowledge(db: Acting, position: int | None, *, rewind: bool = False) -> asyncpg.Record:
+    """Keep how far the client has handled the feed, or with None only tell; `done` says whether it was kept."""
+    return await db.one("SELECT * FROM acknowledge_events($1, $2, $3)", position, rewind)
 
 
 async def sequence(conn: Connection, limit: int) -> int:
@@ -49,3 +65,9 @@ async def sequence(conn: Connection, limit: int) -> int:
         for start in range(0, len(agencies), 200):
             await conn.execute("SELECT pg_notify($1, $2)", CHANNEL, ",".join(agencies[start : start + 200]))
         return int(rows[0]["taken"])
+
+
+async def drop_events(conn: Connection, before: datetime) -> int:
+    """Drop the events of whole months that ended before a time; return how many months there were."""
+    dropped: int = await conn.fetchval("SELECT drop_events_before($1)", before)
+    return dropped

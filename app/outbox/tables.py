@@ -43,12 +43,24 @@ class EventRow(SQLModel, table=True):
 
 
 class FeedEnd(SQLModel, table=True):
-    """The last position given in an agency's feed."""
+    """The last position given in an agency's feed, and the last one that is not kept any more."""
 
     __tablename__ = "feed_end"
 
     agency_id: UUID = Field(primary_key=True)
     position: int = Field(sa_type=BigInteger)
+    dropped: int = Field(sa_type=BigInteger)
+
+
+class FeedPositionRow(SQLModel, table=True):
+    """How far a client has acknowledged an agency's feed."""
+
+    __tablename__ = "feed_position"
+
+    agency_id: UUID = Field(primary_key=True, foreign_key="agency.id")
+    client_id: str = Field(primary_key=True, foreign_key="client.client_id", sa_type=Text)
+    position: int = Field(sa_type=BigInteger)
+    acknowledged_at: datetime = Field(sa_type=Timestamp)
 
 
 class IdempotencyRow(SQLModel, table=True):

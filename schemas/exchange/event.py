@@ -1,9 +1,11 @@
 """Events: thin news. They say what changed; the receiver fetches it with its own token."""
 
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID
 
-from schemas.base import Moment, Wire
+from pydantic import Field, Strict
+
+from schemas.base import WHOLE, Flag, Moment, Wire
 
 EVENT_TYPES: Final[dict[str, str]] = {
     "referral.sent": "A referral has come for your agency. Read it and answer.",
@@ -156,4 +158,31 @@ class EventPage(Wire):
 
     items: list[Event]
     next: str
-    """The address to ask for what comes after; it can be kept for ever."""
+    """The address to ask for what comes after, with the same `types`. It can be kept, as long as events are."""
+    position: int
+    """How far you are with this page: `after` of the next one. It also passes events of types that were not asked for."""
+    last: int
+    """Position of the feed's newest event. While it is more than `position`, ask again at once: there is more."""
+
+
+class Acknowledgement(Wire):
+    """How far a system has handled a feed."""
+
+    position: Annotated[int, Strict(), Field(ge=0, le=9_223_372_036_854_775_806), WHOLE]
+    """Position of the last event that is handled, with all before it; 0: none is."""
+    rewind: Flag = False
+    """Whether it may go back."""
+
+
+class FeedPosition(Wire):
+    """Where a client stands in an agency's feed."""
+
+    position: int | None
+    """The last position it has acknowledged; null: none yet."""
+    acknowledged_at: Moment | None
+    last: int
+    """Position of the feed's newest event; 0: there has been none."""
+    waiting: int
+    """How many events come after what was acknowledged and are still kept."""
+    oldest: int
+    """Position of the oldest event that is kept, or of the next one where none is."""

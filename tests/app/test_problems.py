@@ -137,6 +137,39 @@ async def _again(world: World, passed: Passed, **more: object) -> httpx.Response
     return await world.police.post("/v1/referrals", records.referral(case=None, case_id=passed.case_id, **more))
 
 
+async def _told(world: World, position: int, days_ago: int = 0) -> None:
+    """Some events of the police, the last of which has this position."""
+    at = world.exchange.clock.now() - timedelta(days=days_ago)
+    await world.owner.execute(
+        """INSERT INTO outbox (agency_id, event_id, type, subject, subject_id, state, recorded_at)
+           SELECT $1, gen_random_uuid(), 'agency.reviewer_named', 'agency', $1, 'x', $2 FROM generate_series(1, $3)""",
+        world.ids["police"],
+        at,
+        position,
+    )
+    await world.exchange.settle()
+
+
+@provokes("cursor-too-old")
+async def events_that_are_not_kept(world: World) -> httpx.Response:
+    await _told(world, 3, days_ago=400)
+    await world.exchange.worker.drop_old_events()
+    return await world.police.get("/v1/events?after=0")
+
+
+@provokes("cursor-ahead")
+async def events_that_there_have_not_been(world: World) -> httpx.Response:
+    return await world.police.get("/v1/events?after=99")
+
+
+@provokes("position-behind")
+async def an_acknowledgement_that_comes_late(world: World) -> httpx.Response:
+    await _told(world, 3)
+    for position in (3, 2):
+        reply = await world.police.client.request("PUT", "/v1/events/position", json={"position": position})
+    return reply
+
+
 @provokes("sealed-to-wrong-keys")
 async def sealed_to_a_key_nobody_has(world: World) -> httpx.Response:
     return await world.police.post("/v1/referrals", records.referral("shelter", **sealed.request(generate_key())))

@@ -676,7 +676,9 @@ LISTS = {
     "/v1/reassignments": (f"state={CANARY}", "limit=0", "limit=201", "&".join(["state=agreed"] * 6)),
     "/v1/events": (
         "after=-1", f"after={CANARY}", "after=9223372036854775807", "wait=61", "wait=nan", "wait=inf", "wait=-0.1", "limit=501",
-        f"after={'9' * 5000}",
+        f"after={'9' * 5000}", "after=", "after=Acknowledged", "types=", f"types={CANARY}", f"types=referral.sent,{CANARY}", "types=*",
+        "types=referral.", "types=.*", "types=referral.sent,", "types=Referral.sent", "types=%00", "&".join(["types=referral.sent"] * 101),
+        f"types={'x' * 5000}",
     ),
 }  # fmt: skip
 

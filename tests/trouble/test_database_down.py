@@ -71,7 +71,7 @@ async def test_the_service_says_so_and_recovers(service: Service, how: str):
         end = (await service.feed("iom"))[-1:]
         after = end[0]["position"] if end else 0
         await iom.token()
-        waiting = asyncio.create_task(iom.get("/v1/events?after=1000000&wait=60"))
+        waiting = asyncio.create_task(iom.get("/v1/events?types=hold.*&wait=60"))
         callers = [asyncio.create_task(load.call(police)) for _ in range(CALLERS)]
         await load.until_told(201)
         await asyncio.to_thread(service.stop_database, how)

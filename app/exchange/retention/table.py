@@ -99,9 +99,9 @@ TABLE: Final[tuple[Kept, ...]] = (
     Kept(
         "events",
         "The feeds.",
-        None,
-        "Cursors are kept for ever by receivers; an event names ids and states only.",
-        "Kept.",
+        "event_days",
+        "An event names ids and states only. Counted from the event: systems are away for weeks; who is away for longer reads the lists anew.",
+        "Dropped by whole months.",
     ),
     Kept(
         "idempotency",

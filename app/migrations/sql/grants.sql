@@ -24,7 +24,7 @@ BEGIN
         'dispute_move(acting,text,bytea,integer,text,uuid,uuid,jsonb,bytea)', 'manifest_of(uuid,uuid,uuid,text[],jsonb,timestamptz)',
         'list_referrals(acting,text,text[],boolean,text[],uuid,timestamptz,timestamptz,uuid,integer)',
         'list_transfers(acting,text,text[],boolean,text[],uuid,timestamptz,timestamptz,uuid,integer)',
-        'events_after(acting,bigint,integer)'] LOOP
+        'events_after(acting,bigint,text[],integer,integer)'] LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO rujukan_app', f);
     END LOOP;
 END $$;

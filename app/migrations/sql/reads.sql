@@ -57,9 +57,29 @@ BEGIN
     END IF;
 END $$;
 -- split: rest
-CREATE FUNCTION events_after(a acting, p_after bigint, p_limit integer) RETURNS SETOF event LANGUAGE plpgsql ROWS 100
-SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+-- One event, or the standing of the look, which comes last and has no id: `position` is how far was looked, `after` from where,
+-- `last` the end of the feed, `dropped` the last position that is not kept any more.
+CREATE TYPE feed_row AS (
+    position bigint, event_id uuid, type text, subject text, subject_id uuid, case_id uuid, state text, recorded_at timestamptz,
+    after bigint, last bigint, dropped bigint
+);
+-- p_after NULL: from where the client has acknowledged. p_types NULL: every type; else whole names or `referral.*`, looked for among the
+-- next p_look positions and no further, so that a rare type costs no more than a frequent one.
+CREATE FUNCTION events_after(a acting, p_after bigint, p_types text[], p_limit integer, p_look integer) RETURNS SETOF feed_row
+LANGUAGE plpgsql ROWS 100 SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+DECLARE v_after bigint; v_last bigint; v_to bigint;
 BEGIN
     PERFORM begin_acting(a);
-    RETURN QUERY SELECT * FROM event WHERE agency_id = a.agency AND position > p_after ORDER BY position LIMIT p_limit;
+    v_after := coalesce(p_after, (SELECT p.position FROM feed_position p WHERE p.agency_id = a.agency AND p.client_id = a.client), 0);
+    v_last := coalesce((SELECT f.position FROM feed_end f WHERE f.agency_id = a.agency), 0);
+    v_to := CASE WHEN p_types IS NULL THEN v_last ELSE least(v_last, least(v_after, v_last) + p_look) END;
+    RETURN QUERY
+    SELECT e.position, e.event_id, e.type, e.subject, e.subject_id, e.case_id, e.state, e.recorded_at, NULL::bigint, NULL::bigint, NULL::bigint
+    FROM event e WHERE e.agency_id = a.agency AND e.position > v_after AND e.position <= v_to
+      AND (p_types IS NULL OR e.type = ANY (p_types) OR split_part(e.type, '.', 1) || '.*' = ANY (p_types))
+    ORDER BY e.position LIMIT p_limit;
+    -- asked for after the events: what was dropped meanwhile is then a cursor that is too old, and never a gap
+    RETURN QUERY
+    SELECT v_to, NULL::uuid, NULL, NULL, NULL::uuid, NULL::uuid, NULL, NULL::timestamptz, v_after, v_last,
+           coalesce((SELECT f.dropped FROM feed_end f WHERE f.agency_id = a.agency), 0);
 END $$;

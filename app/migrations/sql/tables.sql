@@ -300,7 +300,8 @@ CREATE TABLE event (
 CREATE TABLE event_default PARTITION OF event DEFAULT;
 CREATE TABLE feed_end (
     agency_id uuid PRIMARY KEY,
-    position bigint NOT NULL
+    position bigint NOT NULL,
+    dropped bigint NOT NULL DEFAULT 0  -- the last position that is not kept any more
 );
 
 -- The answer to a POST, by the client's Idempotency-Key: never content.

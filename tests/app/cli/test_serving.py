@@ -139,7 +139,7 @@ class TestEnding:
             machine.run_apart("agencies", "import", str(SAMPLES))
             machine.run_apart("clients", "add", "iom-system", "--agency", "iom-indonesia", "--generate")
             assert machine.run_apart("api", "GET", "/v1/me", "--as", "iom-system").code == 0
-            with machine.start("api", "GET", "/v1/events?after=2&wait=50", "--as", "iom-system") as waiting:
+            with machine.start("api", "GET", "/v1/events?types=hold.*&wait=50", "--as", "iom-system") as waiting:
                 _wait_for_connection(machine.port)
                 process.send_signal(signal.SIGTERM)
                 _, err = process.communicate(timeout=15)

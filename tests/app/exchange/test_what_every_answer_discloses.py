@@ -56,7 +56,6 @@ FIXED = {
     "key_id",
     "attachment_id",
     "receipt_id",
-    "attachment_id",
     "webhook_id",
 }
 ASKED: dict[str, tuple[str, ...]] = {
@@ -125,7 +124,8 @@ ASKED: dict[str, tuple[str, ...]] = {
     "/v1/inbox": ("",),
     "/v1/inbox/counts": ("",),
     "/v1/references/{reference}": ("",),
-    "/v1/events": ("?limit=200",),
+    "/v1/events": ("?limit=200", "?limit=200&types=referral.*,case.*"),
+    "/v1/events/position": ("",),
     "/v1/webhooks": ("",),
     "/v1/webhooks/{webhook_id}": ("",),
     "/v1/webhooks/{webhook_id}/deliveries": ("?limit=100",),

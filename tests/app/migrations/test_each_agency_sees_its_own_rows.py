@@ -18,7 +18,7 @@ GUARDED = (
     "case_file", "case_lead", "consent", "record_version", "record_content", "referral", "transfer", "disclosure", "move",
     "event", "feed_end", "idempotency", "consent_withdrawal", "correction", "request", "victim_status", "reassignment", "escalation",
     "escalation_asked", "consent_reconfirmation", "review", "emergency_access", "emergency_knock", "subject_request", "incident",
-    "incident_case", "incident_entry", "legal_hold", "legal_hold_review", "erasure", "sealed_recipient",
+    "incident_case", "incident_entry", "legal_hold", "legal_hold_review", "erasure", "sealed_recipient", "feed_position",
     "attachment", "attachment_chunk", "record_attachment",
     "webhook", "delivery", "delivery_attempt",
 )  # fmt: skip
@@ -111,6 +111,7 @@ def expected(rows: Rows, me: UUID) -> dict[str, list[asyncpg.Record]]:
         **dict.fromkeys(("webhook", "delivery", "delivery_attempt"), lambda row: row["agency_id"] == me),
         "event": lambda row: row["agency_id"] == me,
         "feed_end": lambda row: row["agency_id"] == me,
+        "feed_position": lambda row: row["agency_id"] == me,
         "idempotency": lambda row: row["agency_id"] == me,
     }
     return {table: [row for row in rows[table] if sees[table](row)] for table in GUARDED}
@@ -135,6 +136,9 @@ async def put_right(world: World, made: dict[str, Passed]) -> None:
     wrong = (await world.row(made["failed"]))["version_id"]
     path = f"/v1/cases/{made['failed'].case_id}/record-versions/{wrong}/retract"
     assert (await world.lpsk.post(path, {"reason": "Another person's."})).status_code == 200
+    for who in ("police", "iom"):
+        reply = await world.agencies[who].client.request("PUT", "/v1/events/position", json={"position": 1})
+        assert reply.status_code == 200
 
 
 async def watched_over(world: World, made: dict[str, Passed]) -> None:

@@ -173,6 +173,7 @@ DEFINER_FUNCTIONS = {
     "unbound_bytes": "rujukan_definer",
     "ensure_partitions": "rujukan_keeper",
     "drop_idempotency_before": "rujukan_keeper",
+    "drop_events_before": "rujukan_keeper",
     "meet_keyring": "rujukan_definer",
     "count_wrapped": "rujukan_rewrapper",
     "keys_to_move": "rujukan_rewrapper",

@@ -6,8 +6,6 @@ import asyncio
 import random
 import time
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -16,29 +14,15 @@ import httpx
 import pytest
 
 from app.client import Credentials, ExchangeClient
+from app.outbox import feed, queries
 from app.outbox.queries import sequence
 from auth.admin.agencies import resume_agency, suspend_agency
 from auth.admin.client_keys import end_client_key
 from auth.admin.clients import add_client
 from auth.keys import rotate
+from tests.app.outbox.conftest import Make, until
 from tests.makers.standing import resume_client, suspend_client
 from tests.makers.world import Agency, World
-
-
-@pytest.fixture
-async def sequencing(world: World) -> AsyncIterator[None]:
-    """The worker's sequencer, running as it does in service."""
-
-    async def run() -> None:
-        while True:
-            await world.exchange.worker.sequence_events()
-            await asyncio.sleep(0.03)
-
-    task = asyncio.create_task(run())
-    yield
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
 
 
 async def events(who: Agency, after: int = 0, **options: Any) -> list[dict[str, Any]]:
@@ -172,10 +156,60 @@ class TestReading:
         assert [each["position"] for each in (await world.iom.get(path)).json()["items"]] == [6]
 
     @pytest.mark.parametrize(
-        "query", ["after=-1", "after=x", "wait=61", "wait=-1", "limit=0", "limit=501", "before=1", "after=1&after=2"]
+        "query",
+        [
+            "after=-1",
+            "after=x",
+            "types=",
+            "types=case",
+            "wait=61",
+            "wait=-1",
+            "limit=0",
+            "limit=501",
+            "before=1",
+            "after=1&after=2",
+        ],
     )
     async def test_refuses_what_it_does_not_know(self, world: World, query: str) -> None:
         assert (await world.iom.get(f"/v1/events?{query}")).status_code == 422
+
+    async def test_says_how_far_it_is_and_whether_there_is_more(self, world: World, make_events: Make) -> None:
+        empty = (await world.iom.get("/v1/events")).json()
+        assert (empty["position"], empty["last"], empty["next"]) == (0, 0, "/v1/events?after=0")
+        await make_events("iom", 3)
+        page = (await world.iom.get("/v1/events?limit=2")).json()
+        assert (page["position"], page["last"], page["next"]) == (2, 3, "/v1/events?after=2")
+        page = (await world.iom.get(page["next"])).json()
+        assert (page["position"], page["last"]) == (3, 3)
+
+    async def test_beyond_the_end_is_told_instead_of_waiting(self, world: World, make_events: Make) -> None:
+        for count, after in ((0, 1), (2, 3), (0, 2**63 - 2)):
+            await make_events("iom", count)
+            reply = await world.iom.get(f"/v1/events?after={after}&wait=30")
+            assert (reply.status_code, reply.json()["type"]) == (409, "/problems/cursor-ahead")
+            told = reply.json()
+            assert told["next"] == f"/v1/events?after={told['last']}"
+            assert (await world.iom.get(told["next"])).json()["items"] == []
+            for path in told["read_first"]:
+                assert (await world.iom.get(path)).status_code == 200, path
+
+    @pytest.mark.parametrize(
+        ("accept", "status", "form"),
+        [
+            (None, 200, "application/json"),
+            ("*/*", 200, "application/json"),
+            ("application/json, text/event-stream", 200, "application/json"),
+            ("text/event-stream;q=0.5, application/*", 200, "application/json"),
+            ("text/html", 406, "application/problem+json"),
+            ("text/event-stream;q=0", 406, "application/problem+json"),
+        ],
+    )
+    async def test_is_json_unless_a_stream_is_asked_for(
+        self, world: World, accept: str | None, status: int, form: str
+    ) -> None:
+        reply = await world.iom.get("/v1/events", headers={} if accept is None else {"Accept": accept})
+        assert (reply.status_code, reply.headers["content-type"]) == (status, form)
+        assert reply.headers["vary"] == "Accept"
 
     async def test_shows_nothing_that_is_not_committed_and_sequenced(self, world: World) -> None:
         await world.send()
@@ -184,7 +218,79 @@ class TestReading:
         assert len(await events(world.iom)) == 1
 
 
+class TestTypes:
+    async def test_choose_among_positions_that_stay_the_same(self, world: World, make_events: Make) -> None:
+        for type in ("referral.sent", "case.closed", "referral.accepted", "hold.placed"):
+            await make_events("iom", 1, type=type)
+            await make_events("lpsk", 1, type=type)
+        for asked, positions in (
+            ("types=referral.*", [1, 3]),
+            ("types=referral.sent&types=hold.*", [1, 4]),
+            ("types=hold.placed,case.closed,case.closed", [2, 4]),
+            ("types=consent.*", []),
+        ):
+            page = (await world.iom.get(f"/v1/events?{asked}")).json()
+            assert [each["position"] for each in page["items"]] == positions, asked
+            assert (page["position"], page["last"]) == (4, 4), "also past what was not asked for"
+        page = (await world.iom.get("/v1/events?types=referral.*&limit=1")).json()
+        assert page["next"] == "/v1/events?after=1&types=referral.*"
+        page = (await world.iom.get(page["next"])).json()
+        assert ([each["position"] for each in page["items"]], page["position"]) == ([3], 4)
+
+    async def test_that_are_rare_cost_a_bounded_look_and_never_the_same_twice(
+        self, world: World, make_events: Make, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(feed, "LOOK", 20)
+        monkeypatch.setattr(feed, "LOOKS", 2)
+        await make_events("iom", 130)
+        await make_events("iom", 1, type="hold.placed")
+        path, came, seen = "/v1/events?types=hold.placed&wait=5", [], []
+        for _ in range(4):
+            page = (await world.iom.get(path)).json()
+            came.append(page["position"])
+            seen += [each["position"] for each in page["items"]]
+            path = page["next"] + "&wait=5"
+        assert (came, seen) == ([40, 80, 120, 131], [131])
+
+    async def test_end_a_wait_only_when_one_of_them_comes(
+        self, world: World, make_events: Make, sequencing: None
+    ) -> None:
+        waiting = asyncio.create_task(world.iom.get("/v1/events?types=hold.*&wait=20"))
+        await asyncio.sleep(0.2)
+        for _ in range(3):
+            await make_events("iom", 2, settle=False)
+            await asyncio.sleep(0.1)
+        assert not waiting.done()
+        await make_events("iom", 1, type="hold.lifted", settle=False)
+        page = (await asyncio.wait_for(waiting, 3)).json()
+        assert [(each["position"], each["type"]) for each in page["items"]] == [(7, "hold.lifted")]
+
+
 class TestWaiting:
+    async def test_asks_the_database_nothing_until_something_comes(
+        self, world: World, make_events: Make, sequencing: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[UUID] = []
+        events_after = queries.events_after
+
+        async def counting(db: Any, *arguments: Any) -> Any:
+            asked.append(db.agency_id)
+            return await events_after(db, *arguments)
+
+        monkeypatch.setattr(queries, "events_after", counting)
+        who = [world.iom, world.lpsk] * 60
+        waiting = [asyncio.create_task(events(each, wait=20)) for each in who]
+        await until(lambda: len(asked) == len(who))
+        await asyncio.sleep(1.5)
+        assert len(asked) == len(who), "each looked once, and then waits"
+        await make_events("iom", 1, settle=False)
+        found = await asyncio.wait_for(asyncio.gather(*waiting[::2]), 10)
+        assert [len(each) for each in found] == [1] * 60
+        assert len(asked) == len(who) + 60, "those of other agencies were not woken"
+        assert not any(each.done() for each in waiting[1::2])
+        await make_events("lpsk", 1, settle=False)
+        await asyncio.wait_for(asyncio.gather(*waiting[1::2]), 10)
+
     async def test_ends_when_something_happens(self, world: World, sequencing: None) -> None:
         waiting = asyncio.create_task(events(world.iom, wait=20))
         await asyncio.sleep(0.3)

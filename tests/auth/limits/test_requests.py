@@ -160,7 +160,7 @@ class TestAtOnce:
             ("/v1/cases/00000000-0000-0000-0000-000000000000", {"headers": {"Rujukan-Actor": "x"}}),
         ):
             await party.call(path, token=token, **options)
-        cut = asyncio.create_task(party.call("/v1/events?after=99&wait=5", token=token))
+        cut = asyncio.create_task(party.call("/v1/events?wait=5", token=token))
         await asyncio.sleep(0.1)
         cut.cancel()
         assert (await asyncio.wait_for(party.call("/v1/me", token=token), 2)).status_code == 200
@@ -171,7 +171,7 @@ class TestAtOnce:
         party = await it.party()
         token = await party.token()
         waiting = [
-            asyncio.create_task(party.call(f"/v1/events?after={99 + number}&wait=1", token=token))
+            asyncio.create_task(party.call(f"/v1/events?limit={99 + number}&wait=1", token=token))
             for number in range(3)
         ]
         await asyncio.sleep(0.2)
@@ -370,7 +370,7 @@ class TestNetworks:
         it = await site()
         party = await it.party()
         token = await party.token()
-        waiting = asyncio.create_task(party.call("/v1/events?after=99&wait=20", token=token))
+        waiting = asyncio.create_task(party.call("/v1/events?wait=20", token=token))
         await asyncio.sleep(0.1)
         await it.owner.execute("UPDATE client SET networks = '{192.0.2.0/24}' WHERE client_id = $1", party.client_id)
         assert (await asyncio.wait_for(waiting, 2)).json()["items"] == []
