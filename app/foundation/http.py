@@ -9,7 +9,7 @@ import json
 import logging
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any, Final, get_args
 
 from fastapi import FastAPI
@@ -246,11 +246,16 @@ def invalid(error: RequestValidationError, names: Set[str]) -> InvalidRequest:
 
 def member_names(app: FastAPI) -> Set[str]:
     """Return the name of every member that a body of a request may have, at whatever depth."""
+    return names_in(
+        route.body_field.field_info.annotation for route in iter_route_contexts(app.routes) if _takes_body(route)
+    )
+
+
+def names_in(kinds: Iterable[Any]) -> Set[str]:
+    """Return the name of every member that models of these kinds have, at whatever depth."""
     names: set[str] = set()
     seen: set[Any] = set()
-    waiting = [
-        route.body_field.field_info.annotation for route in iter_route_contexts(app.routes) if _takes_body(route)
-    ]
+    waiting = list(kinds)
     while waiting:
         kind = waiting.pop()
         waiting += get_args(kind)
@@ -321,7 +326,9 @@ def install(
 
     async def unavailable(request: Request, error: Exception) -> Response:
         log.warning("database unreachable: %s request_id=%s", type(error).__name__, request.scope.get("request_id"))
-        if isinstance(error, GONE):  # so are its neighbours: the next request has a new one, and does not learn the same
+        if isinstance(
+            error, GONE
+        ):  # so are its neighbours: the next request has a new one, and does not learn the same
             await request.app.state.database.expire()
         return ServiceUnavailable().response(request)
 
