@@ -21,6 +21,7 @@ from app.at_rest.watch import KeyWatch
 from app.dependencies import MISSING_HEADERS
 from app.exchange.access import endpoints as access
 from app.exchange.agencies import endpoints as agencies
+from app.exchange.bulk import endpoints as bulk
 from app.exchange.cases import endpoints as cases
 from app.exchange.consents import endpoints as consents
 from app.exchange.corrections import endpoints as corrections
@@ -171,6 +172,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         forms.router,
         receipts.router,
         access.router,
+        bulk.router,
+        bulk.exports_router,
         events.router,
         code_lists.router,
         published_schemas.router,
