@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from app.exchange.bulk import exports
-from tests.app.exchange.bulk.ndjson import exported
 from tests.makers import cases
+from tests.makers.ndjson import exported
 from tests.makers.world import Agency, World
 
 PATHS = {"case": "/v1/cases/{}", "referral": "/v1/referrals/{}", "transfer": "/v1/transfers/{}"}

@@ -15,8 +15,8 @@ import pytest
 from app.exchange.bulk import jobs, uploads
 from app.exchange.bulk.jobs import LEASE, MOST_TRIES, Importer
 from app.worker import Worker
-from tests.app.exchange.bulk.ndjson import handle, imported, line, lines, results, send
 from tests.makers import records
+from tests.makers.ndjson import handle, imported, line, lines, results, send
 from tests.makers.standing import resume_client, suspend_client
 from tests.makers.world import World
 
