@@ -15,7 +15,8 @@ import secrets
 import ssl
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +30,7 @@ from auth import jose
 from auth.jose import SigningKey
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+Content = bytes | Callable[[], AsyncIterator[bytes]]
 RENEW_BEFORE: Final = 30
 """Seconds before its end at which a token is not used any more."""
 FOLLOWS_FOR: Final = 25
@@ -288,7 +290,7 @@ class ExchangeClient:
         path: str,
         *,
         json: Any = None,
-        content: bytes | None = None,
+        content: Content | None = None,
         headers: Mapping[str, str] | None = None,
         actor: str | None = None,
         if_match: int | str | None = None,
@@ -296,8 +298,9 @@ class ExchangeClient:
     ) -> httpx.Response:
         """Send one request and return the answer, whatever its status.
 
-        The body is `json`, or `content` as it is: a file. A `POST` gets an `Idempotency-Key` if none is given. A token the exchange does
-        not take any more is replaced, a nonce it asks for is used, and the request, which was not begun, sent once more.
+        The body is `json`, or `content`, which is not JSON: its bytes, or what yields them anew for each try. A `POST` gets an
+        `Idempotency-Key` if none is given. A token the exchange does not take any more is replaced, a nonce it asks for is used, and the
+        request, which was not begun, sent once more.
         """
         extra = dict(headers or {})
         if actor is not None:
@@ -308,11 +311,28 @@ class ExchangeClient:
             extra["Idempotency-Key"] = idempotency_key or str(uuid.uuid4())
         elif idempotency_key is not None:
             extra["Idempotency-Key"] = idempotency_key
-        reply = await self._send(method, path, json, content, extra)
-        if reply.status_code == 401 and 'error="invalid_token"' in reply.headers.get("WWW-Authenticate", ""):
+        reply = await self._send(method, path, json, extra, content)
+        if _refuses_token(reply):
             self.forget_token()
-            reply = await self._send(method, path, json, content, extra)
+            reply = await self._send(method, path, json, extra, content)
         return reply
+
+    @asynccontextmanager
+    async def stream(
+        self, path: str, *, actor: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[httpx.Response]:
+        """Send a GET whose answer is to be read as it comes; with a new token, or the nonce it asks for, once more if it was not begun."""
+        extra = {**(headers or {}), **({"Rujukan-Actor": actor} if actor is not None else {})}
+        for left in (2, 1, 0):
+            authorized = {**extra, **await self.authorization("GET", path)}
+            async with self._http.stream("GET", self._address + path, headers=authorized) as reply:
+                self._noting(reply)
+                if left and reply.status_code == 401 and (_asks_for_nonce(reply) or _refuses_token(reply)):
+                    if _refuses_token(reply):
+                        self.forget_token()
+                    continue
+                yield reply
+                return
 
     async def get(self, path: str, **options: Any) -> httpx.Response:
         """Send a GET."""
@@ -368,13 +388,13 @@ class ExchangeClient:
         return await self.request("PUT", "/v1/events/position", json={"position": position})
 
     async def _send(
-        self, method: str, path: str, body: Any, content: bytes | None, extra: Mapping[str, str]
+        self, method: str, path: str, body: Any, extra: Mapping[str, str], content: Content | None = None
     ) -> httpx.Response:
         for _ in range(2):
             authorized = {**extra, **await self.authorization(method, path)}
-            reply = self._noting(
-                await self._http.request(method, self._address + path, json=body, content=content, headers=authorized)
-            )
+            given = content() if callable(content) else content
+            sent = self._http.request(method, self._address + path, json=body, content=given, headers=authorized)
+            reply = self._noting(await sent)
             if not _asks_for_nonce(reply):
                 break
         return reply
@@ -383,6 +403,10 @@ class ExchangeClient:
         """Keep the nonce to use next (RFC 9449 §8.2)."""
         self._nonce = reply.headers.get("DPoP-Nonce", self._nonce)
         return reply
+
+
+def _refuses_token(reply: httpx.Response) -> bool:
+    return reply.status_code == 401 and 'error="invalid_token"' in reply.headers.get("WWW-Authenticate", "")
 
 
 def _asks_for_nonce(reply: httpx.Response) -> bool:

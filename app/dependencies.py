@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
 import asyncpg
+import orjson
 from fastapi import Depends, Header, Request
 
 from app.foundation.clock import Clock
@@ -93,8 +94,14 @@ class Acting:
         return rows
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
-        """Open a transaction that belongs to the agency; committed at the end of the block, undone by an error."""
+    async def transaction(self, within: Connection | None = None) -> AsyncIterator[Connection]:
+        """Open a transaction that belongs to the agency; committed at the end of the block, undone by an error.
+
+        `within`: one of the agency's that is open already, and goes on.
+        """
+        if within is not None:
+            yield within
+            return
         async with self.pool.acquire(timeout=PATIENCE) as conn, conn.transaction():
             try:
                 await conn.execute("SELECT begin_acting($1)", self.parameter())
@@ -261,33 +268,45 @@ CaseConnection = Annotated[Acting, Depends(_case_connection)]
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """An idempotency key with the keyed hash of the request it came with."""
+    """An idempotency key with the keyed hash of the request it came with (`request_hash`)."""
 
     value: str
     request_hash: bytes
 
 
-async def _idempotency_key(
-    request: Request,
-    caller: CurrentCaller,
-    value: Annotated[
-        str,
-        Header(
-            alias="Idempotency-Key",
-            pattern=r"^[\x21-\x7e]{1,255}$",
-            description="A fresh UUID for a new act; the same one to repeat a request.",
-        ),
-    ],
-) -> Key:
+KeyValue = Annotated[
+    str,
+    Header(
+        alias="Idempotency-Key",
+        pattern=r"^[\x21-\x7e]{1,255}$",
+        description="A fresh UUID for a new act; the same one to repeat a request.",
+    ),
+]
+
+
+def request_hash(
+    keyring: Keyring, *, method: str, path: str, caller: AgencyEntry, acts_for: str | None, body: bytes
+) -> bytes:
+    """Return the keyed hash by which a repeated request is known: the same JSON, however it is spaced and ordered.
+
+    So a line of an import is the same request as a `POST` of the same referral.
+    """
+    with suppress(ValueError, TypeError):  # no JSON, or nested too deeply to be taken anyway
+        body = orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
+    party = "" if acts_for is None or acts_for == caller.code else acts_for
+    return keyring.keyed_hash("idempotency", method.encode(), path.encode(), caller.id.bytes, party.encode(), body)
+
+
+async def _idempotency_key(request: Request, caller: CurrentCaller, value: KeyValue) -> Key:
     return Key(
         value,
-        request.app.state.keyring.keyed_hash(
-            "idempotency",
-            request.method.encode(),
-            request.scope["path"].encode(),
-            caller.agency.id.bytes,
-            request.headers.get("rujukan-acts-for", "").encode(),
-            await request.body(),
+        request_hash(
+            request.app.state.keyring,
+            method=request.method,
+            path=request.scope["path"],
+            caller=caller.agency,
+            acts_for=request.headers.get("rujukan-acts-for"),
+            body=await request.body(),
         ),
     )
 

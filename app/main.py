@@ -25,6 +25,7 @@ from app.exchange.access import endpoints as access
 from app.exchange.agencies import endpoints as agencies
 from app.exchange.attachments import endpoints as attachments
 from app.exchange.attachments.stores import Stores
+from app.exchange.bulk import endpoints as bulk
 from app.exchange.cases import endpoints as cases
 from app.exchange.consents import endpoints as consents
 from app.exchange.corrections import endpoints as corrections
@@ -183,6 +184,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         forms.router,
         receipts.router,
         access.router,
+        bulk.router,
+        bulk.exports_router,
         events.router,
         webhooks.router,
         code_lists.router,

@@ -22,6 +22,7 @@ from app.delivery.jobs import make_deliveries, remove_old_deliveries
 from app.delivery.sending import Sender
 from app.exchange.attachments.jobs import BATCH as FILES_AT_ONCE
 from app.exchange.attachments.jobs import FileKeeper
+from app.exchange.bulk.jobs import FORGOTTEN_AT_ONCE, Importer, forget_imports
 from app.exchange.emergencies.jobs import end_emergencies
 from app.exchange.escalations.queries import climb
 from app.exchange.holds.jobs import watch_holds
@@ -90,6 +91,7 @@ class Worker:
         self._clock = clock
         self._eraser = Eraser(settings, keyring)
         self._files = FileKeeper(settings, keyring)
+        self._importer = Importer(settings, addresses, keyring, clock)
         self._pool: asyncpg.Pool | None = None
         self._sending_pool: asyncpg.Pool | None = None
         self._sender: Sender | None = None
@@ -113,6 +115,7 @@ class Worker:
         for task in self._tasks:
             with suppress(asyncio.CancelledError):
                 await task
+        await self._importer.stop()
         if self._sender is not None:
             await self._sender.stop()
         metrics.forget_pool("worker")
@@ -143,6 +146,8 @@ class Worker:
             Job("look after the keyring", 3600.0, self.look_after_keyring),
             Job("rewrap keys", 60.0, self.rewrap_keys, batch=1),
             Job("measure", MEASURE_EVERY, self.measure),
+            Job("run imports", 1.0, self.run_imports, batch=1),
+            Job("forget imports", 600.0, self.forget_imports, batch=FORGOTTEN_AT_ONCE),
             Job("remind of ending keys", 60.0, self.remind_of_ending_keys, batch=KEYS_AT_ONCE),
         ]
 
@@ -325,6 +330,17 @@ class Worker:
         async with self._pool.acquire() as conn:
             looked_at = await rewrapping.rewrap(conn, self._keyring, now=self._clock.now())
         return 0 if looked_at is None else 1
+
+    async def run_imports(self) -> int:
+        """Handle lines of imports."""
+        assert self._pool is not None
+        return await self._importer.run(self._pool)
+
+    async def forget_imports(self) -> int:
+        """Remove imports that ended long ago, or were never completed."""
+        assert self._pool is not None
+        async with self._pool.acquire() as conn:
+            return await forget_imports(conn, self._settings, self._clock)
 
     async def remind_of_ending_keys(self) -> int:
         """Tell the agencies of clients whose last key ends soon."""

@@ -104,6 +104,7 @@ PLACES: Final[dict[str, str]] = {
         "app.cli.officer.protection",
     ),
     **dict.fromkeys(("escalations", "take"), "app.cli.officer.escalations"),
+    **dict.fromkeys(("import", "export"), "app.cli.officer.bulk"),
     "policy": "app.cli.policy",
 }
 """Where each command stands. The service itself takes a second to import, which a short command need not wait for."""

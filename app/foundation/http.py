@@ -10,7 +10,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any, Final, get_args
 
 from fastapi import FastAPI
@@ -250,11 +250,16 @@ def invalid(error: RequestValidationError, names: Set[str]) -> InvalidRequest:
 
 def member_names(app: FastAPI) -> Set[str]:
     """Return the name of every member that a body of a request may have, at whatever depth."""
+    return names_in(
+        route.body_field.field_info.annotation for route in iter_route_contexts(app.routes) if _takes_body(route)
+    )
+
+
+def names_in(kinds: Iterable[Any]) -> Set[str]:
+    """Return the name of every member that models of these kinds have, at whatever depth."""
     names: set[str] = set()
     seen: set[Any] = set()
-    waiting = [
-        route.body_field.field_info.annotation for route in iter_route_contexts(app.routes) if _takes_body(route)
-    ]
+    waiting = list(kinds)
     while waiting:
         kind = waiting.pop()
         waiting += get_args(kind)

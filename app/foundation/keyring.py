@@ -51,6 +51,7 @@ SealedColumn = Literal[
     "delivery_attempt.answer",
     "disclosure.reason",
     "emergency_access.detail",
+    "import_line.content",
     "incident.close_detail",
     "incident.detail",
     "incident_entry.detail",

@@ -106,7 +106,7 @@ class MalformedBody(Problem):
 
 
 class UnsupportedMediaType(Problem):
-    """The body must be sent as `application/json` (at `/oauth2` as `application/x-www-form-urlencoded`)."""
+    """The body must be sent as `application/json`; at `/oauth2` as `application/x-www-form-urlencoded`, an import as `application/x-ndjson`."""
 
     type, status, title, title_id = (
         "unsupported-media-type",

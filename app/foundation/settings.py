@@ -212,6 +212,30 @@ class Settings(BaseSettings):
         description="How long events are kept in the feeds at least; whole months are dropped. No less than `RUJUKAN_IDEMPOTENCY_DAYS`: whoever may"
         " still repeat a request can still read what came of it. Systems that are away for longer read the lists anew.",
     )
+    import_days: int = Field(
+        14,
+        ge=1,
+        description="How long what became of an import's lines is kept after it has ended; the lines themselves are gone by then.",
+    )
+    import_unfinished_days: int = Field(
+        3,
+        ge=1,
+        description="How long an import is kept whose upload was broken off and not gone on with; then its lines are destroyed.",
+    )
+    import_max_bytes: int = Field(
+        1_073_741_824, ge=1_048_576, description="Largest import, all its lines together; what is more gets 413."
+    )
+    import_rate: float = Field(
+        50,
+        ge=0,
+        description="Lines of imports a second that each worker handles at most, so that whoever waits at a screen goes first; 0: no limit.",
+    )
+    import_concurrency: int = Field(
+        4,
+        ge=1,
+        le=50,
+        description="Lines of imports that each worker has in hand at once, each on a connection as `rujukan_app`.",
+    )
     two_people: Literal["off", "on"] = Field(
         "off",
         description="Whether what opens access (clients, agreements, roles) takes the yes of two signed-in people. `production` refuses off.",

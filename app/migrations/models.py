@@ -11,6 +11,7 @@ import app.at_rest.tables
 import app.delivery.tables
 import app.exchange.agencies.tables
 import app.exchange.attachments.tables
+import app.exchange.bulk.tables
 import app.exchange.cases.tables
 import app.exchange.consents.tables
 import app.exchange.corrections.tables

@@ -119,6 +119,7 @@ EVENT_TYPES: Final[dict[str, str]] = {
     "webhook.gone": "A webhook's address answered 410, so nothing is sent there any more. If that was a mistake, enable it again.",
     "agency.encryption_key_added": "A key to seal sections to was added for your agency. If that was not you, end it and call the operators at once.",
     "agency.encryption_key_ended": "A key that sections could be sealed to has ended. Ask for what was sealed to it alone to be sealed again.",
+    "import.finished": "An import of your agency has ended: all its lines are handled, or it was stopped. Read its results.",
     "client.approved": "A system of your agency is approved. It works once the operators have activated it.",
     "client.activated": "A system of your agency works now.",
     "client.suspended": "A system of your agency is shut out. Call the operators; what it was waited for is listed with them.",

@@ -7,7 +7,7 @@ import html
 import logging
 import re
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ from app.sealing import generate_key
 from auth import jose
 from auth.binding.nonces import Nonces
 from auth.people.person import Role
-from tests.makers import cases, files, records, sealed
+from tests.makers import cases, files, ndjson, records, sealed
 from tests.makers.admins import Administrator, new_agency, new_client, signed_in
 from tests.makers.people import Browser, new_browser, new_link
 from tests.makers.world import Agency, Passed, World
@@ -205,6 +205,65 @@ async def asked_to_reseal_twice(world: World) -> httpx.Response:
     asked = {"sections": ["health"], "cause": "key_lost"}
     await world.shelter.post(f"{sent.path}/reseal-request", asked)
     return await world.shelter.post(f"{sent.path}/reseal-request", asked)
+
+
+@provokes("import-incomplete")
+async def an_import_broken_off(world: World) -> httpx.Response:
+    await _broken_off(world)
+    return await ndjson.send(world.police, ndjson.lines(1))
+
+
+@provokes("lines-elsewhere")
+async def lines_after_others(world: World) -> httpx.Response:
+    path = await _broken_off(world)
+    return await ndjson.send(world.police, ndjson.lines(1), path=f"{path}/lines?after=7")
+
+
+@provokes("import-not-open")
+async def lines_to_what_was_cancelled(world: World) -> httpx.Response:
+    path = await _broken_off(world)
+    await world.police.post(f"{path}/cancel")
+    return await ndjson.send(world.police, ndjson.lines(1), path=f"{path}/lines?after=200")
+
+
+@provokes("too-many-imports")
+async def an_eleventh_import(world: World) -> httpx.Response:
+    for number in range(10):
+        await ndjson.send(world.police, ndjson.line(f"case-{number}"), f"import-{number}")
+    return await ndjson.send(world.police, ndjson.lines(1), "one-more")
+
+
+@provokes("import-too-large")
+async def more_bytes_than_an_import_may_have(world: World) -> httpx.Response:
+    changed = world.exchange.settings.__dict__
+    most = changed["import_max_bytes"]
+    changed["import_max_bytes"] = 100
+    try:
+        return await ndjson.send(world.police, ndjson.lines(1))
+    finally:
+        changed["import_max_bytes"] = most
+
+
+@provokes("export-running")
+async def an_export_beside_another(world: World) -> httpx.Response:
+    await world.owner.execute(
+        "INSERT INTO bulk_export (agency_id, client_id, id, lease_until) VALUES ($1, 'police-system', gen_random_uuid(), $2)",
+        world.ids["police"],
+        world.exchange.clock.now() + timedelta(seconds=30),
+    )
+    return await world.police.get("/v1/exports")
+
+
+async def _broken_off(world: World) -> str:
+    """An import of which 200 lines arrived."""
+
+    async def breaks() -> AsyncIterator[bytes]:
+        yield ndjson.lines(201, "broken")
+        raise ConnectionResetError
+
+    await ndjson.send(world.police, breaks)
+    (found,) = (await world.police.get("/v1/imports")).json()["items"]
+    return f"/v1/imports/{found['id']}"
 
 
 @provokes("actor-required")

@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 import httpx
 
-from tests.makers import files, records, webhooks
+from tests.makers import files, ndjson, records, webhooks
 from tests.makers.world import Agency, World
 
 
@@ -200,4 +200,5 @@ async def said_of_protection(world: World, said: Callable[..., Awaitable[dict[st
         await said(desk, f"/v1/holds/{hold['id']}/lift", {"reason": "Acquitted."})
         for each in (await desk.get("/v1/reviews")).json()["items"][:1]:
             await said(desk, f"/v1/reviews/{each['id']}/justify", {"text": "He could not be asked."}, actor="officer-9")
+    assert (await ndjson.send(world.police, ndjson.line("said-everywhere"))).status_code == 201
     await world.exchange.worker.seal_log()

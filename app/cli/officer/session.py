@@ -6,10 +6,10 @@ import asyncio
 import dataclasses
 import inspect
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
 from types import TracebackType
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Self, TypeVar
 from urllib.parse import urlencode
 
 import httpx
@@ -28,6 +28,7 @@ WHO: Final = "Who acts"
 HOW: Final = "How it happened"
 
 Parameters = dict[str, inspect.Parameter]
+Result = TypeVar("Result")
 
 Reference = Annotated[
     str, typer.Argument(metavar="REFERENCE", help="Its reference (R-…, T-…), as it was read out, or its id.")
@@ -103,6 +104,10 @@ class Session:
     def _fetched(self, path: str, query: Mapping[str, Any]) -> httpx.Response:
         given = {name: value for name, value in query.items() if value is not None}
         return self._request("GET", f"{path}?{urlencode(given, doseq=True)}" if given else path)
+
+    def run(self, work: Callable[[ExchangeClient, str, Mapping[str, str]], Coroutine[Any, Any, Result]]) -> Result:
+        """Do what takes more than a request and its answer, with the exchange, who acts, and the headers each request has."""
+        return self._runner.run(work(self._exchange, self._actor, self._headers))
 
     def post(self, path: str, body: Mapping[str, Any], *, key: str | None, if_match: int | None = None) -> Any:
         """Do something, under an idempotency key; what is None in the body was not given. Raises `Refused`."""

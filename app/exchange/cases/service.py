@@ -192,9 +192,9 @@ async def list_cases(db: Acting, *, role: str, state: str | None, cursor: str | 
     return {"items": [_envelope(db, row) for row in rows], "next": next_link("/v1/cases", filters, more)}
 
 
-async def read_case(db: Acting, case_id: UUID) -> dict[str, Any]:
+async def read_case(db: Acting, case_id: UUID, *, within: Connection | None = None) -> dict[str, Any]:
     """Return a case as the caller may know it, and log the reading."""
-    async with db.transaction() as tx:
+    async with db.transaction(within) as tx:
         row = await queries.case_by_id(tx, case_id)
         if row is None:
             raise NotFound

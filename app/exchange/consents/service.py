@@ -20,6 +20,7 @@ from app.exchange.passing.service import moved
 from app.exchange.passing.storing import consent_detail, consent_for_storage, unfit
 from app.exchange.records.sealing import in_order
 from app.foundation import json
+from app.foundation.database import Connection
 from app.foundation.ids import uuid7
 from app.foundation.keyring import Place, SealedColumn
 from app.foundation.problems import InvalidRequest, NotFound, Problem
@@ -150,9 +151,9 @@ async def list_consents(db: Acting, case_id: UUID) -> Document:
     return {"items": [_consent(db, row, found) for row in found.consents]}
 
 
-async def read_consent(db: Acting, case_id: UUID, consent_id: UUID) -> Document:
+async def read_consent(db: Acting, case_id: UUID, consent_id: UUID, *, within: Connection | None = None) -> Document:
     """Return one consent, for its author and the lead."""
-    async with db.transaction() as tx:
+    async with db.transaction(within) as tx:
         found = await queries.consents_of(tx, case_id)
         row = next((row for row in found.consents if row["id"] == consent_id), None)
         if row is None:

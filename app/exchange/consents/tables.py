@@ -19,7 +19,11 @@ class ConsentRow(SQLModel, table=True):
     """A consent; what was said besides its codes is sealed in `detail`."""
 
     __tablename__ = "consent"
-    __table_args__ = (Index("consent_case", "case_id"), Index("consent_client", "client_id", "recorded_at"))
+    __table_args__ = (
+        Index("consent_case", "case_id"),
+        Index("consent_author", "author_id", "id"),
+        Index("consent_client", "client_id", "recorded_at"),
+    )
 
     id: UUID = Field(primary_key=True)
     case_id: UUID = Field(foreign_key="case_file.id", primary_key=True)

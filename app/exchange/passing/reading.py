@@ -169,9 +169,9 @@ async def page(
     return {"items": [envelope(db, lifecycle, row) for row in rows], "next": next_link(path, filters, more)}
 
 
-async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
-    """Return a referral or transfer as the caller may read it, and log what was disclosed, in one transaction."""
-    async with db.transaction() as tx:
+async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID, *, within: Connection | None = None) -> Document:
+    """Return a referral or transfer as the caller may read it, and log what was disclosed, in one transaction (`within`: one that is open)."""
+    async with db.transaction(within) as tx:
         row = await queries.find(tx, lifecycle.name, subject_id)
         if row is None:
             raise NotFound

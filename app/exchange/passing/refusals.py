@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,7 @@ from starlette.requests import Request
 from app.exchange.lifecycle import Lifecycle, Need, Party
 from app.exchange.passing import problems
 from app.foundation import json
+from app.foundation.database import Connection
 from app.foundation.problems import InvalidRequest, NotFound, Problem
 from auth.caller import Caller
 from auth.guard import count_refusal
@@ -105,27 +107,42 @@ async def log_refusal(request: Request, problem: Problem) -> None:
     acting = request.scope.get("rujukan.acting")
     route = request.scope.get("route")
     subject_id = next((UUID(str(value)) for value in request.path_params.values() if _is_uuid(value)), None)
+    parameter = (
+        acting.agency_id if acting else caller.agency.id,
+        caller.client_id,
+        acting.actor if acting else None,
+        caller.request_id,
+        state.clock.now(),
+        caller.proof_hash,
+        caller.proof_until,
+        caller.agency.id if acting and acting.recorder_id != acting.agency_id else None,
+    )
+    name = getattr(route, "name", "unknown")
     async with state.database.app.acquire() as conn, conn.transaction():
-        await conn.fetchval(
-            "SELECT log_refusal($1, $2, $3, $4, $5, $6)",
-            (
-                acting.agency_id if acting else caller.agency.id,
-                caller.client_id,
-                acting.actor if acting else None,
-                caller.request_id,
-                state.clock.now(),
-                caller.proof_hash,
-                caller.proof_until,
-                caller.agency.id if acting and acting.recorder_id != acting.agency_id else None,
-            ),
-            getattr(route, "name", "unknown"),
-            problem.log_as,
-            None,
-            subject_id,
-            json.text(_said_of(problem)),
-        )
-        if isinstance(problem, problems.GuardianBarred):
-            await conn.execute("SELECT tell_of_barred_guardian($1, $2)", UUID(str(problem.case_id)), state.clock.now())
+        await write_refusal(conn, parameter, name, problem, subject_id=subject_id, at=state.clock.now())
+
+
+async def write_refusal(
+    conn: Connection,
+    acting: tuple[Any, ...],
+    action: str,
+    problem: Problem,
+    *,
+    subject_id: UUID | None = None,
+    at: datetime,
+) -> None:
+    """Write a refusal by rule to the log, in the transaction that is open; `acting` is the composite of that name."""
+    await conn.fetchval(
+        "SELECT log_refusal($1, $2, $3, $4, $5, $6)",
+        acting,
+        action,
+        problem.log_as,
+        None,
+        subject_id,
+        json.text(_said_of(problem)),
+    )
+    if isinstance(problem, problems.GuardianBarred):
+        await conn.execute("SELECT tell_of_barred_guardian($1, $2)", UUID(str(problem.case_id)), at)
 
 
 def _said_of(problem: Problem) -> dict[str, Any]:

@@ -58,6 +58,7 @@ CREATE FUNCTION sealed_columns() RETURNS TABLE (place text, relation text, col t
         ('delivery_attempt', 'answer', 'id', 'webhook_id'),
         ('disclosure', 'reason', 'id', 'case_id'),
         ('emergency_access', 'detail', 'id', NULL),
+        ('import_line', 'content', 'id', 'import_id'),
         ('incident', 'close_detail', 'id', NULL),
         ('incident', 'detail', 'id', NULL),
         ('incident_entry', 'detail', 'id', NULL),

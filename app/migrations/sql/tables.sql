@@ -70,6 +70,7 @@ CREATE TABLE consent (
     PRIMARY KEY (id, case_id)
 );
 CREATE INDEX consent_case ON consent (case_id);
+CREATE INDEX consent_author ON consent (author_id, id);
 CREATE INDEX consent_client ON consent (client_id, recorded_at);
 
 CREATE TABLE record_version (

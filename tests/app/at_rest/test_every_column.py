@@ -14,6 +14,7 @@ from tests.makers.world import World
 
 NOT_SEALED = {
     "admin_session.token_hash": "hash",
+    "bulk_import.digest": "keyed hash",
     "assertion_jti.hash": "hash",
     "attachment_chunk.data": "encrypted under the file's key, which attachment.wrapped_key holds",
     "ceremony.token_hash": "hash",

@@ -18,7 +18,7 @@ from app.foundation.database import Connection
 from auth.admin import agreements
 from auth.admin.agencies import add_agency, set_desk
 from auth.admin.errors import InvalidValueError
-from tests.makers import cases, records, webhooks
+from tests.makers import cases, ndjson, records, webhooks
 from tests.makers.world import Agency, Passed, World
 
 
@@ -121,6 +121,7 @@ def _body(path: str, other: Side, now: datetime) -> dict[str, Any]:
         "/v1/cases": {"entry_channel": "police_report"},
         "/v1/referrals": records.referral(receiver),
         "/v1/transfers": records.transfer(receiver),
+        "/v1/imports": records.referral(receiver),
         "/v1/reassignments": {
             "case": other.ids["reference"], "to": receiver, **why, "paper": {"number": "B-7", "date": "2026-01-05"},
         },
@@ -211,6 +212,10 @@ class TestNothingCrosses:
     async def _call(self, caller: Agency, method: str, path: str, body: dict[str, Any]) -> httpx.Response:
         if method == "GET":
             return await caller.get(path)
+        if path.startswith("/v1/imports") and method == "POST" and not path.endswith(("/start", "/cancel")):
+            after = "?after=0" if path.endswith("/lines") else ""
+            content = ndjson.line("case-1", str(body["receiver"])) if body else b"{}"
+            return await ndjson.send(caller, content, str(uuid4()), path + after)
         if method == "POST":
             return await caller.post(path, body, if_match=1)
         json = {"items": []} if method == "PUT" else {} if method == "PATCH" else None

@@ -7,6 +7,7 @@ from there on: both; what was refused, and why: `READING_REFUSALS=1` with `-s`.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import re
@@ -26,7 +27,7 @@ from app.exchange.retention.erasing import Eraser
 from app.foundation.settings import Settings
 from app.main import create_app
 from app.sealing import public_part, seal_section
-from tests.makers import cases, reading_model, record_files, records, sealed, webhooks
+from tests.makers import cases, ndjson, reading_model, record_files, records, sealed, webhooks
 from tests.makers.reading_model import EVERYTHING, Binding, Grant, Passed, Reading, Word
 from tests.makers.world import AGENCIES, World
 
@@ -57,6 +58,7 @@ FIXED = {
     "attachment_id",
     "receipt_id",
     "webhook_id",
+    "import_id",
 }
 ASKED: dict[str, tuple[str, ...]] = {
     "/v1/agencies": ("",),
@@ -129,8 +131,14 @@ ASKED: dict[str, tuple[str, ...]] = {
     "/v1/webhooks": ("",),
     "/v1/webhooks/{webhook_id}": ("",),
     "/v1/webhooks/{webhook_id}/deliveries": ("?limit=100",),
+    "/v1/imports": ("",),
+    "/v1/imports/{import_id}": ("",),
+    "/v1/imports/{import_id}/results": ("",),
+    "/v1/exports": ("",),
 }
 """Every GET that may say something of a case, in each way it is asked: query strings, or another `Accept`."""
+SINGLY = re.compile(r"/v1/((cases|referrals|transfers)/[0-9a-f-]{36}|cases/[0-9a-f-]{36}/consents/[0-9a-f-]{36}) ")
+"""What an export is made of."""
 OF_NOBODY = {
     "/.well-known/oauth-authorization-server", "/.well-known/oauth-protected-resource", "/oauth2/token", "/oauth2/introspect",
     "/oauth2/revoke", "/oauth2/jwks", "/oauth2/register", "/oauth2/register/{client_id}", "/v1/forms/referral", "/v1/code-lists",
@@ -710,6 +718,7 @@ class Life:
             ("request_id", "request"), ("escalation_id", "escalation"), ("review_id", "review"), ("key_id", "sealing_key"),
         ):  # fmt: skip
             self.ids[name] = [row["id"] for row in await self.world.owner.fetch(f"SELECT id::text FROM {table}")]
+        await self.import_something()
         acts = await self.world.owner.fetch(
             "SELECT id::text FROM log_entry WHERE subject IN ('referral', 'transfer') AND action !~ ':(read|list)$' ORDER BY id"
         )
@@ -732,6 +741,11 @@ class Life:
                         self.m.words[mark],
                         self.m.passed.get(address.split("/")[3].split(" ")[0] if address.count("/") > 2 else ""),
                     )
+            exported = found_here["/v1/exports "]
+            singly = set().union(
+                *(found for address, found in found_here.items() if SINGLY.fullmatch(address) is not None)
+            )
+            assert exported == singly, (who, "an export shows what the single readings show")
             for p in self.m.passed.values():
                 shown = found_here[f"/v1/{p.kind}s/{p.id} "]
                 for each in self.m.bindings:
@@ -747,6 +761,19 @@ class Life:
                     [self.m.words[each] for each in self.m.must_read(who, p, self.now) - shown],
                 )
             await self.refusals_repeat_nothing(who)
+
+    async def import_something(self) -> None:
+        """An import of which no line is right: what is read of it says why, and repeats no word."""
+        mark = self.mark(by="police", what="nobody")
+        wrong = [
+            json.dumps({"key": "case-1", **records.referral(record=records.record(**{mark: {}}))}),
+            json.dumps({"key": "case-2", **records.referral(mark.lower())}),
+            mark,
+        ]
+        reply = await ndjson.send(self.world.police, "\n".join(wrong).encode())
+        assert reply.status_code == 201
+        await ndjson.handle(self.world)
+        self.ids["import_id"] = [reply.json()["id"]]
 
     def addresses(self, path: str) -> list[str]:
         made = [path]

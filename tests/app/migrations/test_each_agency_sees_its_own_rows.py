@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from tests.makers import cases, files, records, sealed, webhooks
+from tests.makers import cases, files, ndjson, records, sealed, webhooks
 from tests.makers.world import Passed, World
 
 Rows = dict[str, list[asyncpg.Record]]
@@ -21,6 +21,7 @@ GUARDED = (
     "incident_case", "incident_entry", "legal_hold", "legal_hold_review", "erasure", "sealed_recipient", "feed_position",
     "attachment", "attachment_chunk", "record_attachment",
     "webhook", "delivery", "delivery_attempt",
+    "bulk_import", "import_line", "bulk_export",
 )  # fmt: skip
 
 
@@ -113,6 +114,7 @@ def expected(rows: Rows, me: UUID) -> dict[str, list[asyncpg.Record]]:
         "feed_end": lambda row: row["agency_id"] == me,
         "feed_position": lambda row: row["agency_id"] == me,
         "idempotency": lambda row: row["agency_id"] == me,
+        **dict.fromkeys(("bulk_import", "import_line", "bulk_export"), lambda row: row["agency_id"] == me),
     }
     return {table: [row for row in rows[table] if sees[table](row)] for table in GUARDED}
 
@@ -191,6 +193,12 @@ async def protected(world: World, made: dict[str, Passed]) -> None:
         path = await said(desk.code, "/v1/holds", records.hold(now, case.reference, "safety"))
         later = (now + timedelta(days=300)).date().isoformat()
         await said(desk.code, f"{path}/review", {"review_on": later, "text": "The appeal."})
+    for code in ("police", "iom"):
+        assert (await ndjson.send(world.who(code), ndjson.lines(2, receiver="lpsk"))).status_code == 201
+        await world.owner.execute(
+            "INSERT INTO bulk_export (agency_id, client_id, id, lease_until) VALUES ($1, $2, gen_random_uuid(), $3)",
+            world.ids[code], f"{code}-system", now,
+        )  # fmt: skip
     police, shelter = await sealed.publish(world, world.police, world.shelter)
     await world.accepted(receiver="shelter", **sealed.request(shelter, police))
     for passed in (made["accepted"], None):
