@@ -38,6 +38,7 @@ PLACES: Final[dict[str, str]] = {
     "lifecycle": "app.cli.documents",
     "schema": "app.cli.schema",
     **dict.fromkeys(("inbox", "show"), "app.cli.officer.reading"),
+    "notes": "app.cli.officer.notes",
     "form": "app.cli.officer.printing",
     "access-report": "app.cli.officer.access",
     **dict.fromkeys(("seal", "open"), "app.cli.sealing"),

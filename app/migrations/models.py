@@ -19,6 +19,7 @@ import app.exchange.escalations.tables
 import app.exchange.holds.tables
 import app.exchange.incidents.tables
 import app.exchange.links.tables
+import app.exchange.notes.tables
 import app.exchange.reassignments.tables
 import app.exchange.records.tables
 import app.exchange.referrals.tables

@@ -89,6 +89,7 @@ def problem_of(
         "RJ102": problems.SealedSectionsUnanswered,
         "RJ103": problems.NothingToReseal,
         "RJ104": problems.ResealRequested,
+        "RJ130": partial(InvalidRequest, [{"pointer": "/in_reply_to", "code": "unknown_question"}]),
     }
     problem: Problem = made[code](**detail)
     return problem

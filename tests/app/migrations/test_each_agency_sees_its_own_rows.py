@@ -19,6 +19,7 @@ GUARDED = (
     "event", "feed_end", "idempotency", "consent_withdrawal", "correction", "request", "victim_status", "reassignment", "escalation",
     "escalation_asked", "consent_reconfirmation", "review", "emergency_access", "emergency_knock", "subject_request", "incident",
     "incident_case", "incident_entry", "legal_hold", "legal_hold_review", "erasure", "sealed_recipient",
+    "note", "note_seen",
 )  # fmt: skip
 
 
@@ -55,6 +56,7 @@ def expected(rows: Rows, me: UUID) -> dict[str, list[asyncpg.Record]]:
         for row in rows["incident"]
         if me in (row["author_id"], row["responsible_id"]) or (reviews and row["author_id"] not in practice)
     }
+    moved = {row["id"] for row in rows["move"] if party(row, me)}
     holds = {row["id"] for row in rows["legal_hold"] if reviews and row["placed_by_id"] not in practice}
     sees: dict[str, Callable[[asyncpg.Record], bool]] = {
         "case_file": lambda row: row["id"] in cases,
@@ -74,6 +76,9 @@ def expected(rows: Rows, me: UUID) -> dict[str, list[asyncpg.Record]]:
         "move": lambda row: (
             party(row, me) or row["subject_id"] in referrals or (row["subject"] == "case" and row["case_id"] in led)
         ),
+        # its kind as its move; the two sides see of each other how far they have read, who was one of them keeps what it said itself
+        "note": lambda row: row["subject_id"] in referrals or row["move_id"] in moved,
+        "note_seen": lambda row: row["agency_id"] == me or row["subject_id"] in {each["id"] for each in mine},
         "victim_status": lambda row: row["case_id"] in led,
         "reassignment": lambda row: (
             me in desk or row["case_id"] in led or (row["to_id"] == me and row["approved_at"] is not None)
@@ -103,8 +108,9 @@ def expected(rows: Rows, me: UUID) -> dict[str, list[asyncpg.Record]]:
 
 
 async def put_right(world: World, made: dict[str, Passed]) -> None:
-    """A consent withdrawn, and given up in part; a correction that reaches holders, one of them onward; a record retracted; a proposal."""
+    """A consent withdrawn, and given up in part; a correction that reaches holders, one of them onward; a record retracted; a proposal; a note."""
     partly = await world.consented(sender="iom", receiver="shelter")
+    assert (await world.shelter.post(f"{partly.path}/notes", {"text": "Which ship?"})).status_code == 200
     for passed, sections, who in ((made["consented"], (), "ministry"), (partly, ("safety",), "shelter")):
         assert (await world.withdraw(passed, *sections, by=world.agencies[who])).status_code == 200
     await world.owner.execute(

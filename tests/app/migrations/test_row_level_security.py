@@ -57,6 +57,7 @@ DEFINER_FUNCTIONS = {
     "is_taken": "rujukan_definer",
     "revoke_token": "rujukan_definer",
     "recall_siblings": "rujukan_definer",
+    "store_note": "rujukan_definer",
     "apply_dispute": "rujukan_definer",
     "is_barred": "rujukan_definer",
     "has_part": "rujukan_definer",
