@@ -15,6 +15,7 @@ import auth.keys
 import auth.limits.queries
 import auth.queries
 from app.at_rest import months, rewrapping
+from app.delivery.notices import jobs as notices
 from app.exchange.emergencies.jobs import end_emergencies
 from app.exchange.escalations.queries import climb
 from app.exchange.holds.jobs import watch_holds
@@ -105,6 +106,14 @@ class Worker:
             Job("look after the keyring", 3600.0, self.look_after_keyring),
             Job("rewrap keys", 60.0, self.rewrap_keys, batch=1),
             Job("remind of ending keys", 60.0, self.remind_of_ending_keys, batch=KEYS_AT_ONCE),
+            *(self._notice_jobs() if self._settings.notices == "on" else ()),
+        ]
+
+    def _notice_jobs(self) -> list[Job]:
+        return [
+            Job("gather notices", 5.0, self.gather_notices, batch=notices.AGENCIES),
+            Job("send notices", 5.0, self.send_notices, batch=notices.AT_ONCE),
+            Job("forget notices", 3600.0, self.forget_notices),
         ]
 
     async def _repeat(self, job: Job) -> None:
@@ -216,6 +225,23 @@ class Worker:
         async with self._pool.acquire() as conn:
             looked_at = await rewrapping.rewrap(conn, self._keyring, now=self._clock.now())
         return 0 if looked_at is None else 1
+
+    async def gather_notices(self) -> int:
+        """Put what waits for agencies that have a notice address into mails."""
+        assert self._pool is not None
+        async with self._pool.acquire() as conn:
+            return await notices.gather(conn, self._settings, self._clock.now())
+
+    async def send_notices(self) -> int:
+        """Send the mails that are due."""
+        assert self._pool is not None
+        return await notices.send_due(self._pool, self._settings, self._clock.now())
+
+    async def forget_notices(self) -> int:
+        """Forget mails that ended long ago."""
+        assert self._pool is not None
+        async with self._pool.acquire() as conn:
+            return await notices.forget(conn, self._clock.now())
 
     async def remind_of_ending_keys(self) -> int:
         """Tell the agencies of clients whose last key ends soon."""

@@ -29,6 +29,7 @@ PLACES: Final[dict[str, str]] = {
     "verify": "app.cli.verifying",
     "admins": "app.cli.admins",
     "approvals": "app.cli.approvals",
+    "notices": "app.cli.notices",
     **dict.fromkeys(("sign-in", "sign-out"), "app.cli.signing_in"),
     **dict.fromkeys(("retention", "erasures"), "app.cli.retention"),
     "doctor": "app.cli.doctor",

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlmodel import SQLModel
 
 import app.at_rest.tables
+import app.delivery.notices.tables
 import app.delivery.tables
 import app.exchange.agencies.tables
 import app.exchange.attachments.tables

@@ -38,7 +38,7 @@ def upgrade() -> None:
         run(lists.removeprefix("lists\n").format(table=table, open=", ".join(f"'{state}'" for state in states)))
     run(rest.removeprefix("rest\n"))
     for name in ("policies", "cases", "links", "leads", "escalations", "requests", "consents", "breach", "inbox", "practice", "bases", "emergency", "data_requests", "retention",
-                 "people", "approvals", "registration", "limits", "clients", "sealing", "access", "delivery", "attachments", "sealed_acts", "notes", "grants", "keys"):
+                 "people", "approvals", "registration", "limits", "clients", "sealing", "access", "delivery", "attachments", "sealed_acts", "notes", "notices", "grants", "keys"):
         run((SQL / f"{name}.sql").read_text())
     run("SELECT ensure_partitions(now())")
 

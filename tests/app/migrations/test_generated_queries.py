@@ -25,7 +25,7 @@ OF_EVERYBODY = {
     "sealing_key": "the directory: public keys, to which sections are sealed",
 }
 """Guarded tables that every agency reads whole."""
-UNREADABLE = {"outbox", "log_entry", "case_link"}
+UNREADABLE = {"outbox", "log_entry", "case_link", "notice", "notice_address", "notice_mail"}
 """Guarded tables that the service itself may not read."""
 ANSWERS_ABOUT_OTHERS = {
     "append_log": "writes an entry and returns its id",
