@@ -36,6 +36,7 @@ from app.exchange.holds import endpoints as holds
 from app.exchange.inbox import endpoints as inbox
 from app.exchange.incidents import endpoints as incidents
 from app.exchange.links import endpoints as links
+from app.exchange.notes import endpoints as notes
 from app.exchange.own_client import endpoints as own_client
 from app.exchange.passing import endpoints as passing
 from app.exchange.passing.refusals import log_refusal
@@ -176,6 +177,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, where: Address
         reassignments.router,
         referrals.router,
         transfers.router,
+        notes.router,
         passing.router,
         escalations.router,
         reviews.router,

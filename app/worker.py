@@ -19,6 +19,7 @@ import auth.queries
 from app.at_rest import months, rewrapping
 from app.delivery.jobs import BATCH as DELIVERIES_AT_ONCE
 from app.delivery.jobs import make_deliveries, remove_old_deliveries
+from app.delivery.notices import jobs as notices
 from app.delivery.sending import Sender
 from app.exchange.attachments.jobs import BATCH as FILES_AT_ONCE
 from app.exchange.attachments.jobs import FileKeeper
@@ -149,6 +150,14 @@ class Worker:
             Job("run imports", 1.0, self.run_imports, batch=1),
             Job("forget imports", 600.0, self.forget_imports, batch=FORGOTTEN_AT_ONCE),
             Job("remind of ending keys", 60.0, self.remind_of_ending_keys, batch=KEYS_AT_ONCE),
+            *(self._notice_jobs() if self._settings.notices == "on" else ()),
+        ]
+
+    def _notice_jobs(self) -> list[Job]:
+        return [
+            Job("gather notices", 5.0, self.gather_notices, batch=notices.AGENCIES),
+            Job("send notices", 5.0, self.send_notices, batch=notices.AT_ONCE),
+            Job("forget notices", 3600.0, self.forget_notices),
         ]
 
     async def _repeat(self, job: Job) -> None:
@@ -341,6 +350,23 @@ class Worker:
         assert self._pool is not None
         async with self._pool.acquire() as conn:
             return await forget_imports(conn, self._settings, self._clock)
+
+    async def gather_notices(self) -> int:
+        """Put what waits for agencies that have a notice address into mails."""
+        assert self._pool is not None
+        async with self._pool.acquire() as conn:
+            return await notices.gather(conn, self._settings, self._clock.now())
+
+    async def send_notices(self) -> int:
+        """Send the mails that are due."""
+        assert self._pool is not None
+        return await notices.send_due(self._pool, self._settings, self._clock.now())
+
+    async def forget_notices(self) -> int:
+        """Forget mails that ended long ago."""
+        assert self._pool is not None
+        async with self._pool.acquire() as conn:
+            return await notices.forget(conn, self._clock.now())
 
     async def remind_of_ending_keys(self) -> int:
         """Tell the agencies of clients whose last key ends soon."""

@@ -106,7 +106,9 @@ def _back() -> str:
 Across the border, of what the receiver recorded on a day when no agreement let it send `needs` back, every sender learns at most
 {", ".join(f"`{each}`" for each in table.Back if each in table.BACK_WITHOUT_AGREEMENT)}.
 
-A note that names a section and brings a basis of its own goes as that basis, the purpose and the sender's kind allow, like a section of a record.
+A note tells of one section; one that names none counts as `needs`. It goes back only if the sender's kind may hold that section and the
+purpose needs it, and not while what the section came on is locked or has ended. A note that brings a basis of its own goes as that basis,
+the purpose and the sender's kind allow, like a section of a record.
 
 By the receiver's move, what each field belongs to. That the move was made, when and by whom, is `state`, except where the row says that
 nothing is told of it. What has no row does not flow back.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from functools import cached_property, lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -37,6 +38,10 @@ _ATTACHMENT_TYPES = (
     "audio/mp4",
     "audio/wav",
 )
+_ADDRESS = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z0-9-]{2,63}"
+)
+"""The form HTML's `input type=email` takes, with a dot in the domain."""
 
 
 def _listed(text: str) -> list[str]:
@@ -60,6 +65,11 @@ def _is_guessable(url: str) -> bool:
         return False
     password = unquote(parts.password)
     return len(password) < 16 or len(set(password)) < 6 or password == parts.username
+
+
+def is_plain_address(text: str) -> bool:
+    """Whether a text is one bare e-mail address that every mail server takes: visible ASCII, nothing that could begin another header."""
+    return len(text) <= 254 and _ADDRESS.fullmatch(text) is not None
 
 
 class UnsafeSettings(Exception):
@@ -276,6 +286,38 @@ class Settings(BaseSettings):
     webhooks_per_client: int = Field(
         20, ge=0, le=1000, description="How many webhooks a client may have for one agency; 0: nobody adds any."
     )
+    notices: Literal["off", "on"] = Field(
+        "off",
+        description="Whether agencies that have a notice address are told by e-mail that something waits for them (references, nothing else).",
+    )
+    notice_from: str | None = Field(None, description="Address that notices are from, such as rujukan@example.go.id.")
+    notice_bounces_to: str | None = Field(
+        None, description="Address that servers report undeliverable notices to. Unset: `RUJUKAN_NOTICE_FROM`."
+    )
+    notice_contact: str | None = Field(
+        None,
+        max_length=200,
+        pattern=r"^[^\x00-\x1f\x7f]+$",
+        description="Whom a notice says to call: a function and a number. Unset: the exchange's operators.",
+    )
+    notice_interval: timedelta = Field(
+        timedelta(minutes=10),
+        ge=timedelta(minutes=1),
+        le=timedelta(hours=6),
+        description="At most one notice an agency in this time; what comes in between goes into the next. What is immediate waits a minute at most.",
+    )
+    smtp_host: str | None = Field(None, description="The mail server that takes notices.")
+    smtp_port: int = Field(587, ge=1, le=65535, description="Its port.")
+    smtp_tls: Literal["starttls", "tls", "none"] = Field(
+        "starttls",
+        description="How the line to it is encrypted: `starttls`, without which nothing is sent; `tls` from the first byte (port 465);"
+        " or `none`, which `production` refuses.",
+    )
+    smtp_ca: Path | None = Field(
+        None, description="PEM file of authorities that are trusted for the mail server beside the public ones."
+    )
+    smtp_user: str | None = Field(None, description="The exchange's user at the mail server, if it asks for one.")
+    smtp_password: SecretStr | None = Field(None, description="The user's password there.")
     signing_key_days: int = Field(90, ge=1, description="Age at which the exchange's signing key is rotated.")
     log_seal_seconds: float = Field(
         5,
@@ -495,6 +537,23 @@ class Settings(BaseSettings):
                 raise ValueError("must be an IP address and a port, such as 127.0.0.1:9101 or [::1]:9101") from None
         return value
 
+    @field_validator("notice_from", "notice_bounces_to")
+    @classmethod
+    def _plain_address(cls, value: str | None) -> str | None:
+        if value is not None and not is_plain_address(value):
+            raise ValueError("must be an e-mail address in ASCII, without a name")
+        return value
+
+    @model_validator(mode="after")
+    def _can_send_notices(self) -> Self:
+        if self.notices == "on" and (self.smtp_host is None or self.notice_from is None):
+            raise ValueError("RUJUKAN_NOTICES is on, but RUJUKAN_SMTP_HOST or RUJUKAN_NOTICE_FROM is not set")
+        if (self.smtp_user is None) != (self.smtp_password is None):
+            raise ValueError("RUJUKAN_SMTP_USER and RUJUKAN_SMTP_PASSWORD must be set together")
+        if self.smtp_user is not None and self.smtp_tls == "none":
+            raise ValueError("RUJUKAN_SMTP_TLS is none: a password would go in clear")
+        return self
+
     @field_validator("oidc_issuer")
     @classmethod
     def _issuer(cls, value: str | None) -> str | None:
@@ -671,6 +730,8 @@ class Settings(BaseSettings):
                 reasons.append(
                     "RUJUKAN_METRICS_ADDRESS must be a loopback or private address, not one the public reaches"
                 )
+        if self.notices == "on" and self.smtp_tls == "none":
+            reasons.append("RUJUKAN_SMTP_TLS must be starttls or tls: references would go in clear")
         if self.clock_offset_seconds:
             reasons.append("RUJUKAN_CLOCK_OFFSET_SECONDS must be 0")
         if self.log_level == "DEBUG":

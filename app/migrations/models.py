@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlmodel import SQLModel
 
 import app.at_rest.tables
+import app.delivery.notices.tables
 import app.delivery.tables
 import app.exchange.agencies.tables
 import app.exchange.attachments.tables
@@ -20,6 +21,7 @@ import app.exchange.escalations.tables
 import app.exchange.holds.tables
 import app.exchange.incidents.tables
 import app.exchange.links.tables
+import app.exchange.notes.tables
 import app.exchange.reassignments.tables
 import app.exchange.records.tables
 import app.exchange.referrals.tables

@@ -33,6 +33,8 @@ class Waiting(StrEnum):
     """Say whether two cases belong together."""
     AGREE_REASSIGNMENT = "agree_reassignment"
     """Say whether the agency takes over a case whose lead is gone."""
+    READ_NOTES = "read_notes"
+    """Read what the other side has written, and say so."""
 
 
 class InboxItem(Wire):

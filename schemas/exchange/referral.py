@@ -23,6 +23,7 @@ from schemas.exchange.case import NewCase
 from schemas.exchange.common import AgencyRef, MoveRecord, MoveRequest
 from schemas.exchange.consent import NewConsent
 from schemas.exchange.correction import CorrectionEnvelope
+from schemas.exchange.note import NoteKind
 from schemas.exchange.record_file import RecordFile
 from schemas.record.preview import Preview
 from schemas.record.record import Record, check_sealed_preview, included
@@ -255,7 +256,8 @@ class RequestInfo(MoveRequest):
 
 class _Words(MoveRequest):
     section: Section | None = None
-    """The section the text belongs to. The sender always names one: what it writes about the person is a disclosure of it."""
+    """The section the text belongs to. The sender always names one: what it writes about the person is a disclosure of it. A note of the receiver
+    that names none counts as one of `needs`: name the section as soon as it tells of anything else."""
     basis: Basis | None = None
     """What the text rests on. Left out, it rests on what the section itself was sent on; before acceptance the sender must give one."""
 
@@ -298,6 +300,15 @@ class Note(_Words):
     """A question, an answer or a piece of information for the other party."""
 
     text: Text
+    kind: NoteKind = "information"
+    in_reply_to: UUID | None = None
+    """Of an answer: the question of the other party that it answers, a note of the same referral or transfer."""
+
+    @model_validator(mode="after")
+    def _only_an_answer_replies(self) -> Self:
+        if self.in_reply_to is not None and self.kind != "answer":
+            raise PydanticCustomError("reply_is_answer", "Only a note of kind answer is in reply to a question")
+        return self
 
 
 class RequestReseal(MoveRequest):

@@ -148,6 +148,8 @@ def bodies(now: Any) -> dict[str, Body]:
         for move in lifecycle.moves:
             if move.from_states and move.by not in (Party.CLOCK, Party.SYSTEM):
                 more = digest if (lifecycle, move.event) == (TRANSFER, "accept") else {}
+                if move.event == "note":
+                    more = {"kind": "answer", "in_reply_to": str(uuid.UUID(int=7))}
                 found[f"{below}/{records.path_of(move.event)}"] = {
                     **records.move(move.event, now),
                     "occurred_at": now.isoformat(),

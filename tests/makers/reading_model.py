@@ -406,8 +406,25 @@ class Reading:
             )
         if word.what == "to_sender":
             less = self.agencies[who].kind in STATE_ONLY or not word.agreed
+            if word.section and not self._flows_back(who, p, word.section, now):
+                return False
             return who == p.sender and (word.back in ("acceptance", "question") or not less)
         return False
+
+    def _flows_back(self, who: str, p: Passed, section: str, now: datetime) -> bool:
+        """A note of a section flows back to a sender that may hold it, while what came of the section to its writer rests on something."""
+        came = [
+            grant
+            for grant in self.grants
+            if grant.on is p
+            and grant.version == p.version_id
+            and section in grant.sections
+            and (grant.holder == p.receiver)
+            and not grant.closed
+        ]
+        return self.allowed(who, p.purpose, section) and (
+            not came or any(grant.in_force(section, now) for grant in came)
+        )
 
     def must_read(self, who: str, p: Passed, now: datetime) -> set[str]:
         """The words of the record that reading a referral or transfer itself must show."""

@@ -15,7 +15,7 @@ import typer
 from app.cli.common import read_object, say
 from app.cli.failures import Failure
 from app.cli.officer.bases import Article, BasisFile, ConsentId, Grounds, LegalBasis, bases_in, basis_for
-from app.cli.officer.finding import PASSED, Found, envelope_of, find, standing
+from app.cli.officer.finding import PASSED, Found, envelope_of, find, id_in, standing
 from app.cli.officer.refusals import Refused
 from app.cli.officer.session import (
     HOW,
@@ -44,6 +44,7 @@ from schemas.codes.referral import (
     NotCompletedReason,
 )
 from schemas.codes.services import Need, Service, ServiceEventStatus
+from schemas.exchange.note import NoteKind
 
 app = typer.Typer()
 PANEL: Final = "Moves, for an agency's officer"
@@ -361,6 +362,13 @@ def note(
     section: Annotated[
         Section | None, typer.Option(help="The section the text belongs to; whoever sent the record always names one.")
     ] = None,
+    kind: Annotated[
+        NoteKind | None,
+        typer.Option(help="What it is. Unset: an answer with --in-reply-to, else information.", show_default=False),
+    ] = None,
+    in_reply_to: Annotated[
+        str | None, typer.Option(metavar="ID", help="The question it answers, by its id in `notes`.")
+    ] = None,
     basis: BasisFile = None,
     consent: ConsentId = None,
     legal_basis: LegalBasis = None,
@@ -369,7 +377,9 @@ def note(
 ) -> Body:
     """Write to the other party. What it says of the person is a disclosure, and rests on what its section rests on."""
     given = basis_for(section, file=basis, consent=consent, legal_basis=legal_basis, article=article, reason=reason)
-    return {"text": text, "section": section, "basis": given}
+    reply = id_in(in_reply_to) if in_reply_to is not None else None
+    kind = kind or ("answer" if reply is not None else None)
+    return {"text": text, "section": section, "basis": given, "kind": kind, "in_reply_to": reply}
 
 
 # cancelling, errors

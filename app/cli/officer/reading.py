@@ -40,6 +40,7 @@ _ELSEWHERE: Final = {
     "request": "answer-request",
     "confirm_link": "confirm-link, refuse-link",
     "agree_reassignment": "agree-to-lead, decline-to-lead",
+    "read_notes": "notes --mark",
 }
 """By what command a task is done that is no move of a referral or transfer."""
 _PARTS: Final[dict[str, type[BaseModel]]] = {

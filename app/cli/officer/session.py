@@ -123,6 +123,12 @@ class Session:
             raise Failure(f"the exchange failed (HTTP {reply.status_code})", once, code=Code.broken)
         return self._answer(reply)
 
+    def put(self, path: str, body: Mapping[str, Any]) -> None:
+        """Say how something is, what can be repeated as it is. Raises `Refused`."""
+        reply = self._request("PUT", path, json=_written(body))
+        if reply.status_code >= 400:
+            self._answer(reply)
+
     def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
         async def send() -> httpx.Response:
             try:

@@ -57,6 +57,7 @@ TASKS: Final[dict[str, str]] = {
     "request": "a request about data",
     "confirm_link": "a link to confirm",
     "agree_reassignment": "asked to lead a case",
+    "read_notes": "notes to read",
 }
 """What an item of the inbox asks for."""
 

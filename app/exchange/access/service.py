@@ -123,14 +123,9 @@ def entry_of(db: Acting, row: asyncpg.Record, *, all_actors: bool) -> Document:
     if kind is None and event in _PASSED_ON:
         kind, shown = "sent", detail.get("sections") or based
     else:
-        shown = detail.get("sections") or previewed
-        kind = kind or (
-            "read"
-            if detail.get("sections") or detail.get("after_withdrawal")
-            else "preview"
-            if previewed
-            else "envelope"
-        )
+        read = {*(detail.get("sections") or ()), *(detail.get("words") or ())}  # of the record, and in words
+        shown = read or previewed
+        kind = kind or ("read" if read or detail.get("after_withdrawal") else "preview" if previewed else "envelope")
     recorder = detail.get("recorded_by")
     return {
         "log_entry": row["id"],

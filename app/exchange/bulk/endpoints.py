@@ -58,6 +58,12 @@ _EXPORTED: Final[dict[int | str, dict[str, Any]]] = {
 _UPLOADED = (MalformedBody, UnsupportedMediaType, IdempotencyKeyRequired, ImportTooLarge)
 
 
+async def _still_let_in(request: Request) -> bool:
+    """Whether who sent a long request may go on with it."""
+    state = request.app.state
+    return still_let_in(request.scope, await state.directory.current(), state.clock.now())
+
+
 async def _lines_of(request: Request) -> uploads.Chunks:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != NDJSON:
@@ -79,7 +85,7 @@ async def import_referrals(request: Request, caller: CanAct, db: CaseConnection,
     that breaks off, whole lines are kept. Find it by `GET /v1/imports?key=`, go on by `/lines`, and start it. A line that is wrong is a result
     of that line, and ends nothing else.
     """
-    row = await uploads.create(db, key, await _lines_of(request), partial(still_let_in, request))
+    row = await uploads.create(db, key, await _lines_of(request), partial(_still_let_in, request))
     reply = http.json_response(await imports.shown(db, row))
     reply.status_code = 201
     reply.headers["Location"] = f"/v1/imports/{row['id']}"
@@ -101,7 +107,7 @@ async def add_lines_to_import(
     after: Annotated[int, Query(ge=0, le=wire.MOST_LINES, description="How many lines the import holds.")],
 ) -> Response:
     """Go on with an upload that was broken off. `Idempotency-Key` is needed as with every POST; it is `after` that keeps a line from coming twice."""
-    still = partial(still_let_in, request)
+    still = partial(_still_let_in, request)
     row = await uploads.go_on(db, import_id, after, await _lines_of(request), still)
     return http.json_response(await imports.shown(db, row))
 
@@ -199,7 +205,7 @@ async def export_everything(
     state = request.app.state
     wanted = Wanted(tuple(kind for kind in KINDS if not kinds or kind in kinds), since)
     export = Export(
-        db, wanted, after=after, current=state.directory.current, still_let_in=partial(still_let_in, request)
+        db, wanted, after=after, current=state.directory.current, still_let_in=partial(_still_let_in, request)
     )
     await export.begin()
     return StreamingResponse(export.lines(), media_type=NDJSON)

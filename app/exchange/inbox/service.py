@@ -29,7 +29,7 @@ _MOVES: Final = {
     Waiting.AGREE_REASSIGNMENT: ["agree", "decline"],
 }
 """What can be done about what has no lifecycle of its own."""
-_WITHOUT_DEADLINE: Final = frozenset({Waiting.CONFIRM_LINK, Waiting.AGREE_REASSIGNMENT})
+_WITHOUT_DEADLINE: Final = frozenset({Waiting.CONFIRM_LINK, Waiting.AGREE_REASSIGNMENT, Waiting.READ_NOTES})
 _SUBJECTS: Final = {"K": "case", "R": "referral", "T": "transfer"}
 
 

@@ -37,7 +37,8 @@ async def provide_info(
 
 async def note(db: Acting, lifecycle: Lifecycle, subject_id: UUID, body: wire.Note, key: Key) -> Moved:
     """Write to the other party; needs no version."""
-    return await passing.words(db, lifecycle, "note", subject_id=subject_id, seen=None, key=key, body=body)
+    facts = {"note_kind": body.kind, "in_reply_to": body.in_reply_to}
+    return await passing.words(db, lifecycle, "note", subject_id=subject_id, seen=None, key=key, body=body, facts=facts)
 
 
 async def because(

@@ -201,6 +201,10 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID, *, within: Co
             )
             allowed = allowed_for(db, [row["purpose"]]) - set(shown)
             in_hand = {name: part for name, part in left.items() if name in allowed}
+        is_party = is_sender or is_receiver  # else the lead, who learns how it stands
+        said = {move["id"]: said_of(db, move) for move in moves if is_party and move["detail"] is not None}
+        reader = Reader(db, row, disclosures)
+        told_in_words = reader.words(moves, said)
         await tx.fetchval(
             "SELECT log_by($1, $2, 'done', $3, $4, $5, $6)",
             db.parameter(),
@@ -212,18 +216,16 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID, *, within: Co
                 {"sections": shown, "preview": preview is not None, "purpose": row["purpose"]}
                 | ({"previewed": in_order(drawn_from, SECTIONS)} if preview is not None else {})
                 | _rested_on(db, row, disclosures, {*shown, *drawn_from})
+                | ({"words": told_in_words} if told_in_words else {})
                 | ({"after_withdrawal": sorted(in_hand)} if in_hand else {})
             ),
         )
         if is_receiver and row["first_read_at"] is None:
             await queries.note_reading(tx, lifecycle.name, subject_id, db.at)
-    is_party = is_sender or is_receiver  # else the lead, who learns how it stands
-    back = _Back(db, row)
-    said = {move["id"]: said_of(db, move) for move in moves if is_party and move["detail"] is not None}
+    back = reader.back
     by_event = {move["event"]: back.fields(move, said[move["id"]]) for move in moves if move["id"] in said}
     told = [move for move in moves if not back.unsaid(move)]
     services = [move for move in told if move["event"] == "record_service"]
-    reader = _Reader(db, row, disclosures, back, is_sender=is_sender, is_receiver=is_receiver)
     found = envelope(db, lifecycle, row)
     found |= {
         "record_version": row["version_id"],
@@ -341,7 +343,8 @@ class _Back:
     def __init__(self, db: Acting, row: asyncpg.Record) -> None:
         self._db, self._row = db, row
 
-    def _flowing(self, move: asyncpg.Record) -> frozenset[Back]:
+    def flowing(self, move: asyncpg.Record) -> frozenset[Back]:
+        """Return what of a move flows to the reader."""
         me, row = self._db.agency_id, self._row
         if me in (row["receiver_id"], move["agency_id"]):
             return frozenset(Back)
@@ -357,15 +360,15 @@ class _Back:
 
     def unsaid(self, move: asyncpg.Record) -> bool:
         """Whether the reader does not even learn of a move."""
-        return unsaid(move["event"], self._flowing(move))
+        return unsaid(move["event"], self.flowing(move))
 
     def fields(self, move: asyncpg.Record, said: Document) -> Document:
         """Return what the reader learns of what was said with a move."""
         if self._db.agency_id != self._row["sender_id"] or move["agency_id"] != self._row["receiver_id"]:
             return said
         accepted = self._row["accepted_at"] is not None
-        open_back = fields_back(move["event"], self._flowing(move), accepted=accepted)
-        return {name: value for name, value in said.items() if name in open_back}
+        names = fields_back(move["event"], self.flowing(move), accepted=accepted)
+        return {name: value for name, value in said.items() if name in names}
 
 
 def _open_to(
@@ -418,6 +421,26 @@ def allowed_for(db: Acting, purposes: Iterable[str]) -> frozenset[str]:
 def in_force(disclosure: asyncpg.Record, at: datetime) -> bool:
     """Whether a basis still discloses what rests on it."""
     return not disclosure["closed_at"] and not disclosure["locked_at"] and not _ended(disclosure, at)
+
+
+def section_told(section: str | None) -> str:
+    """Return the section a note tells of: one that names none tells how what was asked for goes."""
+    return section or "needs"
+
+
+def open_back(section: str, row: asyncpg.Record, disclosures: Sequence[asyncpg.Record], at: datetime) -> bool:
+    """Whether the receiver's words of a section flow back: not while what the two had of it rests on nothing any more.
+
+    A section that did not come with it is the receiver's own to tell of, as the table of what flows back allows. What has closed because it ended
+    is still read.
+    """
+    resting = [
+        each
+        for each in disclosures
+        if each["version_id"] and each["receiver_id"] == row["receiver_id"] and section in each["sections"]
+    ]
+    resting = [each for each in resting if not each["closed_at"]] or resting
+    return not resting or any(not each["locked_at"] and not _ended(each, at) for each in resting)
 
 
 async def sections_in_hand(
@@ -539,7 +562,7 @@ def _ending(said: dict[str, Document]) -> Document:
 _FIRST = {"referral": "send", "transfer": "offer"}
 
 
-class _Reader:
+class Reader:
     """What one party may read of what was said about a referral or transfer."""
 
     def __init__(
@@ -547,15 +570,11 @@ class _Reader:
         db: Acting,
         row: asyncpg.Record,
         disclosures: Sequence[asyncpg.Record],
-        back: _Back,
-        *,
-        is_sender: bool,
-        is_receiver: bool,
     ) -> None:
-        self._me = db.agency_id
-        self._row = row
-        self._back = back
-        self._is_sender, self._is_receiver = is_sender, is_receiver
+        self._db, self.agency_id = db, db.agency_id
+        self._row, self._disclosures = row, disclosures
+        self.back = _Back(db, row)
+        self.is_sender, self._is_receiver = row["sender_id"] == self.agency_id, row["receiver_id"] == self.agency_id
         covered = list(_covered(db, row, disclosures))
         self._open_words = {each["move_id"] for each, _ in covered if each["move_id"]}
         self._open_sections = {name for each, name in covered if each["opened_at"] and not each["move_id"]}
@@ -564,19 +583,40 @@ class _Reader:
         """Return what was said with a move: to its author, to the receiver as its section is open to it, to the sender as flows back."""
         told = said.get(move["id"], {})
         text: str | None = told.get("text")
-        if text is None or move["agency_id"] == self._me:
+        if text is None or move["agency_id"] == self.agency_id:
             return text
         if "basis" in told:
             return text if move["id"] in self._open_words else None
         if self._is_receiver:
             return text if move["section"] is None or move["section"] in self._open_sections else None
         # of an earlier sender the later one reads nothing
-        answers = self._is_sender and move["agency_id"] == self._row["receiver_id"]
-        return self._back.fields(move, told).get("text") if answers else None
+        answers = self.is_sender and move["agency_id"] == self._row["receiver_id"]
+        if not answers or (move["event"] == "note" and not self._told_back(section_told(move["section"]))):
+            return None
+        return self.back.fields(move, told).get("text")
+
+    def _told_back(self, section: str) -> bool:
+        """Whether what the receiver writes of a section is for the sender, now."""
+        return section in allowed_for(self._db, [self._row["purpose"]]) and open_back(
+            section, self._row, self._disclosures, self._db.at
+        )
+
+    def words(self, moves: Sequence[asyncpg.Record], said: Mapping[UUID, Document]) -> list[str]:
+        """Return the sections of which others' notes and answers are shown, for the log."""
+        return in_order(
+            {
+                section_told(each["section"])
+                for each in moves
+                if each["event"] in ("note", "provide_info")
+                and each["agency_id"] != self.agency_id
+                and self.text(each, said) is not None
+            },
+            SECTIONS,
+        )
 
     def handover(self, said: Document) -> Document | None:
         """Return what the sender says comes with a case: to itself, and to the receiver while what it accepted is open to it."""
-        if "salt" not in said or not (self._is_sender or self._open_sections):
+        if "salt" not in said or not (self.is_sender or self._open_sections):
             return None
         return {name: said[name] for name in ("left_behind", "protective_measures", "salt", "tasks")}
 

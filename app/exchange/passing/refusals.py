@@ -92,6 +92,7 @@ def problem_of(
         "RJ103": problems.NothingToReseal,
         "RJ104": problems.ResealRequested,
         "RJ130": problems.FilesUnusable,
+        "RJ131": partial(InvalidRequest, [{"pointer": "/in_reply_to", "code": "unknown_question"}]),
     }
     problem: Problem = made[code](**detail)
     return problem

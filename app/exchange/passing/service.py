@@ -13,7 +13,7 @@ from app.dependencies import Acting, Key, occurred
 from app.exchange.attachments.binding import evidence_of, files_of
 from app.exchange.lifecycle import PREVIOUS, Deadline, Lifecycle, Need, Party, Tell, first_reminder
 from app.exchange.passing import problems, queries, refusals
-from app.exchange.passing.reading import in_force
+from app.exchange.passing.reading import in_force, open_back, section_told
 from app.exchange.passing.storing import (
     bases_for_storage,
     consent_detail,
@@ -33,7 +33,8 @@ from app.foundation.settings import Settings
 from app.policy.agreements import Agreed, agreed
 from app.policy.bases import Asking, day_of, faults, replaced, unknown_articles
 from app.policy.consents import is_child
-from app.policy.decide import BasisLike, Decision, decide, kinds_not_told, uncovered
+from app.policy.decide import BasisLike, Decision, decide, flows_back, kinds_not_told, uncovered, why_not_open
+from app.policy.table import Back
 from auth.directory import AgencyEntry
 from schemas.checks import warnings_of
 from schemas.checks.warning import RecordWarning
@@ -267,8 +268,9 @@ async def words(
     seen: int | None,
     key: Key,
     body: Note | ProvideInfo,
+    facts: Mapping[str, Any] | None = None,
 ) -> Moved:
-    """Write to the other party. What a sender writes is a disclosure of the section it names, on a basis of its own or on the section's."""
+    """Write to the other party. What is written is a disclosure of the section it names, on a basis of its own or on the section's."""
     by = lifecycle[event].by
     async with db.transaction() as tx:
         row = await queries.find(tx, lifecycle.name, subject_id)
@@ -284,11 +286,21 @@ async def words(
     fault: Problem | None = None
     if is_sender:
         fault = _unfounded(body, row, disclosures, db.at)
+    elif body.basis is None:
+        fault = _closed_back(body, other, purpose, row, disclosures, db.at)
     if body.basis is None:
         fault = fault or _unagreed(db, other, purpose, body.section, disclosures)
     if fault is not None:
         return await unless_repeated(db, lifecycle, key, fault, by=by)
-    facts: dict[str, Any] = {"section": body.section, "log": {"sections": [body.section] if body.section else []}}
+    # a receiver's note that its sender's kind may not read waits for nobody
+    back = flows_back(AgencyKind(other.kind))
+    for_other = is_sender or body.basis is not None or Back.NOTES in back
+    facts = {
+        **(facts or {}),
+        "for_other": for_other,
+        "section": body.section,
+        "log": {"sections": [body.section] if body.section else []},
+    }
     reasons: Sequence[bytes | None] = ()
     detail: dict[str, Any] = {"text": body.text}
     if body.basis is not None and body.section is not None:
@@ -336,6 +348,27 @@ def _unfounded(
     return None
 
 
+def _closed_back(
+    body: Note | ProvideInfo,
+    sender: AgencyEntry,
+    purpose: Purpose,
+    row: asyncpg.Record,
+    disclosures: Sequence[asyncpg.Record],
+    at: datetime,
+) -> Problem | None:
+    """Return why a receiver's text about a section cannot go back to the sender without a basis of its own.
+
+    What the tables keep from the sender's kind it learns from no note either; and what the two had open between them and is locked now is not
+    told on in words.
+    """
+    section = section_told(body.section)
+    if why := why_not_open(section, kind=AgencyKind(sender.kind), purpose=purpose):
+        return problems.DisclosureRefused(refused={section: why}, sendable=[])
+    if not open_back(section, row, disclosures, at):
+        return InvalidRequest([{"pointer": "/basis", "code": "section_not_open"}])
+    return None
+
+
 def agreed_with(db: Acting, receiver: AgencyEntry, purpose: Purpose) -> Agreed | None:
     """Return what the caller may send another agency now, by their agreements."""
     return agreed_between(db, db.agency, receiver, purpose)
@@ -350,7 +383,7 @@ def _unagreed(
     db: Acting, other: AgencyEntry, purpose: Purpose, section: str | None, disclosures: Sequence[asyncpg.Record]
 ) -> Problem | None:
     """Return the refusal of words that rest on what was opened before, if no agreement lets them go now. Words about no section are `needs`."""
-    section = section or "needs"
+    section = section_told(section)
     bounds = agreed_with(db, other, purpose)
     bases = {
         each["basis"]

@@ -458,7 +458,7 @@ BEGIN
         move_id uuid, occurred_at timestamptz, said_at timestamptz, channel text, recorded_by_id uuid, section text,
         answer_within interval, death boolean, guardian_suspected boolean, service_point_id uuid, review_at timestamptz, manifest_digest text, paper text, paper_due_at timestamptz, final_due_at timestamptz, log jsonb,
         case_id uuid, version_id uuid, schema_version text, record_sections text[], sections text[], bases jsonb, receiver_code text,
-        receiver_kind text, other_id uuid, sealed jsonb, files jsonb);
+        receiver_kind text, other_id uuid, sealed jsonb, files jsonb, note_kind text, in_reply_to uuid, for_other boolean);
 
     -- the case's row first: whoever changes both takes them in this order, so that neither ever waits for the other
     IF x.handover OR x.death OR x.event = 'accept' OR (x.bases IS NOT NULL AND x.version_id IS NULL) THEN
@@ -600,6 +600,9 @@ BEGIN
                       actor, channel, occurred_at, recorded_at, section, detail)
     VALUES (x.move_id, s.case_id, x.subject, x.id, x.event, s.state, v_to, v_version, s.sender_id, s.receiver_id, a.agency, x.recorded_by_id,
             a.actor, x.channel, x.occurred_at, a.at, x.section, p_detail);
+    IF x.event = 'note' THEN
+        PERFORM store_note(x.subject, x.id, x.move_id, x.note_kind, x.in_reply_to, x.for_other, a.at);
+    END IF;
     m := (false, x.subject, x.id, s.case_id, s.reference, v_to, v_version,
           log_by(a, x.subject || ':' || x.event, 'done', x.subject, x.id, s.case_id, x.log), a.at, met_by(s));
     IF x.bases IS NOT NULL THEN

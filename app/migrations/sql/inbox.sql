@@ -68,6 +68,18 @@ BEGIN
             FROM reassignment r WHERE r.to_id = a.agency AND r.state = 'approved' AND (r.approved_at, r.id) > (v_after, v_after_id)
             ORDER BY r.approved_at, r.id LIMIT p_limit) AS w
         WHERE NOT p_overdue AND (p_kinds IS NULL OR 'agree_reassignment' = ANY (p_kinds))
+        UNION ALL
+        SELECT 'read_notes', n.subject, n.subject_id, n.case_id, s.reference, s.state, s.version, s.urgency, n.unread_since, n.unread_since, 'ok',
+               CASE WHEN s.receiver_id = a.agency THEN s.sender_id ELSE s.receiver_id END, s.sender_id, s.receiver_id, s.paper, s.error_reported_at
+        FROM (SELECT * FROM note_seen u WHERE u.agency_id = a.agency AND u.unread > 0 AND (u.unread_since, u.subject_id) > (v_after, v_after_id)
+              ORDER BY u.unread_since, u.subject_id LIMIT p_limit) AS n,
+        LATERAL (
+            SELECT r.reference, r.state, r.version, r.urgency, r.sender_id, r.receiver_id, NULL::text AS paper, r.error_reported_at
+            FROM referral r WHERE n.subject = 'referral' AND r.id = n.subject_id AND a.agency IN (r.sender_id, r.receiver_id)
+            UNION ALL
+            SELECT t.reference, t.state, t.version, t.urgency, t.sender_id, t.receiver_id, t.paper, t.error_reported_at
+            FROM transfer t WHERE n.subject = 'transfer' AND t.id = n.subject_id AND a.agency IN (t.sender_id, t.receiver_id)) AS s
+        WHERE NOT p_overdue AND (p_kinds IS NULL OR 'read_notes' = ANY (p_kinds))
     ) AS found (kind, subject, id, case_id, reference, state, version, urgency, since, deadline_at, clock, other_id, sender_id, receiver_id, paper,
                 error_reported_at)
     ORDER BY found.deadline_at, found.id LIMIT p_limit;
@@ -100,6 +112,9 @@ BEGIN
         UNION ALL
         SELECT 'agree_reassignment', count(*), 0 FROM (
             SELECT FROM reassignment r WHERE r.to_id = a.agency AND r.state = 'approved' LIMIT p_most) AS w
+        UNION ALL
+        SELECT 'read_notes', count(*), 0 FROM (
+            SELECT FROM note_seen u WHERE u.agency_id = a.agency AND u.unread > 0 LIMIT p_most) AS w
     ) AS counted GROUP BY k;
 END $$;
 

@@ -89,6 +89,7 @@ BEGIN
     UPDATE disclosure SET sender_id = p_to
     WHERE case_id = p_case AND sender_id = p_from AND subject = 'referral' AND closed_at IS NULL
       AND subject_id IN (SELECT id FROM referral WHERE case_id = p_case AND sender_id = p_to);
+    PERFORM pass_on_notes(p_case, p_from, p_to);
 
     -- what is late, and was the earlier lead's to see to, is now the new one's; what the earlier one had taken is open again
     FOR e IN SELECT x.* FROM escalation x JOIN escalation_asked k ON k.case_id = x.case_id AND k.escalation_id = x.id AND k.agency_id = p_from

@@ -34,6 +34,12 @@ BODIES: list[tuple[str, str, dict[str, Any], list[dict[str, Any]]]] = [
             {"parent": CANARY}, {CANARY: 1}, {"status": "active"}, {"desk": True},
         ],
     ),
+    (
+        "POST",
+        "/agencies/police/notice-address",
+        {"email": "piket@police.example.org"},
+        [{"email": None}, {"email": ""}, {"email": CANARY}, {"email": f"{HUGE}@x.id"}, {"email": f"a@{CANARY}.id\nBcc: b@c.id"}, {"email": [CANARY]}, {"language": "nl"}, {"language": None}, {CANARY: 1}],
+    ),
     ("PATCH", "/agencies/police", {"note": "x"}, [{"name": None}, {"name": ""}, {"code": "other"}, {"status": "active"}, {"capacity": -1}, {"sandbox": True}]),
     (
         "POST",
@@ -98,7 +104,7 @@ QUERIES = [
     f"/agencies?{CANARY}=1", "/agencies?limit=1&limit=2", "/clients?scope=x", "/clients?agency=X", "/clients?status=x", "/clients?cursor=%00",
     "/clients?cursor=\u00e9", f"/clients?cursor={'a' * 401}", "/agreements?holds=perhaps", "/agreements?kind=x", "/agreements?cursor=AAAA",
     "/log?since=yesterday", "/log?until=5", "/log?actor=a%20b", "/log?action=A", "/log?action=a:b:c", "/log?subject=%00", "/log?subject_id=x",
-    "/approvals?all=perhaps", "/signing-keys?x=1", "/agencies/A", "/agencies/%00%00%00", "/clients/..%2F..", "/agreements/x", "/approvals/x",
+    "/approvals?all=perhaps", "/signing-keys?x=1", "/agencies/A", "/agencies/%00%00%00", "/notices?state=lost", "/notices?agency=A", "/notices?cursor=x", "/clients/..%2F..", "/agreements/x", "/approvals/x",
 ]  # fmt: skip
 
 

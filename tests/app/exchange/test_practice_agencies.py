@@ -218,7 +218,8 @@ class TestNothingCrosses:
             return await ndjson.send(caller, content, str(uuid4()), path + after)
         if method == "POST":
             return await caller.post(path, body, if_match=1)
-        json = {"items": []} if method == "PUT" else {} if method == "PATCH" else None
+        put = {"through": str(uuid4())} if path.endswith("/notes/read") else {"items": []}
+        json = put if method == "PUT" else {} if method == "PATCH" else None
         return await caller.client.request(method, path, json=json, actor=caller.actor)
 
     async def _of(self, world: World, side: Side) -> list[Any]:

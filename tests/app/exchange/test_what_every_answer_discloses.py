@@ -112,17 +112,16 @@ ASKED: dict[str, tuple[str, ...]] = {
     "/v1/referrals/{referral_id}": ("", "application/fhir+json"),
     "/v1/referrals/{referral_id}/disclosure": ("",),
     "/v1/referrals/{referral_id}/attachments/{attachment_id}": ("",),
+    "/v1/referrals/{referral_id}/notes": ("",),
     "/v1/referrals/{referral_id}/form": ("?lang=id",),
     "/v1/transfers": ("?role=receiver", "?role=sender"),
     "/v1/transfers/{transfer_id}": ("",),
     "/v1/transfers/{transfer_id}/disclosure": ("",),
     "/v1/transfers/{transfer_id}/attachments/{attachment_id}": ("",),
+    "/v1/transfers/{transfer_id}/notes": ("",),
     "/v1/transfers/{transfer_id}/form": ("?lang=en",),
     "/v1/escalations": ("",),
     "/v1/escalations/{escalation_id}": ("",),
-    "/v1/attachments": ("",),
-    "/v1/attachments/{attachment_id}": ("",),
-    "/v1/attachments/{attachment_id}/content": ("",),
     "/v1/inbox": ("",),
     "/v1/inbox/counts": ("",),
     "/v1/references/{reference}": ("",),
@@ -437,8 +436,9 @@ class Life:
         elif event in ("recall", "request_cancel", "report_error", "enter_in_error"):
             body["reason"] = self.mark(**to_receiver)
         elif event == "receiver_note":
-            mark = self.mark(**said)
-            body["text"] = mark
+            section = self.chance.choice(["", *EVERYTHING])
+            mark = self.mark(**said, section=section or "needs")
+            body |= {"text": mark} | ({"section": section} if section else {})
         elif event == "sender_note":
             of_it = sorted({each for grant in m.grants if grant.on is p and grant.version for each in grant.sections})
             section = self.chance.choice(of_it if self.chance.random() < 0.8 else EVERYTHING)

@@ -22,6 +22,7 @@ GUARDED = (
     "attachment", "attachment_chunk", "record_attachment",
     "webhook", "delivery", "delivery_attempt",
     "bulk_import", "import_line", "bulk_export",
+    "note", "note_seen",
 )  # fmt: skip
 
 
@@ -58,6 +59,7 @@ def expected(rows: Rows, me: UUID) -> dict[str, list[asyncpg.Record]]:
         for row in rows["incident"]
         if me in (row["author_id"], row["responsible_id"]) or (reviews and row["author_id"] not in practice)
     }
+    moved = {row["id"] for row in rows["move"] if party(row, me)}
     holds = {row["id"] for row in rows["legal_hold"] if reviews and row["placed_by_id"] not in practice}
     read = {
         row["version_id"]
@@ -85,6 +87,9 @@ def expected(rows: Rows, me: UUID) -> dict[str, list[asyncpg.Record]]:
         "move": lambda row: (
             party(row, me) or row["subject_id"] in referrals or (row["subject"] == "case" and row["case_id"] in led)
         ),
+        # its kind as its move; the two sides see of each other how far they have read, who was one of them keeps what it said itself
+        "note": lambda row: row["subject_id"] in referrals or row["move_id"] in moved,
+        "note_seen": lambda row: row["agency_id"] == me or row["subject_id"] in {each["id"] for each in mine},
         "victim_status": lambda row: row["case_id"] in led,
         "reassignment": lambda row: (
             me in desk or row["case_id"] in led or (row["to_id"] == me and row["approved_at"] is not None)
@@ -120,8 +125,9 @@ def expected(rows: Rows, me: UUID) -> dict[str, list[asyncpg.Record]]:
 
 
 async def put_right(world: World, made: dict[str, Passed]) -> None:
-    """A consent withdrawn, and given up in part; a correction that reaches holders, one of them onward; a record retracted; a proposal."""
+    """A consent withdrawn, and given up in part; a correction that reaches holders, one of them onward; a record retracted; a proposal; a note."""
     partly = await world.consented(sender="iom", receiver="shelter")
+    assert (await world.shelter.post(f"{partly.path}/notes", {"text": "Which ship?"})).status_code == 200
     for passed, sections, who in ((made["consented"], (), "ministry"), (partly, ("safety",), "shelter")):
         assert (await world.withdraw(passed, *sections, by=world.agencies[who])).status_code == 200
     await world.owner.execute(

@@ -25,7 +25,7 @@ OF_EVERYBODY = {
     "sealing_key": "the directory: public keys, to which sections are sealed",
 }
 """Guarded tables that every agency reads whole."""
-UNREADABLE = {"outbox", "log_entry", "case_link", "webhook_key"}
+UNREADABLE = {"outbox", "log_entry", "case_link", "webhook_key", "notice", "notice_address", "notice_mail"}
 """Guarded tables that the service itself may not read, or not whole: of a webhook's keys only the public half."""
 ANSWERS_ABOUT_OTHERS = {
     "append_log": "writes an entry and returns its id",

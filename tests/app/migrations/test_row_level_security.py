@@ -58,6 +58,7 @@ DEFINER_FUNCTIONS = {
     "is_taken": "rujukan_definer",
     "revoke_token": "rujukan_definer",
     "recall_siblings": "rujukan_definer",
+    "store_note": "rujukan_definer",
     "apply_dispute": "rujukan_definer",
     "is_barred": "rujukan_definer",
     "has_part": "rujukan_definer",
@@ -398,9 +399,15 @@ class TestTheAdministrator:
                 "SELECT * FROM duty_contact"
             )  # of the directory, though guarded: each agency keeps its own
             await conn.fetch("SELECT * FROM sealing_key")
+            for table in (
+                "notice_address",
+                "notice_mail",
+                "feed_end",
+            ):  # where agencies are told, and how many events they had
+                await conn.fetch(f"SELECT * FROM {table}")
             tables = await world.owner.fetch(
-                """SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace
-                   AND relrowsecurity AND relname NOT IN ('duty_contact', 'sealing_key')"""
+                """SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace AND relrowsecurity
+                   AND relname NOT IN ('duty_contact', 'sealing_key', 'notice_address', 'notice_mail', 'feed_end')"""
             )
             for row in tables:
                 with pytest.raises(asyncpg.InsufficientPrivilegeError):

@@ -1,0 +1,1 @@
+"""E-mail to agencies without a system: that something waits, and under which reference."""
