@@ -17,10 +17,6 @@ CREATE FUNCTION webhook_in_service(p_client text, p_agency uuid, p_at timestampt
               AND a.from_at <= p_at AND (a.until_at IS NULL OR p_at < a.until_at))))
 $$;
 
--- Whether a webhook wants a type: whole names, or all of a subject (`referral.*`); none is every type.
-CREATE FUNCTION webhook_wants(p_types text[], p_type text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN cardinality(p_types) = 0 OR p_type = ANY (p_types) OR split_part(p_type, '.', 1) || '.*' = ANY (p_types);
-
 -- Records what came of an attempt, with all that follows from it, and returns `recovered` (it answers after a long time), `paused` or `gone` where
 -- that is so. The webhook's row comes before the delivery's, as everywhere. An attempt whose delivery was claimed again meanwhile, or replayed,
 -- is recorded and decides nothing: but what was delivered is delivered, however late that is known.
@@ -73,6 +69,6 @@ GRANT SELECT, UPDATE (state, state_at, position, failing_since) ON webhook TO ru
 GRANT SELECT ON webhook_key TO rujukan_worker;
 GRANT SELECT, INSERT, DELETE, UPDATE (state, due_at, attempts, first_at, ended_at) ON delivery TO rujukan_worker;
 GRANT INSERT, SELECT (webhook_id, message_id, at) ON delivery_attempt TO rujukan_worker;
-GRANT EXECUTE ON FUNCTION webhook_in_service(text, uuid, timestamptz), webhook_wants(text[], text),
+GRANT EXECUTE ON FUNCTION webhook_in_service(text, uuid, timestamptz),
     record_attempt(uuid, uuid, text, integer, timestamptz, timestamptz, text, timestamptz, uuid, integer, text, integer, bytea, interval, interval, integer)
     TO rujukan_worker;

@@ -15,7 +15,7 @@ CREATE FUNCTION webhook_host(p_url text) RETURNS text LANGUAGE sql IMMUTABLE PAR
     RETURN lower(substring(p_url FROM '^[^/]*//([^/?#]+)'));
 
 -- Whether a type is among those a webhook wants: named whole, or by its first part (`referral.*`); none named is every type.
-CREATE OR REPLACE FUNCTION webhook_wants(p_types text[], p_type text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION webhook_wants(p_types text[], p_type text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN cardinality(p_types) = 0 OR p_type = ANY (p_types) OR split_part(p_type, '.', 1) || '.*' = ANY (p_types);
 
 -- Tells the agency what was done with one of its webhooks: whoever did it may be a thief.
