@@ -104,6 +104,7 @@ async def fan_out(
 
 # Round robin: the first of each webhook comes before the second of any, those under way counted. A delivery with an earlier one of its case
 # before it waits, unless that one has failed for long and is not to be tried again soon: so what is under way or due always goes first.
+# That question is no join, so that it is asked of the first that are due alone, each time by the index.
 _CLAIM = """
 WITH open AS (
     SELECT w.id, coalesce(b.count, 0) AS busy, CASE WHEN w.failing_since IS NULL THEN $5 ELSE 1 END AS most
@@ -116,9 +117,10 @@ WITH open AS (
     FROM open CROSS JOIN LATERAL (
         SELECT d.message_id, d.due_at, d.position FROM delivery d
         WHERE d.webhook_id = open.id AND d.state = 'waiting' AND d.due_at <= $1 AND open.busy < open.most
-          AND NOT EXISTS (
-              SELECT FROM delivery e WHERE e.webhook_id = d.webhook_id AND e.case_id = d.case_id AND e.position < d.position AND e.state = 'waiting'
-                AND (e.first_at IS NULL OR e.first_at > $1::timestamptz - $9::interval OR e.due_at <= $1::timestamptz + $2::interval))
+          AND (SELECT true FROM delivery e
+               WHERE e.webhook_id = d.webhook_id AND e.case_id = d.case_id AND e.position < d.position AND e.state = 'waiting'
+                 AND (e.first_at IS NULL OR e.first_at > $1::timestamptz - $9::interval OR e.due_at <= $1::timestamptz + $2::interval)
+               LIMIT 1) IS NULL
         ORDER BY d.due_at, d.position LIMIT $5) d
 ), turns AS (
     SELECT id, message_id, place, row_number() OVER (PARTITION BY place > 1 ORDER BY place, random()) AS turn FROM due WHERE place <= most

@@ -18,7 +18,7 @@ CREATE FUNCTION webhook_in_service(p_client text, p_agency uuid, p_at timestampt
 $$;
 
 -- Whether a webhook wants a type: whole names, or all of a subject (`referral.*`); none is every type.
-CREATE FUNCTION webhook_wants(p_types text[], p_type text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE OR REPLACE FUNCTION webhook_wants(p_types text[], p_type text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN cardinality(p_types) = 0 OR p_type = ANY (p_types) OR split_part(p_type, '.', 1) || '.*' = ANY (p_types);
 
 -- Records what came of an attempt, with all that follows from it, and returns `recovered` (it answers after a long time), `paused` or `gone` where

@@ -20,7 +20,7 @@ from app.foundation import posting
 from app.foundation.keyring import Place
 from auth import queries
 from auth.directory import build
-from tests.app.delivery.conftest import Office, running
+from tests.app.delivery.sending.conftest import Office, running
 from tests.makers.receivers import HANG, Reply
 
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 import asyncpg
 
 from app.delivery import claims, jobs
-from tests.app.delivery.conftest import Office
+from tests.app.delivery.sending.conftest import Office
 
 
 class TestFanOut:
