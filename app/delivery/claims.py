@@ -23,6 +23,8 @@ FURTHEST: Final = timedelta(hours=30)
 WEBHOOKS: Final = 100
 EVENTS: Final = 200
 """Webhooks, and events of each, that one round turns into deliveries."""
+WAITING: Final = 5000
+"""Deliveries that may wait for one webhook before no more are made: what it is behind by then stays in the feed."""
 REMOVED: Final = 1000
 
 
@@ -63,6 +65,7 @@ _BEHIND = """
 SELECT w.id, f.position AS feed_position
 FROM webhook w JOIN feed_end f ON f.agency_id = w.agency_id
 WHERE w.state = 'active' AND w.position < f.position AND webhook_in_service(w.client_id, w.agency_id, $1)
+  AND NOT EXISTS (SELECT FROM delivery d WHERE d.webhook_id = w.id AND d.state = 'waiting' OFFSET $3)
 ORDER BY random() LIMIT $2 FOR NO KEY UPDATE OF w SKIP LOCKED
 """
 # A second statement, so that it sees whatever was committed when the rows were locked. Where the feed keeps nothing of what is missing,
@@ -85,14 +88,14 @@ SELECT count(*) AS events, coalesce(max(n), 0) AS most FROM (SELECT id, count(*)
 
 
 async def fan_out(
-    conn: Connection, now: datetime, *, webhooks: int = WEBHOOKS, events: int = EVENTS
+    conn: Connection, now: datetime, *, webhooks: int = WEBHOOKS, events: int = EVENTS, waiting: int = WAITING
 ) -> tuple[int, bool]:
     """Make deliveries of what the feeds have beyond each webhook's position; return how many events that were, and whether there may be more.
 
     A webhook's row is locked meanwhile, so that nothing is made twice however many workers do it; what another has locked is its own.
     """
     async with conn.transaction():
-        behind = await conn.fetch(_BEHIND, now, webhooks)
+        behind = await conn.fetch(_BEHIND, now, webhooks, waiting - 1)
         if not behind:
             return 0, False
         row = await conn.fetchrow(

@@ -53,6 +53,7 @@ class Sender:
         clock: Clock,
         pool: asyncpg.Pool,
         *,
+        wake: asyncio.Event | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._settings = settings
@@ -66,7 +67,7 @@ class Sender:
         self._failing: dict[UUID, float] = {}
         self._rests: dict[UUID, float] = {}
         self._keys: dict[UUID, bytes] = {}
-        self.wake = asyncio.Event()
+        self.wake = wake or asyncio.Event()
 
     async def send_due(self) -> int:
         """Claim what is due and there is room for, begin to send it, and return how much that was."""
