@@ -96,7 +96,7 @@ class Worker:
         self._pool: asyncpg.Pool | None = None
         self._sending_pool: asyncpg.Pool | None = None
         self._sender: Sender | None = None
-        self._sequenced = asyncio.Event()
+        self._sequenced, self._to_send = asyncio.Event(), asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -106,7 +106,7 @@ class Worker:
         self._sending_pool = await open_pool(self._addresses.of("worker"), size=3)
         metrics.watch_pool("worker", self._pool)
         metrics.watch_pool("sending", self._sending_pool)
-        self._sender = Sender(self._settings, self._keyring, self._clock, self._sending_pool)
+        self._sender = Sender(self._settings, self._keyring, self._clock, self._sending_pool, wake=self._to_send)
         self._tasks = [asyncio.create_task(self._repeat(job), name=f"job {job.name}") for job in self.jobs()]
 
     async def stop(self) -> None:
@@ -127,11 +127,10 @@ class Worker:
 
     def jobs(self) -> list[Job]:
         """Return every job there is."""
-        assert self._sender is not None
         return [
             Job("sequence events", 0.03, self.sequence_events),
             Job("make deliveries", 1.0, self.make_deliveries, batch=1, wake=self._sequenced),
-            Job("send deliveries", 1.0, self._sender.send_due, batch=1, wake=self._sender.wake),
+            Job("send deliveries", 1.0, self.send_deliveries, batch=1, wake=self._to_send),
             Job("remove old deliveries", 600.0, self.remove_old_deliveries, batch=DELIVERIES_AT_ONCE),
             Job("seal log", self._settings.log_seal_seconds, self.seal_log),
             Job("watch deadlines", 1.0, self.watch_deadlines, batch=200),
@@ -219,6 +218,11 @@ class Worker:
         assert self._sender is not None
         async with self._pool.acquire() as conn:
             return await make_deliveries(conn, self._sender, self._clock.now())
+
+    async def send_deliveries(self) -> int:
+        """Begin to send to webhooks what is due: at once after what this process has made, and once a second."""
+        assert self._sender is not None
+        return await self._sender.send_due()
 
     async def remove_old_deliveries(self) -> int:
         """Remove deliveries and attempts that are not kept any longer."""

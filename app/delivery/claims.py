@@ -23,6 +23,8 @@ FURTHEST: Final = timedelta(hours=30)
 WEBHOOKS: Final = 100
 EVENTS: Final = 200
 """Webhooks, and events of each, that one round turns into deliveries."""
+WAITING: Final = 5000
+"""Deliveries that may wait for one webhook before no more are made: what it is behind by then stays in the feed."""
 REMOVED: Final = 1000
 
 
@@ -63,6 +65,7 @@ _BEHIND = """
 SELECT w.id, f.position AS feed_position
 FROM webhook w JOIN feed_end f ON f.agency_id = w.agency_id
 WHERE w.state = 'active' AND w.position < f.position AND webhook_in_service(w.client_id, w.agency_id, $1)
+  AND NOT EXISTS (SELECT FROM delivery d WHERE d.webhook_id = w.id AND d.state = 'waiting' OFFSET $3)
 ORDER BY random() LIMIT $2 FOR NO KEY UPDATE OF w SKIP LOCKED
 """
 # A second statement, so that it sees whatever was committed when the rows were locked. Where the feed keeps nothing of what is missing,
@@ -85,14 +88,14 @@ SELECT count(*) AS events, coalesce(max(n), 0) AS most FROM (SELECT id, count(*)
 
 
 async def fan_out(
-    conn: Connection, now: datetime, *, webhooks: int = WEBHOOKS, events: int = EVENTS
+    conn: Connection, now: datetime, *, webhooks: int = WEBHOOKS, events: int = EVENTS, waiting: int = WAITING
 ) -> tuple[int, bool]:
     """Make deliveries of what the feeds have beyond each webhook's position; return how many events that were, and whether there may be more.
 
     A webhook's row is locked meanwhile, so that nothing is made twice however many workers do it; what another has locked is its own.
     """
     async with conn.transaction():
-        behind = await conn.fetch(_BEHIND, now, webhooks)
+        behind = await conn.fetch(_BEHIND, now, webhooks, waiting - 1)
         if not behind:
             return 0, False
         row = await conn.fetchrow(
@@ -104,6 +107,7 @@ async def fan_out(
 
 # Round robin: the first of each webhook comes before the second of any, those under way counted. A delivery with an earlier one of its case
 # before it waits, unless that one has failed for long and is not to be tried again soon: so what is under way or due always goes first.
+# That question is no join, so that it is asked of the first that are due alone, each time by the index.
 _CLAIM = """
 WITH open AS (
     SELECT w.id, coalesce(b.count, 0) AS busy, CASE WHEN w.failing_since IS NULL THEN $5 ELSE 1 END AS most
@@ -116,9 +120,10 @@ WITH open AS (
     FROM open CROSS JOIN LATERAL (
         SELECT d.message_id, d.due_at, d.position FROM delivery d
         WHERE d.webhook_id = open.id AND d.state = 'waiting' AND d.due_at <= $1 AND open.busy < open.most
-          AND NOT EXISTS (
-              SELECT FROM delivery e WHERE e.webhook_id = d.webhook_id AND e.case_id = d.case_id AND e.position < d.position AND e.state = 'waiting'
-                AND (e.first_at IS NULL OR e.first_at > $1::timestamptz - $9::interval OR e.due_at <= $1::timestamptz + $2::interval))
+          AND (SELECT true FROM delivery e
+               WHERE e.webhook_id = d.webhook_id AND e.case_id = d.case_id AND e.position < d.position AND e.state = 'waiting'
+                 AND (e.first_at IS NULL OR e.first_at > $1::timestamptz - $9::interval OR e.due_at <= $1::timestamptz + $2::interval)
+               LIMIT 1) IS NULL
         ORDER BY d.due_at, d.position LIMIT $5) d
 ), turns AS (
     SELECT id, message_id, place, row_number() OVER (PARTITION BY place > 1 ORDER BY place, random()) AS turn FROM due WHERE place <= most

@@ -33,7 +33,8 @@ from app.foundation.settings import Settings
 
 log = logging.getLogger("rujukan.delivery")
 GATHER: Final = 0.005
-"""Seconds between being woken and looking: what ends at the same time is followed up by one look."""
+GATHER_BUSY: Final = 0.02
+"""Seconds between being woken and looking, where something is under way the second: what ends together is followed up by one look."""
 GRACE: Final = 8.0
 """Seconds that what is under way is given to end when the process is told to."""
 LONGEST_REST: Final = 60.0
@@ -52,6 +53,7 @@ class Sender:
         clock: Clock,
         pool: asyncpg.Pool,
         *,
+        wake: asyncio.Event | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._settings = settings
@@ -65,11 +67,11 @@ class Sender:
         self._failing: dict[UUID, float] = {}
         self._rests: dict[UUID, float] = {}
         self._keys: dict[UUID, bytes] = {}
-        self.wake = asyncio.Event()
+        self.wake = wake or asyncio.Event()
 
     async def send_due(self) -> int:
         """Claim what is due and there is room for, begin to send it, and return how much that was."""
-        await asyncio.sleep(GATHER)
+        await asyncio.sleep(GATHER_BUSY if self._tasks else GATHER)
         room = self._settings.webhooks_at_once - len(self._tasks)
         if room <= 0:
             return 0
@@ -154,13 +156,12 @@ class Sender:
         """Leave alone whoever goes on failing: as long as it has, or as it asks."""
         if outcome.succeeded:
             self._failing.pop(webhook_id, None)
-            self._rests.pop(webhook_id, None)
             return
         now = monotonic()
         rest = min(now - self._failing.setdefault(webhook_id, began), LONGEST_REST)
         if outcome.retry_after is not None:
             rest = max(rest, min(outcome.retry_after.total_seconds(), LONGEST_ASKED_REST))
-        self._rests[webhook_id] = now + rest
+        self._rests[webhook_id] = max(now + rest, self._rests.get(webhook_id, now))
 
     async def _record(self, claimed: Claimed, outcome: Outcome, answer: bytes, milliseconds: int) -> None:
         """Record what came of it, trying again while the database is away, as long as the lease holds."""

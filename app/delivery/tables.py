@@ -49,7 +49,7 @@ class DeliveryRow(SQLModel, table=True):
 
     __tablename__ = "delivery"
     __table_args__ = (
-        Index("delivery_due", "webhook_id", "due_at", postgresql_where=text("state = 'waiting'")),
+        Index("delivery_due", "webhook_id", "due_at", "position", postgresql_where=text("state = 'waiting'")),
         Index("delivery_ended", "ended_at", postgresql_where=text("state <> 'waiting'")),
         Index("delivery_of_case", "webhook_id", "case_id", "position", postgresql_where=text("state = 'waiting'")),
         Index("delivery_listed", "webhook_id", "position"),

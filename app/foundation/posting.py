@@ -50,6 +50,30 @@ class Answer:
     """Its first bytes, at most `KEPT`."""
 
 
+class _Stream(httpcore.AsyncNetworkStream):
+    """A connection before TLS. It is closed where TLS does not come about, also by a time limit: httpcore would leave it open then."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 -- httpcore's interface
+    ) -> httpcore.AsyncNetworkStream:
+        """Begin TLS, or close the connection."""
+        try:
+            return await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        except BaseException:
+            await self._stream.aclose()
+            raise
+
+    async def aclose(self) -> None:
+        """Close it."""
+        await self._stream.aclose()
+
+
 class _Checked(httpcore.AsyncNetworkBackend):
     """Connects to the addresses that may be connected to, and to nothing else."""
 
@@ -70,10 +94,10 @@ class _Checked(httpcore.AsyncNetworkBackend):
         addresses = (await resolve(Target(host, port, "/"), self._settings))[:ADDRESSES_TRIED]
         for address in addresses[:-1]:
             try:
-                return await self._network.connect_tcp(str(address), port, timeout=timeout)
+                return _Stream(await self._network.connect_tcp(str(address), port, timeout=timeout))
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 continue
-        return await self._network.connect_tcp(str(addresses[-1]), port, timeout=timeout)
+        return _Stream(await self._network.connect_tcp(str(addresses[-1]), port, timeout=timeout))
 
     async def sleep(self, seconds: float) -> None:
         """Wait, between attempts that are never made: the interface asks for it."""

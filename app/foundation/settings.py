@@ -277,8 +277,8 @@ class Settings(BaseSettings):
     )
     outbound_networks: str = Field(
         "",
-        description="Inner networks in which addresses that clients name (`jwks_uri`) may lie, as CIDR networks separated by commas, where"
-        " agencies publish their keys on a government intranet. Everything else that is not on the public Internet is refused.",
+        description="Inner networks in which addresses that clients name (`jwks_uri`, webhooks) may lie, as CIDR networks separated by commas, where"
+        " agencies publish their keys or take events on a government intranet. Everything else that is not on the public Internet is refused.",
     )
     outbound_ca: Path | None = Field(
         None, description="PEM file of authorities that are trusted for those addresses beside the public ones."

@@ -96,6 +96,11 @@ class Receiver:
     def url(self) -> str:
         return f"https://{NAME}:{self.port}/hook"
 
+    @property
+    def open(self) -> int:
+        """How many connections it has now."""
+        return len(self._open)
+
     def answers(self, *replies: Reply) -> None:
         self.replies = list(replies)
 

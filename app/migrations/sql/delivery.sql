@@ -50,7 +50,7 @@ CREATE TABLE delivery (
     replayed_at timestamptz,
     PRIMARY KEY (webhook_id, message_id)
 );
-CREATE INDEX delivery_due ON delivery (webhook_id, due_at) WHERE state = 'waiting';
+CREATE INDEX delivery_due ON delivery (webhook_id, due_at, position) WHERE state = 'waiting';
 CREATE INDEX delivery_ended ON delivery (ended_at) WHERE state <> 'waiting';
 CREATE INDEX delivery_of_case ON delivery (webhook_id, case_id, position) WHERE state = 'waiting';
 CREATE INDEX delivery_listed ON delivery (webhook_id, position);

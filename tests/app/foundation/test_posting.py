@@ -156,6 +156,20 @@ class TestAnAnswer:
         assert (dripping.status, 0 < len(dripping.body) < 20) == (200, True), "its status was said before its body"
         assert (await post(poster, receiver)).status == 204
 
+    async def test_before_which_tls_hangs_leaves_no_connection_open(
+        self, receivers, poster, receiver, resolves, monkeypatch
+    ) -> None:
+        resolves(["127.0.0.1"])
+        stalling = await receivers.open(stalls=True)
+        for connecting, whole in ((0.2, 5.0), (5.0, 0.5)):
+            monkeypatch.setattr(posting, "CONNECT_PATIENCE", connecting)
+            monkeypatch.setattr(posting, "PATIENCE", whole + posting.BODY_PATIENCE)
+            assert await fault(poster, stalling) == "timeout"
+        async with asyncio.timeout(2):
+            while stalling.open:  # noqa: ASYNC110 -- the receiver sees it end
+                await asyncio.sleep(0.01)
+        assert stalling.connections == 2
+
     async def test_that_is_no_http_is_a_fault(self, poster, receiver, resolves) -> None:
         resolves(["127.0.0.1"])
         for raw in (b"", b"\x00\x01\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: " + b"x" * 500_000):

@@ -9,7 +9,7 @@ from datetime import timedelta
 import asyncpg
 
 from app.delivery import claims, jobs
-from tests.app.delivery.conftest import Office
+from tests.app.delivery.sending.conftest import Office
 
 
 class TestFanOut:
@@ -76,6 +76,17 @@ class TestFanOut:
         assert (len(await office.deliveries(held)), len(await office.deliveries(free))) == (0, 1)
         await office.fan_out()
         assert (len(await office.deliveries(held)), len(await office.deliveries(free))) == (2, 2)
+
+    async def test_leaves_in_the_feed_what_a_webhook_is_far_behind(self, office: Office) -> None:
+        receiver = await office.receivers.open()
+        id = await office.webhook(receiver)
+        await office.news(20)
+        await office.fan_out(events=4, waiting=10)
+        assert len(await office.deliveries(id)) == 12
+        await office.send()
+        await office.fan_out(events=4, waiting=10)
+        await office.send()
+        assert sorted(receiver.positions) == list(range(1, 21))
 
     async def test_goes_on_from_the_oldest_that_the_feed_still_keeps(self, office: Office) -> None:
         id, late = await office.webhook(), await office.webhook(types=["transfer.*"])

@@ -20,7 +20,7 @@ from app.foundation import posting
 from app.foundation.keyring import Place
 from auth import queries
 from auth.directory import build
-from tests.app.delivery.conftest import Office, running
+from tests.app.delivery.sending.conftest import Office, running
 from tests.makers.receivers import HANG, Reply
 
 
@@ -212,10 +212,10 @@ class TestAWebhook:
         await office.sender.send_due()
         await office.sender.settled()
         assert (await office.of(id))["failing_since"] is None
-        for _ in range(5):
-            await office.news(4)
+        for _ in range(4):
+            await office.news(3)
             await office.deliver()
-            await office.later(hours=20)
+            await office.later(hours=25)
         assert (await office.of(id))["state"] == "paused"
         await office.sequence()
         feed = (await office.world.iom.get("/v1/events?limit=500")).json()["items"]

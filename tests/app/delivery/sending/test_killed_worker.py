@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from app.delivery import claims
-from tests.app.delivery.conftest import Office
+from tests.app.delivery.sending.conftest import Office
 from tests.makers.receivers import HANG, Reply
 
 SMALL = """
@@ -48,7 +48,7 @@ def worker(office: Office) -> subprocess.Popen[bytes]:
             str(exchange.keyring.path),
             str(office.receivers.ca),
         ],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[4])},
     )
 
 

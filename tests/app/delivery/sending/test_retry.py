@@ -12,7 +12,7 @@ from app.delivery.retry import DELAYS, FEWEST, GIVE_UP_AFTER, Outcome, next_dela
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FAILED = Outcome(500)
-PAGE = Path(__file__).parents[3] / "docs" / "delivery.md"
+PAGE = Path(__file__).parents[4] / "docs" / "delivery.md"
 
 
 def tries(chance: random.Random | None) -> list[timedelta]:
