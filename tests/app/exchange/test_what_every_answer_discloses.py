@@ -54,7 +54,6 @@ FIXED = {
     "incident_id",
     "hold_id",
     "key_id",
-    "attachment_id",
     "receipt_id",
     "attachment_id",
 }
@@ -97,9 +96,6 @@ ASKED: dict[str, tuple[str, ...]] = {
     "/v1/log/proof/consistency": ("?from=1&to=2",),
     "/v1/corrections/{correction_id}": ("",),
     "/v1/corrections/{correction_id}/attachments/{attachment_id}": ("",),
-    "/v1/attachments": ("",),
-    "/v1/attachments/{attachment_id}": ("",),
-    "/v1/attachments/{attachment_id}/content": ("",),
     "/v1/requests": ("?role=to", "?role=from"),
     "/v1/requests/{request_id}": ("",),
     "/v1/case-links": ("",),
