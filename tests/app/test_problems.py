@@ -20,7 +20,7 @@ from app.sealing import generate_key
 from auth import jose
 from auth.binding.nonces import Nonces
 from auth.people.person import Role
-from tests.makers import cases, files, ndjson, records, sealed
+from tests.makers import cases, files, ndjson, record_files, records, sealed
 from tests.makers.admins import Administrator, new_agency, new_client, signed_in
 from tests.makers.people import Browser, new_browser, new_link
 from tests.makers.world import Agency, Passed, World
@@ -1155,6 +1155,11 @@ async def deleting_a_file_of_a_record(world: World) -> httpx.Response:
         uuid.UUID(made["id"]),
     )
     return await files.delete(world.police, made["id"])
+
+
+@provokes("files-unusable")
+async def a_record_with_a_file_nobody_has(world: World) -> httpx.Response:
+    return await world.police.post("/v1/referrals", record_files.referral(str(uuid.uuid4())))
 
 
 @provokes("range-not-satisfiable")

@@ -63,3 +63,18 @@ class RecordAttachmentRow(SQLModel, table=True):
     case_id: UUID = Field(primary_key=True)
     attachment_id: UUID = Field(foreign_key="attachment.id", primary_key=True)
     section: str = Field(sa_type=Text)
+
+
+class ConsentAttachmentRow(SQLModel, table=True):
+    """A file that proves an act of consent: the consent itself, or its reconfirmation."""
+
+    __tablename__ = "consent_attachment"
+    __table_args__ = (
+        ForeignKeyConstraint(["consent_id", "case_id"], ["consent.id", "consent.case_id"]),
+        Index("consent_attachment_file", "attachment_id"),
+    )
+
+    case_id: UUID = Field(primary_key=True)
+    consent_id: UUID
+    act_id: UUID = Field(primary_key=True)
+    attachment_id: UUID = Field(foreign_key="attachment.id")

@@ -13,17 +13,24 @@ CREATE INDEX consent_attachment_file ON consent_attachment (attachment_id);
 ALTER TABLE consent_attachment ENABLE ROW LEVEL SECURITY;
 ALTER TABLE consent_attachment FORCE ROW LEVEL SECURITY;
 
--- Whether every version that a file goes with has been taken back: then it is another person's, and there for nobody, its uploader included.
+-- Whether every version that a file of the caller's goes with has been taken back: then it is another person's, and there for nobody, its uploader
+-- included. Of a file of another agency no.
 CREATE FUNCTION is_retracted_file(p_attachment uuid) RETURNS boolean
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     RETURN (SELECT coalesce(bool_and(v.retracted_at IS NOT NULL), false) FROM record_attachment r
-            JOIN record_version v ON v.id = r.version_id AND v.case_id = r.case_id WHERE r.attachment_id = p_attachment);
+            JOIN record_version v ON v.id = r.version_id AND v.case_id = r.case_id JOIN attachment a ON a.id = r.attachment_id
+            WHERE r.attachment_id = p_attachment AND a.agency_id = current_agency());
 END $$;
 
--- The case that a file goes with something of, or NULL: then it is its uploader's alone, and is cleared away when nothing takes it in time.
+-- The case that a file of the caller's goes with something of, or NULL: then it is its uploader's alone, and is cleared away when nothing takes it in
+-- time. The worker, who clears away, asks of any.
 CREATE FUNCTION case_of_file(p_attachment uuid) RETURNS uuid LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
+    IF NOT (pg_has_role(session_user, 'rujukan_worker', 'MEMBER')
+            OR EXISTS (SELECT FROM attachment a WHERE a.id = p_attachment AND a.agency_id = current_agency())) THEN
+        RETURN NULL;
+    END IF;
     RETURN (SELECT case_id FROM record_attachment WHERE attachment_id = p_attachment
             UNION ALL SELECT case_id FROM consent_attachment WHERE attachment_id = p_attachment LIMIT 1);
 END $$;

@@ -22,7 +22,7 @@ from auth.admin.clients import add_client
 from auth.people.person import Role
 from auth.scopes import Scope
 from schemas.documents.sensitivity import DATA_CLASSES
-from tests.makers import records
+from tests.makers import record_files, records
 from tests.makers.admins import Administrator, signed_in
 from tests.makers.world import Agency, Passed, World
 
@@ -144,6 +144,23 @@ class TestTheReport:
         assert (found["writes"], found["client_id"], found["agencies"]) == (None, "shelter-system", ["shelter"])
         whole = json.dumps(found)
         assert [word for word in (records.NAME, "Surya", "Jalan") if word in whole] == []
+
+    async def test_counts_each_file_that_was_downloaded(self, world: World, officer: Administrator) -> None:
+        file = await record_files.uploaded(world)
+        passed = await world.accepted(
+            receiver="shelter",
+            purpose="social_rehabilitation",
+            record=record_files.record(file),
+            bases=[records.legal_basis(*record_files.SECTIONS)],
+        )
+        since = world.exchange.clock.now()
+        world.exchange.later(minutes=1)
+        for headers in ({}, {"Range": "bytes=0-3"}):
+            assert (await world.shelter.get(f"{passed.path}/attachments/{file}", headers=headers)).is_success
+        (case,) = (await ask(officer, since))["did_read"]["cases"]
+        (thing,) = case["things"]
+        assert (thing["how"], thing["id"], thing["times"]) == ("referral_file:read", passed.id, 2)
+        assert set(case["sections"]) == {"health", "attachments"}
 
     async def test_says_what_stood_open_besides(self, world: World, night: Night, officer: Administrator) -> None:
         could = (await ask(officer, night.since))["could_read"]

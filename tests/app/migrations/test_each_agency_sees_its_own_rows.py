@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from tests.makers import cases, files, ndjson, records, sealed, webhooks
+from tests.makers import cases, ndjson, record_files, records, sealed, webhooks
 from tests.makers.world import Passed, World
 
 Rows = dict[str, list[asyncpg.Record]]
@@ -19,7 +19,7 @@ GUARDED = (
     "event", "feed_end", "idempotency", "consent_withdrawal", "correction", "request", "victim_status", "reassignment", "escalation",
     "escalation_asked", "consent_reconfirmation", "review", "emergency_access", "emergency_knock", "subject_request", "incident",
     "incident_case", "incident_entry", "legal_hold", "legal_hold_review", "erasure", "sealed_recipient", "feed_position",
-    "attachment", "attachment_chunk", "record_attachment",
+    "attachment", "attachment_chunk", "record_attachment", "consent_attachment",
     "webhook", "delivery", "delivery_attempt",
     "bulk_import", "import_line", "bulk_export",
     "note", "note_seen",
@@ -66,9 +66,35 @@ def expected(rows: Rows, me: UUID) -> dict[str, list[asyncpg.Record]]:
         for row in rows["record_content"]
         if not row["retracted_at"] and (row["author_id"] == me or row["version_id"] in opened)
     }
-    open_files = {row["attachment_id"] for row in rows["record_attachment"] if row["version_id"] in read} | {
-        row["id"] for row in rows["attachment"] if row["agency_id"] == me
+    written = {row["version_id"] for row in rows["record_content"] if row["author_id"] == me}
+
+    def both_open(row: asyncpg.Record) -> bool:
+        """Whether a file's own section and that of the papers are both open in its version."""
+        return row["version_id"] in written or all(
+            any(
+                d["version_id"] == row["version_id"]
+                and section in d["sections"]
+                and (d in own or any(o["subject_id"] == d["origin_id"] and section in o["sections"] for o in own))
+                for d in held
+            )
+            for section in (row["section"], "attachments")
+        )
+
+    bound = [row for row in rows["record_attachment"] if row["version_id"] in read and both_open(row)]
+    heard = {
+        row["attachment_id"]
+        for row in rows["consent_attachment"]
+        if row["consent_id"] in given or row["case_id"] in led
     }
+    taken_back = {row["id"] for row in rows["record_version"] if row["retracted_at"]}
+    versions: dict[UUID, set[UUID]] = {}
+    for row in rows["record_attachment"]:
+        versions.setdefault(row["attachment_id"], set()).add(row["version_id"])
+    open_files = (
+        {row["attachment_id"] for row in bound}
+        | heard
+        | {row["id"] for row in rows["attachment"] if row["agency_id"] == me}
+    ) - {file for file, of in versions.items() if of <= taken_back}
     sees: dict[str, Callable[[asyncpg.Record], bool]] = {
         "case_file": lambda row: row["id"] in cases,
         "case_lead": lambda row: row["agency_id"] == me or row["case_id"] in led,
@@ -113,7 +139,8 @@ def expected(rows: Rows, me: UUID) -> dict[str, list[asyncpg.Record]]:
         "sealed_recipient": lambda row: me in (row["author_id"], row["agency_id"]),
         "attachment": lambda row: row["id"] in open_files,
         "attachment_chunk": lambda row: row["attachment_id"] in open_files,
-        "record_attachment": lambda row: row["version_id"] in read,
+        "record_attachment": lambda row: row in bound,
+        "consent_attachment": lambda row: row["case_id"] in led or row["consent_id"] in given,
         **dict.fromkeys(("webhook", "delivery", "delivery_attempt"), lambda row: row["agency_id"] == me),
         "event": lambda row: row["agency_id"] == me,
         "feed_end": lambda row: row["agency_id"] == me,
@@ -207,15 +234,28 @@ async def protected(world: World, made: dict[str, Passed]) -> None:
         )  # fmt: skip
     police, shelter = await sealed.publish(world, world.police, world.shelter)
     await world.accepted(receiver="shelter", **sealed.request(shelter, police))
-    for passed in (made["accepted"], None):
-        file = await files.uploaded(world.police)
-        if passed is not None:
+    await record_files.uploaded(world)
+    # of one both sections are open, of one only that of the papers, and one was taken back
+    for opened in (["health", "attachments"], ["attachments"], None):
+        file = await record_files.uploaded(world)
+        record, rest = record_files.record(file), [each for each in record_files.SECTIONS if each not in (opened or ())]
+        bases = [records.legal_basis(*opened), records.legal_basis(*rest)] if opened else None
+        passed = await world.accepted(
+            receiver="lpsk",
+            purpose="social_rehabilitation",
+            record=record,
+            bases=bases or [records.legal_basis(*record_files.SECTIONS)],
+        )
+        if opened == ["attachments"]:
             await world.owner.execute(
-                "INSERT INTO record_attachment (version_id, case_id, attachment_id, section) VALUES ($1, $2, $3, 'health')",
-                (await world.row(passed))["version_id"],
-                UUID(passed.case_id),
-                UUID(file["id"]),
+                "UPDATE disclosure SET locked_at = now(), lock_reason = 'not_justified' WHERE subject_id = $1 AND 'health' = ANY (sections)",
+                UUID(passed.id),
             )
+        elif opened is None:
+            version = (await world.row(passed))["version_id"]
+            await said("police", f"/v1/cases/{passed.case_id}/record-versions/{version}/retract", {"reason": "Hers."})
+    proof = {"method": "audio_recording", "evidence": {"attachment": await record_files.uploaded(world, "lpsk")}}
+    await said("lpsk", f"/v1/cases/{made['accepted'].case_id}/consents", records.consent(now, **proof))
     for code in ("police", "iom"):
         await webhooks.subscribed(world, code)
     await world.owner.execute(

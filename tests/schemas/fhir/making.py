@@ -54,6 +54,7 @@ def referral(**more: Any) -> Referral:
             "withheld": [],
             "sealed": [],
             "corrections": [],
+            "files": [],
             "acceptance": None,
             "ending": None,
             "prior_agreement": None,
