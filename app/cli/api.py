@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import dataclasses
+import hashlib
 import json
+import os
 import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import httpx
 import typer
@@ -40,6 +44,13 @@ def api(
     ],
     data: Annotated[
         str | None, typer.Option("--data", "-d", help="JSON body; @FILE reads it from a file, @- from standard input.")
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="A file to send as it is, for POST /v1/attachments?section=….", show_default=False),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the answer's body to this file.", show_default=False)
     ] = None,
     agency: Annotated[
         str | None, typer.Option(help="Code of the agency to act for, if the client has several.")
@@ -83,16 +94,25 @@ def api(
     if not _METHOD.fullmatch(method) or not path.startswith("/"):
         raise Failure("a request is a method and a path", "Such as: rujukan api GET /v1/me --as iom-system")
     body = body_of(data)
-    if body is None and method == "POST":
-        body = {}
     headers = {"Accept": accept} if accept is not None else {}
-    reply = asyncio.run(_send(credentials, method, path, body, actor, _version(if_match), key, headers))
+    content = None
+    if file is not None:
+        if body is not None:
+            raise Failure("a request has one body", "Give --file or -d.")
+        content = _content_of(file)
+        headers |= _headers_of(file, content)
+    elif body is None and method == "POST":
+        body = {}
+    reply = asyncio.run(_send(credentials, method, path, body, content, actor, _version(if_match), key, headers))
     if include:
         typer.echo(f"HTTP {reply.status_code} {reply.reason_phrase}")
         for name, value in reply.headers.items():
             typer.echo(f"{name}: {value}")
         typer.echo()
-    _show(reply)
+    if output is not None and reply.is_success:
+        _write(output, reply.content)
+    else:
+        _show(reply)
     if reply.status_code >= 400:
         raise typer.Exit(Code.broken if reply.status_code >= 500 else Code.refused)
 
@@ -163,6 +183,33 @@ def body_of(data: str | None) -> Any:
         raise Failure("the body is not JSON", "-d '{\"a\": 1}', or -d @FILE to read one.") from None
 
 
+def _content_of(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise Failure(f"{file} cannot be read: {error.strerror}") from None
+
+
+def _headers_of(file: Path, content: bytes) -> dict[str, str]:
+    """Return what is said of a file: its digest and its name; what it is, the exchange finds by itself."""
+    digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
+    return {
+        "Content-Type": "application/octet-stream",
+        "Content-Digest": f"sha-256=:{digest}:",
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name, safe='')}",
+    }
+
+
+def _write(output: Path, content: bytes) -> None:
+    try:
+        with os.fdopen(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+    except OSError as error:
+        raise Failure(
+            f"{output} cannot be written: {error.strerror}", "It is never put in the place of another file."
+        ) from None
+
+
 def _version(text: str | None) -> int | str | None:
     return int(text) if text is not None and text.isdecimal() else text
 
@@ -172,6 +219,7 @@ async def _send(
     method: str,
     path: str,
     body: Any,
+    content: bytes | None,
     actor: str,
     if_match: int | str | None,
     key: str | None,
@@ -180,7 +228,14 @@ async def _send(
     async with ExchangeClient(credentials) as exchange:
         try:
             return await exchange.request(
-                method, path, json=body, actor=actor, if_match=if_match, idempotency_key=key, headers=headers
+                method,
+                path,
+                json=body,
+                content=content,
+                actor=actor,
+                if_match=if_match,
+                idempotency_key=key,
+                headers=headers,
             )
         except (httpx.InvalidURL, UnicodeError):
             raise Failure("the path or a header cannot be sent as it is written") from None

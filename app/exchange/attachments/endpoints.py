@@ -44,7 +44,7 @@ _BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "The file's bytes, as they are.",
+        "description": "The file's bytes, as they are. `Content-Type` must agree with them; `application/octet-stream`: you do not know.",
         "content": dict.fromkeys((*KINDS, "application/octet-stream"), _BINARY),
     }
 }
@@ -82,19 +82,14 @@ async def upload_attachment(
     db: CaseConnection,
     key: Key,
     section: Annotated[Section, Query(description="The section of the record that the file belongs to.")],
-    content_type: Annotated[
-        str | None,
-        Header(
-            description="What the file is; it must agree with its content. `application/octet-stream`: you do not know."
-        ),
-    ] = None,
     content_digest: Annotated[
-        str | None, Header(description="`sha-256=:<Base64>:` of the file (RFC 9530); verified.")
+        str | None, Header(alias="Content-Digest", description="`sha-256=:<Base64>:` of the file (RFC 9530); verified.")
     ] = None,
     content_disposition: Annotated[
         str | None,
         Header(
-            description="`attachment; filename*=UTF-8''<name>` (RFC 6266): the file's name, for your own agency alone; encrypted."
+            alias="Content-Disposition",
+            description="`attachment; filename*=UTF-8''<name>` (RFC 6266): the file's name, for your own agency alone; encrypted.",
         ),
     ] = None,
 ) -> Response:
@@ -147,8 +142,10 @@ async def read_attachment_content(
     attachment_id: AttachmentId,
     caller: CanUpload,
     db: CaseConnection,
-    range: Annotated[str | None, Header(description="One range of bytes; several are answered with the whole.")] = None,
-    if_range: Annotated[str | None, Header(description="The `ETag` of the part you have.")] = None,
+    range: Annotated[
+        str | None, Header(alias="Range", description="One range of bytes; several are answered with the whole.")
+    ] = None,
+    if_range: Annotated[str | None, Header(alias="If-Range", description="The `ETag` of the part you have.")] = None,
 ) -> Response:
     """Download a file your agency uploaded, in whole or a range of it. `Repr-Digest` is that of the whole. Reading is logged."""
     return await service.read_content(request, db, attachment_id, stores=request.app.state.stores)
