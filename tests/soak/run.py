@@ -124,7 +124,7 @@ async def _settle(stage: Stage, readers: dict[str, Reader], reading: Sequence[as
     await stage.owner.execute(
         "UPDATE referral SET due_at = NULL; UPDATE transfer SET due_at = NULL; UPDATE escalation SET next_at = NULL"
     )
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(300):
         while True:
             for task in reading:
                 assert not task.done(), task.exception()

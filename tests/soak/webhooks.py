@@ -100,7 +100,7 @@ async def hurry(stage: Stage) -> int:
     """Have what waits for another try be tried now, as who replays it does; return how much waits."""
     return int(
         await stage.owner.fetchval(
-            """WITH hurried AS (UPDATE delivery SET due_at = now() WHERE state = 'waiting' AND due_at > now() + interval '2 minutes')
+            """WITH hurried AS (UPDATE delivery SET due_at = now() WHERE state = 'waiting' AND due_at > now() + interval '65 seconds')
                SELECT count(*) FROM delivery WHERE state = 'waiting'"""
         )
     )

@@ -28,6 +28,8 @@ WAITS: Final = (
 """How long after its first, second … failure something is tried again; the last one stays. Somebody waits for a deadline that does not pass."""
 PARKED_FROM: Final = 3
 """Failures in a row after which something counts as parked, and people are told. Less may be a lock or a restart."""
+SETTLED_AFTER: Final = timedelta(hours=1)
+"""What is not tried again so long after its time is not due any more; every job looks more often than that."""
 _NOBODYS_FAULT: Final = (
     *GONE,
     asyncpg.TooManyConnectionsError,

@@ -54,6 +54,12 @@ async def forget(conn: Connection, job: str, subject_id: UUID) -> None:
     await conn.execute("DELETE FROM parked_job WHERE job = $1 AND subject_id = $2", job, subject_id)
 
 
+async def forget_settled(conn: Connection, before: datetime) -> int:
+    """Take out what was to be tried again before then and was not: it is not due any more, since somebody has answered. Return how many."""
+    done: str = await conn.execute("DELETE FROM parked_job WHERE retry_at < $1", before)
+    return int(done.rsplit(" ", 1)[1])
+
+
 async def listed(conn: Connection, limit: int) -> list[asyncpg.Record]:
     """Return what jobs have failed at and not done since, what waits longest first."""
     rows: list[asyncpg.Record] = await conn.fetch(
