@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from typing import Any
@@ -164,3 +165,29 @@ async def test_ends_when_its_caller_may_not_go_on_and_says_so(world: World, monk
     assert [each["data"] is None for each in lines[1:-1]] == [False, True, False]
     assert (lines[-1]["complete"], lines[-1]["counts"]) == (True, {"referral": 3})
     assert json.dumps(lines).count("internal") == 0
+
+
+async def test_holds_no_connection_and_no_more_than_a_page_while_its_reader_is_slow(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports, "PAGE", 2)
+    for _ in range(5):
+        await world.send()
+    app, sent = world.exchange.app, []
+    headers = {"Rujukan-Actor": "officer-7", **await world.police.client.authorization("GET", "/v1/exports")}
+    scope = {
+        "type": "http", "method": "GET", "path": "/v1/exports", "raw_path": b"/v1/exports", "query_string": b"kinds=referral",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()], "client": ("127.0.0.1", 1), "app": app,
+    }  # fmt: skip
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        return {}
+
+    async def send(message: dict[str, Any]) -> None:
+        pool = app.state.database.app
+        assert pool.get_size() == pool.get_idle_size(), "every connection is free"
+        sent.append(message.get("body", b"").count(b"\n"))
+
+    await app(scope, receive, send)
+    assert [each for each in sent if each] == [1, 2, 2, 1, 1]

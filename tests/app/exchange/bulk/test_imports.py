@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import sys
 from collections import Counter
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
+import psutil
 import pytest
 
 from app.exchange.bulk import jobs, uploads
@@ -163,6 +166,24 @@ class TestEachLine:
         assert await referrals(world) == 0
 
 
+async def test_an_upload_is_never_held_whole(world: World) -> None:
+    """Forty megabytes: the process grows by a small part of them."""
+
+    async def much() -> Any:
+        for number in range(4_000):
+            yield b'{"key": "case-%d", "x": "' % number + b"y" * 10_000 + b'"}\n'
+
+    process = psutil.Process()
+    assert (await send(world.police, lines(210), key="warm")).status_code == 201
+    before = process.memory_info().rss
+    reply = await send(world.police, much, key="much")
+    assert (reply.status_code, reply.json()["lines"]) == (201, 4_000)
+    assert reply.json()["bytes"] > 40_000_000
+    assert process.memory_info().rss - before < 16_000_000
+    for found in (await world.police.get("/v1/imports?state=running")).json()["items"]:
+        await world.police.post(f"/v1/imports/{found['id']}/cancel")
+
+
 class TestABrokenUpload:
     async def test_is_gone_on_with_after_the_lines_that_arrived(self, world: World) -> None:
         police = world.police
@@ -253,6 +274,29 @@ class TestWhoeverHandlesIt:
         ended = (await world.police.get(f"/v1/imports/{sent.json()['id']}")).json()
         assert (ended["state"], ended["counts"]["created"]) == ("finished", 45)
         assert await referrals(world) == 45
+
+    async def test_may_be_a_process_that_is_killed_in_the_middle(self, world: World) -> None:
+        exchange = world.exchange
+        sent = (await send(world.police, lines(40))).json()
+        settings = {
+            "DATABASE_URL": exchange.addresses.app, "DATABASE_WORKER_URL": exchange.addresses.worker,
+            "DATABASE_ADMIN_URL": exchange.addresses.admin, "KEYRING_FILE": str(exchange.settings.keyring_path),
+            "DATA_DIR": str(exchange.settings.data_dir), "IMPORT_RATE": "25", "IMPORT_CONCURRENCY": "4",
+        }  # fmt: skip
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("RUJUKAN_")}
+        env = clean | {f"RUJUKAN_{name}": value for name, value in settings.items()}
+        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "app.cli", "worker", env=env, stdout=-3)
+        async with asyncio.timeout(60):
+            while await referrals(world) < 12:  # noqa: ASYNC110 -- another process does it
+                await asyncio.sleep(0.05)
+        process.kill()
+        await process.wait()
+        before = (await world.police.get(f"/v1/imports/{sent['id']}")).json()
+        assert (before["state"], before["counts"]["waiting"] > 0) == ("running", True)
+        exchange.later(seconds=LEASE.total_seconds() + 1)
+        await handle(world)
+        ended = (await world.police.get(f"/v1/imports/{sent['id']}")).json()
+        assert (ended["state"], ended["counts"]["created"], await referrals(world)) == ("finished", 40, 40)
 
     async def test_parks_a_line_that_raises_or_kills_after_a_few_tries_and_goes_on_with_the_others(
         self, world: World, monkeypatch: pytest.MonkeyPatch
