@@ -93,14 +93,16 @@ async def settle(on: stage.Stage, count: int) -> list[Agency]:
 async def open_feeds(
     agencies: list[Agency], each: int, query: str, came: dict[str, float], **headers: str
 ) -> list[Feed]:
-    """Open `each` feeds for every agency."""
+    """Open `each` feeds for every agency; they are signed beforehand, so that the first has not ended when the last begins."""
+    loop = asyncio.get_running_loop()
+    requests = [
+        await signed(agency.client, "GET", f"/v1/events{query}", **headers) for agency in agencies for _ in range(each)
+    ]
     feeds = []
-    for agency in agencies:
-        for _ in range(each):
-            request = await signed(agency.client, "GET", f"/v1/events{query}", **headers)
-            _, feed = await asyncio.get_running_loop().create_connection(lambda: Feed(came), "127.0.0.1", stage.PORT)
-            feed.transport.write(request)
-            feeds.append(feed)
+    for request in requests:
+        _, feed = await loop.create_connection(lambda: Feed(came), "127.0.0.1", stage.PORT)
+        feed.transport.write(request)
+        feeds.append(feed)
     return feeds
 
 
