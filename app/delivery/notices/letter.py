@@ -85,8 +85,8 @@ def compose(
     message["Date"] = format_datetime(at)
     message["Message-ID"] = f"<notice.{mail_id}@{sender_domain(settings)}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5: no answering machine answers it
-    message["Content-Language"] = language
     message.set_content("\n".join([*told, "", how.format(contact=contact), "", "--", footer, ""]))
+    message["Content-Language"] = language  # after the content, which clears what is said of it
     return message
 
 

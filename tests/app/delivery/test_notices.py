@@ -96,7 +96,7 @@ class TestANotice:
         assert (mail["From"], mail["To"], mail["Auto-Submitted"]) == (FROM, TO, "auto-generated")
         assert re.fullmatch(r"<notice\.[0-9a-f-]{36}@example\.go\.id>", mail["Message-ID"])
         assert mail["Date"].datetime.tzinfo is not None
-        assert mail.get_content_type() == "text/plain"
+        assert (mail.get_content_type(), mail["Content-Language"]) == ("text/plain", "id")
         body = mail.get_content()
         assert f"rujukan {reference}" in body
         assert "1500-771" in body
