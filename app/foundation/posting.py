@@ -33,6 +33,8 @@ READ: Final = 16_384
 KEPT: Final = 500
 KEEP_ALIVE: Final = 30.0
 """Seconds that a connection is kept unused."""
+MOST_NAMES: Final = 200
+"""Names and ports to which connections are kept."""
 RENEW: Final = 300.0
 """Seconds after which connections are made anew though they are in use: a name may have moved."""
 
@@ -105,15 +107,17 @@ class _Checked(httpcore.AsyncNetworkBackend):
 
 
 class _Pool:
-    """Connections of one time."""
+    """Connections to one name and port, of one time."""
 
     def __init__(self, settings: Settings, made_at: float) -> None:
         self.made_at = made_at
+        self.used_at = made_at
         self.in_use = 0
+        self.kept = True
         self.http = httpcore.AsyncConnectionPool(
             ssl_context=trust(settings.outbound_ca),
             max_connections=None,
-            max_keepalive_connections=settings.webhooks_at_once,
+            max_keepalive_connections=settings.webhooks_at_once_each,
             keepalive_expiry=KEEP_ALIVE,
             network_backend=_Checked(settings),
         )
@@ -124,14 +128,15 @@ class Poster:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._pool: _Pool | None = None
+        self._pools: dict[tuple[str, int], _Pool] = {}
+        """A pool each, since httpcore's looks at all it has for each request; the one that was used last stands last."""
         self._closing: set[asyncio.Task[None]] = set()
 
     async def close(self) -> None:
         """Close every connection."""
-        if self._pool is not None:
-            await self._pool.http.aclose()
-            self._pool = None
+        pools, self._pools = list(self._pools.values()), {}
+        for pool in pools:
+            await pool.http.aclose()
         await asyncio.gather(*self._closing)
 
     async def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -180,7 +185,7 @@ class Poster:
         limit: asyncio.Timeout,
     ) -> None:
         async with (
-            self._connections() as http,
+            self._connections(target) as http,
             http.stream(
                 "POST",
                 httpcore.URL(scheme="https", host=target.host, port=target.port, target=target.path),
@@ -207,22 +212,33 @@ class Poster:
                     return
 
     @asynccontextmanager
-    async def _connections(self) -> AsyncIterator[httpcore.AsyncConnectionPool]:
+    async def _connections(self, target: Target) -> AsyncIterator[httpcore.AsyncConnectionPool]:
         now = asyncio.get_running_loop().time()
-        pool = self._pool
-        if pool is None or now - pool.made_at > RENEW:
-            if pool is not None and not pool.in_use:
-                self._let_go(pool)
-            pool = self._pool = _Pool(self._settings, now)
+        key = (target.host, target.port)
+        pool = self._pools.pop(key, None)
+        if pool is not None and now - pool.made_at > RENEW:
+            self._let_go(pool)
+            pool = None
+        pool = self._pools[key] = pool or _Pool(self._settings, now)
+        pool.used_at = now
         pool.in_use += 1
+        for other, oldest in list(self._pools.items()):
+            if now - oldest.used_at < KEEP_ALIVE and len(self._pools) <= MOST_NAMES:
+                break
+            if not oldest.in_use:
+                self._let_go(self._pools.pop(other))
         try:
             yield pool.http
         finally:
             pool.in_use -= 1
-            if pool is not self._pool and not pool.in_use:
+            if not pool.kept and not pool.in_use:
                 self._let_go(pool)
 
     def _let_go(self, pool: _Pool) -> None:
+        """Close its connections, as soon as none is in use."""
+        pool.kept = False
+        if pool.in_use:
+            return
         task = asyncio.create_task(pool.http.aclose(), name="close old connections")
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)

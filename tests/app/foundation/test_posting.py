@@ -126,6 +126,26 @@ class TestAConnection:
             await post(poster, receiver)
         assert receiver.connections == 3
 
+    async def test_is_kept_to_so_many_names_and_no_longer_than_it_is_used(
+        self, poster, receivers, receiver, resolves, monkeypatch
+    ) -> None:
+        resolves(["127.0.0.1"])
+        others = [await receivers.open() for _ in range(3)]
+        for each in others:
+            await post(poster, each)
+        monkeypatch.setattr(posting, "MOST_NAMES", 2)
+        await post(poster, receiver)
+        await post(poster, others[2])
+        await post(poster, others[0])
+        assert [each.connections for each in others] == [2, 1, 1]
+        assert len(poster._pools) == 2
+        monkeypatch.setattr(posting, "KEEP_ALIVE", 0.0)
+        await post(poster, others[0])
+        async with asyncio.timeout(2):
+            while others[2].open or others[1].open:  # noqa: ASYNC110 -- the receivers see it end
+                await asyncio.sleep(0.01)
+        assert len(poster._pools) == 1
+
     async def test_tries_the_next_address_where_nobody_answers(self, poster, receiver, resolves) -> None:
         resolves(["127.0.0.9", "127.0.0.1"])
         assert (await post(poster, receiver)).status == 204
