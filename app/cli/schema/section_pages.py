@@ -9,6 +9,7 @@ from enum import Enum
 from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
+from uuid import UUID
 
 from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import BaseModel, RootModel
@@ -223,7 +224,7 @@ def _form(kind: Any, page: str) -> str:
         return f"code [{name}](../../schemas/codes/lists/{name}.csv)"
     if is_model(kind):
         return f"[{_title(kind)}]({_anchor(kind, page)})"
-    return {int: "whole number", float: "number", str: "text", bool: "true or false"}[kind]
+    return {int: "whole number", float: "number", str: "text", bool: "true or false", UUID: "id (a UUID)"}[kind]
 
 
 def _annotated(kind: Any, page: str) -> str:
