@@ -124,18 +124,21 @@ async def _settle(stage: Stage, readers: dict[str, Reader], reading: Sequence[as
     await stage.owner.execute(
         "UPDATE referral SET due_at = NULL; UPDATE transfer SET due_at = NULL; UPDATE escalation SET next_at = NULL"
     )
+    hurried = 0.0
     async with asyncio.timeout(300):
         while True:
+            if time.monotonic() > hurried + 5:
+                await webhooks.hurry(stage)
+                hurried = time.monotonic()
             for task in reading:
                 assert not task.done(), task.exception()
             left = await stage.owner.fetchval(
-                "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM log_waiting)"
+                "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM log_waiting) + (SELECT count(*) FROM delivery WHERE state = 'waiting')"
             )
             ends = {
                 row["agency_id"]: row["position"]
                 for row in await stage.query("SELECT agency_id, position FROM feed_end")
             }
-            left += await webhooks.hurry(stage)
             if not left and all(readers[code].cursor == ends.get(id, 0) for code, id in stage.ids.items()):
                 return
             await asyncio.sleep(0.1)
