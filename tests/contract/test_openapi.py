@@ -36,7 +36,7 @@ OPERATIONS = [
     for path, operations in DOCUMENT["paths"].items()
     for method, operation in operations.items()
 ]
-WITHOUT_BODY = {"/v1/me/keys/{key_id}/end"}
+WITHOUT_BODY = {"/v1/me/keys/{key_id}/end", "/v1/imports/{import_id}/start", "/v1/imports/{import_id}/cancel"}
 """What is asked for by the path alone."""
 every_operation = pytest.mark.parametrize(
     ("method", "path", "operation"), OPERATIONS, ids=[f"{method} {path}" for method, path, _ in OPERATIONS]
