@@ -41,6 +41,8 @@ OPERATIONS = [
 ]
 WITHOUT_BODY = {
     "/v1/me/keys/{key_id}/end",
+    "/v1/imports/{import_id}/start",
+    "/v1/imports/{import_id}/cancel",
     *(
         f"/v1/webhooks/{{webhook_id}}/{what}"
         for what in ("enable", "disable", "test", "deliveries/{message_id}/replay")
