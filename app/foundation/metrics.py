@@ -21,6 +21,7 @@ from prometheus_client import (
     Info,
     PlatformCollector,
     ProcessCollector,
+    disable_created_metrics,
     start_http_server,
 )
 from starlette.routing import Route
@@ -28,6 +29,7 @@ from starlette.routing import Route
 from app.foundation.settings import Settings
 
 log = logging.getLogger("rujukan.metrics")
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, which nobody asks for
 REGISTRY: Final = CollectorRegistry(auto_describe=False)
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNMATCHED: Final = "none"
