@@ -100,7 +100,7 @@ def reads(life: Life, table: str, chance: random.Random) -> Iterator[str]:
             yield f"SELECT {row} FROM {of} JOIN {other} USING (case_id)"
             yield f"SELECT {row} FROM {of} WHERE EXISTS (SELECT FROM {other} o WHERE o.case_id = t.case_id)"
             yield f"SELECT {row} FROM {of} LEFT JOIN LATERAL (SELECT * FROM {other} o WHERE o.case_id = t.case_id) x ON true"
-        foreign = chance.choice([each["case_id"] for each in life.all[table]])
+        foreign = chance.choice([each["case_id"] for each in life.all[table] if each["case_id"]])
         yield f"SELECT {row} FROM {of} WHERE case_id = '{foreign}'"
 
 
