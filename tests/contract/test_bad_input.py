@@ -48,7 +48,7 @@ WITH_BODY = {
     for path in POSTS
     if "application/json" in DOCUMENT["paths"][path]["post"].get("requestBody", {}).get("content", {})
 }
-"""The others take none, or a file."""
+"""The others take none, a file, or lines that are no JSON document (tests/app/exchange/bulk tries those)."""
 
 
 def referral(extension: Any = None) -> Body:
