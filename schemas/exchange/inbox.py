@@ -29,6 +29,10 @@ class Waiting(StrEnum):
     """Take what nobody has answered."""
     REQUEST = "request"
     """Answer a request about data: erase, correct, explain."""
+    ANSWER_SUBJECT_REQUEST = "answer_subject_request"
+    """Answer what a person asks about their data, as the case's lead."""
+    SEE_TO_INCIDENT = "see_to_incident"
+    """Give the notice of an incident, or say why none is due, and close it."""
     CONFIRM_LINK = "confirm_link"
     """Say whether two cases belong together."""
     AGREE_REASSIGNMENT = "agree_reassignment"
@@ -42,9 +46,10 @@ class InboxItem(Wire):
 
     kind: Waiting
     subject: str
-    """What it is: `referral`, `transfer`, `escalation`, `request`, `case_link`, `reassignment`."""
+    """What it is: `referral`, `transfer`, `escalation`, `request`, `subject_request`, `incident`, `case_link`, `reassignment`."""
     id: UUID
-    case_id: UUID
+    case_id: UUID | None
+    """None: an incident, which can be about several."""
     reference: str | None
     state: str
     version: int | None

@@ -38,6 +38,8 @@ Document = dict[str, Any]
 _ELSEWHERE: Final = {
     "escalation": "take",
     "request": "answer-request",
+    "answer_subject_request": "answer-subject-request",
+    "see_to_incident": "add-to-incident, close-incident",
     "confirm_link": "confirm-link, refuse-link",
     "agree_reassignment": "agree-to-lead, decline-to-lead",
     "read_notes": "notes --mark",

@@ -55,6 +55,8 @@ TASKS: Final[dict[str, str]] = {
     "supply_paper": "a handover paper to supply",
     "escalation": "escalated to you",
     "request": "a request about data",
+    "answer_subject_request": "a person asks about their data",
+    "see_to_incident": "an incident with personal data",
     "confirm_link": "a link to confirm",
     "agree_reassignment": "asked to lead a case",
     "read_notes": "notes to read",

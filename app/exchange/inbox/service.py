@@ -25,6 +25,8 @@ _LIFECYCLES: Final = {"referral": REFERRAL, "transfer": TRANSFER}
 _MOVES: Final = {
     Waiting.ESCALATION: ["take"],  # what is taken already waits for the taker alone, to be seen through
     Waiting.REQUEST: ["answer"],
+    Waiting.ANSWER_SUBJECT_REQUEST: ["answer"],
+    Waiting.SEE_TO_INCIDENT: ["add", "close"],
     Waiting.CONFIRM_LINK: ["confirm", "refuse"],
     Waiting.AGREE_REASSIGNMENT: ["agree", "decline"],
 }

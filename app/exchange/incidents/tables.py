@@ -16,6 +16,7 @@ class IncidentRow(SQLModel, table=True):
     __table_args__ = (
         Index("incident_author", "author_id", "id"),
         Index("incident_responsible", "responsible_id", "id"),
+        Index("incident_waiting", "responsible_id", "due_at", "id", postgresql_where=text("state = 'open'")),
         Index("incident_look", "look_at", postgresql_where=text("look_at IS NOT NULL")),
     )
 

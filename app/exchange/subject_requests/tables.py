@@ -16,6 +16,7 @@ class SubjectRequestRow(SQLModel, table=True):
     __table_args__ = (
         Index("subject_request_id", "id", postgresql_using="hash"),
         Index("subject_request_author", "author_id", "id"),
+        Index("subject_request_waiting", "due_at", "id", postgresql_where=text("state = 'open'")),
         Index("subject_request_look", "look_at", postgresql_where=text("look_at IS NOT NULL")),
         Index(
             "subject_request_to_erase",

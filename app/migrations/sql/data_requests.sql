@@ -35,6 +35,7 @@ CREATE TABLE subject_request (
 );
 CREATE INDEX subject_request_id ON subject_request USING hash (id);
 CREATE INDEX subject_request_author ON subject_request (author_id, id);
+CREATE INDEX subject_request_waiting ON subject_request (due_at, id) WHERE state = 'open';
 CREATE INDEX subject_request_look ON subject_request (look_at) WHERE look_at IS NOT NULL;
 CREATE INDEX subject_request_to_erase ON subject_request (answered_at) WHERE kind = 'erase' AND answer <> 'refused' AND erased_at IS NULL;
 
@@ -69,6 +70,7 @@ CREATE TABLE incident (
 );
 CREATE INDEX incident_author ON incident (author_id, id);
 CREATE INDEX incident_responsible ON incident (responsible_id, id);
+CREATE INDEX incident_waiting ON incident (responsible_id, due_at, id) WHERE state = 'open';
 CREATE INDEX incident_look ON incident (look_at) WHERE look_at IS NOT NULL;
 
 CREATE TABLE incident_case (

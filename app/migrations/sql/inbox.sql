@@ -57,6 +57,21 @@ BEGIN
             ORDER BY q.due_at, q.id LIMIT p_limit) AS w
         WHERE p_kinds IS NULL OR 'request' = ANY (p_kinds)
         UNION ALL
+        SELECT w.* FROM (
+            SELECT 'answer_subject_request', 'subject_request', q.id, q.case_id, c.reference, q.state, NULL::integer, NULL::text, q.recorded_at, q.due_at,
+                   q.clock, nullif(q.author_id, a.agency), NULL::uuid, NULL::uuid, NULL::text, NULL::timestamptz
+            FROM subject_request q JOIN case_file c ON c.id = q.case_id AND c.lead_id = a.agency
+            WHERE q.state = 'open' AND q.due_at <= v_until AND (q.due_at, q.id) > (v_after, v_after_id)
+            ORDER BY q.due_at, q.id LIMIT p_limit) AS w
+        WHERE p_kinds IS NULL OR 'answer_subject_request' = ANY (p_kinds)
+        UNION ALL
+        SELECT w.* FROM (
+            SELECT 'see_to_incident', 'incident', i.id, NULL::uuid, i.reference, i.state, NULL::integer, NULL::text, i.recorded_at, i.due_at, i.clock,
+                   nullif(i.author_id, a.agency), NULL::uuid, NULL::uuid, NULL::text, NULL::timestamptz
+            FROM incident i WHERE i.responsible_id = a.agency AND i.state = 'open' AND i.due_at <= v_until AND (i.due_at, i.id) > (v_after, v_after_id)
+            ORDER BY i.due_at, i.id LIMIT p_limit) AS w
+        WHERE p_kinds IS NULL OR 'see_to_incident' = ANY (p_kinds)
+        UNION ALL
         SELECT 'confirm_link', 'case_link', l.id, l.case_id, NULL, 'proposed', l.version, NULL, l.proposed_at, l.proposed_at, 'ok', l.lead_id,
                NULL, NULL, NULL, NULL
         FROM links_waiting(v_after, v_after_id, p_limit) AS l
@@ -107,6 +122,13 @@ BEGIN
         UNION ALL
         SELECT 'request', count(*), count(*) FILTER (WHERE w.due_at <= a.at) FROM (
             SELECT q.due_at FROM request q WHERE q.to_id = a.agency AND q.state = 'open' ORDER BY q.due_at LIMIT p_most) AS w
+        UNION ALL
+        SELECT 'answer_subject_request', count(*), count(*) FILTER (WHERE w.due_at <= a.at) FROM (
+            SELECT q.due_at FROM subject_request q JOIN case_file c ON c.id = q.case_id AND c.lead_id = a.agency
+            WHERE q.state = 'open' ORDER BY q.due_at LIMIT p_most) AS w
+        UNION ALL
+        SELECT 'see_to_incident', count(*), count(*) FILTER (WHERE w.due_at <= a.at) FROM (
+            SELECT i.due_at FROM incident i WHERE i.responsible_id = a.agency AND i.state = 'open' ORDER BY i.due_at LIMIT p_most) AS w
         UNION ALL
         SELECT 'confirm_link', count(*), 0 FROM links_waiting('-infinity', '00000000-0000-0000-0000-000000000000', p_most)
         UNION ALL

@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from schemas.exchange.inbox import Waiting
+from tests.app.exchange import test_incidents, test_subject_requests
 from tests.makers import records
 from tests.makers.world import Agency, Passed, World
 
@@ -67,6 +68,33 @@ TURNS: list[tuple[str, tuple[str, ...], list[tuple[str, str]]]] = [
     ("transfer", ("recall",), []),
     ("transfer", ("enter_in_error",), []),
 ]
+
+
+class TestWhatHasADayByLaw:
+    """Three times 24 hours: UU 27/2022 art 46 for an incident, and as long for what a person asks."""
+
+    async def test_waits_for_whom_it_concerns_until_it_is_answered(self, world: World) -> None:
+        sent = await world.accepted(receiver="shelter")
+        asked = await test_subject_requests.asked(world, world.shelter, sent.case_id)
+        incident = await test_incidents.reported(world, world.shelter, sent.case_id)
+        listed = [
+            (code, what) for code, what in await waits(world) if what in ("answer_subject_request", "see_to_incident")
+        ]
+        assert listed == [("police", "answer_subject_request"), ("shelter", "see_to_incident")]
+        (item,) = await inbox(world.police, "?kind=answer_subject_request")
+        assert (item["id"], item["moves"], item["other"]["code"]) == (asked.rsplit("/", 1)[1], ["answer"], "shelter")
+        (item,) = await inbox(world.shelter, "?kind=see_to_incident")
+        assert (item["id"], item["case_id"], item["moves"]) == (incident.rsplit("/", 1)[1], None, ["add", "close"])
+        world.exchange.later(hours=73)
+        assert len(await inbox(world.police, "?kind=answer_subject_request&overdue=true")) == 1
+        counts = (await world.shelter.get("/v1/inbox/counts")).json()["counts"]
+        assert counts["see_to_incident"] == {"waiting": 1, "overdue": 1}
+        assert (await test_subject_requests.answer(world.police, asked)).status_code == 200
+        now = world.exchange.clock.now()
+        notice = {**test_incidents.notice(now), "persons": 1, "happened_at": (now - timedelta(hours=80)).isoformat()}
+        closed = await world.shelter.post(f"{incident}/close", notice)
+        assert closed.status_code == 200, closed.text
+        assert [what for _, what in await waits(world) if what in ("answer_subject_request", "see_to_incident")] == []
 
 
 class TestWhatWaits:
