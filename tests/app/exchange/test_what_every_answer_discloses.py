@@ -58,6 +58,7 @@ FIXED = {
     "receipt_id",
     "webhook_id",
     "import_id",
+    "attachment_id",
 }
 ASKED: dict[str, tuple[str, ...]] = {
     "/v1/agencies": ("",),
@@ -123,6 +124,9 @@ ASKED: dict[str, tuple[str, ...]] = {
     "/v1/references/{reference}": ("",),
     "/v1/events": ("?limit=200", "?limit=200&types=referral.*,case.*"),
     "/v1/events/position": ("",),
+    "/v1/attachments": ("",),
+    "/v1/attachments/{attachment_id}": ("",),
+    "/v1/attachments/{attachment_id}/content": ("",),
     "/v1/webhooks": ("",),
     "/v1/webhooks/{webhook_id}": ("",),
     "/v1/webhooks/{webhook_id}/deliveries": ("?limit=100",),
@@ -169,6 +173,8 @@ class Life:
     """The private keys of those to whom sections can be sealed."""
     of_files: dict[str, tuple[str, str, str]] = field(default_factory=dict)
     """File → its section, its uploader, the word in it."""
+    notes: dict[str, Passed] = field(default_factory=dict)
+    """Word of a note → what it was written about."""
     counted: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -459,6 +465,8 @@ class Life:
         if answer is None:
             return
         p.version, p.state = answer["version"], answer["state"]
+        if name == "note":
+            self.notes[mark] = p
         if event == "accept":
             m.accept(p)
         elif event in ("amend", "provide_info"):
@@ -720,9 +728,12 @@ class Life:
         )
         self.ids["receipt_id"] = [row["id"] for row in self.chance.sample(acts, min(len(acts), 15))]
         self.ids["code"] = ["police", "shelter"]
-        self.ids["webhook_id"] = [str(await webhooks.subscribed(self.world, "iom"))]
+        address = f"https://localhost:9443/news?token={self.mark(by='iom', what='webhook')}"
+        self.ids["webhook_id"] = [str(await webhooks.subscribed(self.world, "iom", url=address))]
         for name, most in (("review_id", 10), ("incident_id", 4), ("hold_id", 3), ("subject_request_id", 6)):
             self.ids[name] = self.chance.sample(self.ids[name], min(len(self.ids[name]), most))
+        rows = await self.world.owner.fetch("SELECT case_id::text FROM erasure WHERE kind = 'words'")
+        erased = {row["case_id"] for row in rows}
         for who in self.m.agencies:
             found_here: dict[str, set[str]] = {}
             for path, ways in ASKED.items():
@@ -742,6 +753,12 @@ class Life:
                 *(found for address, found in found_here.items() if SINGLY.fullmatch(address) is not None)
             )
             assert exported == singly, (who, "an export shows what the single readings show")
+            self.counted["words exported"] += len(exported)
+            for mark, p in self.notes.items():
+                is_open = who in (p.sender, p.receiver) and self.m.may_read(who, mark, self.now)
+                listed = mark in found_here[f"/v1/{p.kind}s/{p.id}/notes "]
+                assert listed == is_open or (is_open and p.case in erased), (who, p, self.m.words[mark])
+                self.counted[f"note {'open' if is_open else 'closed'}"] += who != self.m.words[mark].by
             for p in self.m.passed.values():
                 shown = found_here[f"/v1/{p.kind}s/{p.id} "]
                 for each in self.m.bindings:
@@ -766,7 +783,7 @@ class Life:
             json.dumps({"key": "case-2", **records.referral(mark.lower())}),
             mark,
         ]
-        reply = await ndjson.send(self.world.police, "\n".join(wrong).encode())
+        reply = await ndjson.send(self.world.police, "\n".join(wrong).encode(), key=f"import-{uuid4()}")
         assert reply.status_code == 201
         await ndjson.handle(self.world)
         self.ids["import_id"] = [reply.json()["id"]]
@@ -905,4 +922,6 @@ async def test_everybody_reads_what_the_rules_say_and_nothing_else(ready: World,
         counted += life.counted
     sys.stdout.write(f"\n{dict(sorted(counted.items()))}\n")  # shown by pytest -s
     assert counted["asked 200"] > 150 * READINGS, "the lives were empty"
+    for each in ("file open", "file closed", "note open", "note closed", "words exported") if SEED == 0 else ():
+        assert counted[each] > 0, f"no {each}"
     assert counted["/v1/referrals 201"] + counted["/v1/transfers 201"] >= 3 * READINGS, "nearly all was refused"

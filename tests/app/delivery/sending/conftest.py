@@ -188,6 +188,16 @@ class Office:
         while await self.world.exchange.worker.sequence_events():
             pass
 
+    async def grow_old(self, who: str, *, through: int) -> None:
+        """The events of a feed up to a position are no longer kept: the worker has dropped them."""
+        await self.owner.execute(
+            "UPDATE event SET recorded_at = $3 WHERE agency_id = $1 AND position <= $2",
+            self.world.id_of(who),
+            through,
+            self.world.exchange.clock.now() - timedelta(days=400),
+        )
+        await self.world.exchange.worker.drop_old_events()
+
     async def fan_out(self, **bounds: int) -> int:
         """Make deliveries of all there is; how many events that were."""
         made, more = 0, True

@@ -90,12 +90,24 @@ class TestFanOut:
 
     async def test_goes_on_from_the_oldest_that_the_feed_still_keeps(self, office: Office) -> None:
         id, late = await office.webhook(), await office.webhook(types=["transfer.*"])
+        strangers = await office.webhook(who="stranger")
+        await office.news(2, who="stranger")
         await office.news(6)
-        await office.owner.execute("DELETE FROM event WHERE position <= 4")
+        await office.grow_old("iom", through=4)
+        assert (
+            await office.owner.fetchval("SELECT dropped FROM feed_end WHERE agency_id = $1", office.world.id_of("iom"))
+            == 4
+        )
+        hook = await office.world.iom.get(f"/v1/webhooks/{id}")
+        assert (hook.json()["position"], hook.json()["behind"]) == (0, 2), "what is not kept does not follow"
         await office.fan_out()
         assert [row["position"] for row in await office.deliveries(id)] == [5, 6]
-        await office.owner.execute("DELETE FROM event")
+        assert [row["position"] for row in await office.deliveries(strangers)] == [1, 2], (
+            "of another agency nothing went"
+        )
         await office.owner.execute("UPDATE webhook SET position = 2 WHERE id = $1", late)
+        await office.grow_old("iom", through=6)
+        assert (await office.world.iom.get(f"/v1/webhooks/{late}")).json()["behind"] == 0
         assert await office.fan_out() == 0
         assert (await office.of(late))["position"] == 6, "where it keeps nothing, from its end"
         await office.news()
