@@ -78,7 +78,7 @@ WITH taken AS (
 ), made AS (
     INSERT INTO delivery (webhook_id, message_id, agency_id, position, type, subject, subject_id, case_id, event_state, recorded_at, due_at)
     SELECT id, event_id, agency_id, position, type, subject, subject_id, case_id, state, recorded_at, $3 FROM taken
-    WHERE webhook_wants(types, type) ON CONFLICT DO NOTHING
+    WHERE type_wanted(types, type) ON CONFLICT DO NOTHING
 ), moved AS (
     UPDATE webhook w SET position = coalesce((SELECT max(t.position) FROM taken t WHERE t.id = l.id), l.feed_position)
     FROM unnest($1::uuid[], $2::bigint[]) AS l (id, feed_position) WHERE w.id = l.id
