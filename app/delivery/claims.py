@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -41,6 +41,8 @@ class Claimed:
     """The first attempt: with the number, what tells this claim from another."""
     failing: bool
     """Whether its webhook has failed last."""
+    noted: bool
+    """Whether it, or its webhook, is noted as something that the exchange could not do."""
     keys: tuple[tuple[UUID, bytes], ...] = field(repr=False)
     """The keys it is signed with, sealed, the newest first."""
 
@@ -65,6 +67,7 @@ _BEHIND = """
 SELECT w.id, f.position AS feed_position
 FROM webhook w JOIN feed_end f ON f.agency_id = w.agency_id
 WHERE w.state = 'active' AND w.position < f.position AND webhook_in_service(w.client_id, w.agency_id, $1)
+  AND w.id <> ALL ($4) AND NOT is_parked('make_deliveries', w.id, $1)
   AND NOT EXISTS (SELECT FROM delivery d WHERE d.webhook_id = w.id AND d.state = 'waiting' OFFSET $3)
 ORDER BY random() LIMIT $2 FOR NO KEY UPDATE OF w SKIP LOCKED
 """
@@ -78,7 +81,7 @@ WITH taken AS (
 ), made AS (
     INSERT INTO delivery (webhook_id, message_id, agency_id, position, type, subject, subject_id, case_id, event_state, recorded_at, due_at)
     SELECT id, event_id, agency_id, position, type, subject, subject_id, case_id, state, recorded_at, $3 FROM taken
-    WHERE webhook_wants(types, type) ON CONFLICT DO NOTHING
+    WHERE type_wanted(types, type) ON CONFLICT DO NOTHING
 ), moved AS (
     UPDATE webhook w SET position = coalesce((SELECT max(t.position) FROM taken t WHERE t.id = l.id), l.feed_position)
     FROM unnest($1::uuid[], $2::bigint[]) AS l (id, feed_position) WHERE w.id = l.id
@@ -88,21 +91,40 @@ SELECT count(*) AS events, coalesce(max(n), 0) AS most FROM (SELECT id, count(*)
 
 
 async def fan_out(
-    conn: Connection, now: datetime, *, webhooks: int = WEBHOOKS, events: int = EVENTS, waiting: int = WAITING
+    conn: Connection,
+    now: datetime,
+    *,
+    webhooks: int = WEBHOOKS,
+    events: int = EVENTS,
+    waiting: int = WAITING,
+    passed_over: Collection[UUID] = (),
 ) -> tuple[int, bool]:
     """Make deliveries of what the feeds have beyond each webhook's position; return how many events that were, and whether there may be more.
 
     A webhook's row is locked meanwhile, so that nothing is made twice however many workers do it; what another has locked is its own.
     """
     async with conn.transaction():
-        behind = await conn.fetch(_BEHIND, now, webhooks, waiting - 1)
+        behind = await conn.fetch(_BEHIND, now, webhooks, waiting - 1, list(passed_over))
         if not behind:
             return 0, False
-        row = await conn.fetchrow(
-            _FAN_OUT, [each["id"] for each in behind], [each["feed_position"] for each in behind], now, events
-        )
-        assert row is not None
-        return row["events"], len(behind) == webhooks or row["most"] == events
+        made, most = await fan_out_to(conn, behind, now, events=events)
+        return made, len(behind) == webhooks or most == events
+
+
+async def one_behind(conn: Connection, now: datetime, passed_over: Collection[UUID]) -> asyncpg.Record | None:
+    """Lock one webhook that is behind its feed, and return it."""
+    return await conn.fetchrow(_BEHIND, now, 1, WAITING - 1, list(passed_over))
+
+
+async def fan_out_to(
+    conn: Connection, behind: Sequence[asyncpg.Record], now: datetime, *, events: int = EVENTS
+) -> tuple[int, int]:
+    """Make deliveries to webhooks that are locked; return how many events that were, and how many of the one that had most."""
+    row = await conn.fetchrow(
+        _FAN_OUT, [each["id"] for each in behind], [each["feed_position"] for each in behind], now, events
+    )
+    assert row is not None
+    return row["events"], row["most"]
 
 
 # Round robin: the first of each webhook comes before the second of any, those under way counted. A delivery with an earlier one of its case
@@ -114,15 +136,17 @@ WITH open AS (
     FROM webhook w LEFT JOIN unnest($3::uuid[], $4::integer[]) AS b (id, count) ON b.id = w.id
     WHERE w.state = 'active' AND NOT w.id = ANY ($8::uuid[])
       AND EXISTS (SELECT FROM delivery d WHERE d.webhook_id = w.id AND d.state = 'waiting' AND d.due_at <= $1)
-      AND webhook_in_service(w.client_id, w.agency_id, $1)
+      AND webhook_in_service(w.client_id, w.agency_id, $1) AND NOT is_parked('send_deliveries', w.id, $1)
 ), due AS (
     SELECT open.id, d.message_id, open.busy + row_number() OVER (PARTITION BY open.id ORDER BY d.due_at, d.position) AS place, open.most
     FROM open CROSS JOIN LATERAL (
         SELECT d.message_id, d.due_at, d.position FROM delivery d
         WHERE d.webhook_id = open.id AND d.state = 'waiting' AND d.due_at <= $1 AND open.busy < open.most
+          AND NOT is_parked('send_deliveries', d.message_id, $1)
           AND (SELECT true FROM delivery e
                WHERE e.webhook_id = d.webhook_id AND e.case_id = d.case_id AND e.position < d.position AND e.state = 'waiting'
-                 AND (e.first_at IS NULL OR e.first_at > $1::timestamptz - $9::interval OR e.due_at <= $1::timestamptz + $2::interval)
+                 AND (e.first_at IS NULL OR e.first_at > $1::timestamptz - $9::interval
+                      OR (e.due_at <= $1::timestamptz + $2::interval AND NOT is_parked('send_deliveries', e.message_id, $1)))
                LIMIT 1) IS NULL
         ORDER BY d.due_at, d.position LIMIT $5) d
 ), turns AS (
@@ -135,6 +159,7 @@ WITH open AS (
 UPDATE delivery d SET due_at = $1::timestamptz + $2::interval, attempts = d.attempts + 1, first_at = coalesce(d.first_at, $1)
 FROM taken t, webhook w WHERE d.webhook_id = t.webhook_id AND d.message_id = t.message_id AND w.id = d.webhook_id
 RETURNING d.*, w.url, w.failing_since IS NOT NULL AS failing,
+    EXISTS (SELECT FROM parked_job p WHERE p.job = 'send_deliveries' AND p.subject_id IN (d.message_id, w.id)) AS noted,
     ARRAY(SELECT (k.id, k.private_sealed) FROM webhook_key k WHERE k.webhook_id = w.id AND (k.ends_at IS NULL OR k.ends_at > $1)
           ORDER BY k.created_at DESC, k.id) AS keys
 """
@@ -183,6 +208,7 @@ async def claim(
             number=row["attempts"],
             first_at=row["first_at"],
             failing=row["failing"],
+            noted=row["noted"],
             keys=tuple((key[0], key[1]) for key in row["keys"]),
         )
         for row in sorted(rows, key=lambda row: (row["due_at"], row["position"] or 0))

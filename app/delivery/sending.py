@@ -30,6 +30,8 @@ from app.foundation.keyring import Keyring, Place
 from app.foundation.outbound import OutboundError
 from app.foundation.posting import Poster
 from app.foundation.settings import Settings
+from app.outbox.jobs import queries as parked
+from app.outbox.jobs.claims import failed, named
 
 log = logging.getLogger("rujukan.delivery")
 GATHER: Final = 0.005
@@ -41,6 +43,13 @@ LONGEST_REST: Final = 60.0
 LONGEST_ASKED_REST: Final = 3600.0
 """Seconds that a receiver is left alone for its `Retry-After`; the delivery itself waits as long as it was asked to."""
 _KEYS_HELD: Final = 1000
+_SAME_FAILURE: Final = 4.0
+"""Seconds in which what fails again for the same reason is one failure: several messages of a webhook whose key does not open."""
+JOB: Final = "send_deliveries"
+
+
+class NothingToSignWith(Exception):
+    """A webhook without a key: nobody would believe its messages."""
 
 
 class Sender:
@@ -67,6 +76,7 @@ class Sender:
         self._failing: dict[UUID, float] = {}
         self._rests: dict[UUID, float] = {}
         self._keys: dict[UUID, bytes] = {}
+        self._noted: dict[UUID, float] = {}
         self.wake = wake or asyncio.Event()
 
     async def send_due(self) -> int:
@@ -112,26 +122,43 @@ class Sender:
         await self._poster.close()
 
     async def _deliver(self, claimed: Claimed) -> None:
-        """Send one. Whatever goes wrong here is ours: it is logged, and the lease brings it back."""
+        """Send one. Whatever goes wrong here is ours: it is noted, and tried again when its lease has ended, later and later."""
         try:
             keys = [self._key(claimed.webhook_id, *each) for each in claimed.keys]
             if not keys:
-                log.error("the webhook %s has no key to sign with", claimed.webhook_id)
-                return
+                raise NothingToSignWith
             began = monotonic()
             outcome, answer = await self._send(claimed, keys)
             took = monotonic() - began
             self._remember(claimed.webhook_id, outcome, began)
             await self._record(claimed, outcome, answer, round(took * 1000))
-        except tink.TinkError:
-            log.error("a key of the webhook %s does not open", claimed.webhook_id)
+            if claimed.noted:
+                async with self._pool.acquire() as conn:
+                    for id in (claimed.message.id, claimed.webhook_id):
+                        await parked.forget(conn, JOB, id)
+        except UNREACHABLE as error:
+            log.warning("a delivery is left to its lease: %s", type(error).__name__)
+        except (NothingToSignWith, tink.TinkError) as error:  # none of its messages can be sent
+            await self._failed("webhook", claimed.webhook_id, None, error)
         except Exception as error:
-            log.error("a delivery was left to its lease: %s", type(error).__name__)
+            await self._failed("delivery", claimed.message.id, claimed.message.case_id, error)
         finally:
             self._under_way[claimed.webhook_id] -= 1
             if not self._under_way[claimed.webhook_id]:
                 del self._under_way[claimed.webhook_id]
             self.wake.set()
+
+    async def _failed(self, subject: str, id: UUID, case_id: UUID | None, error: Exception) -> None:
+        now = monotonic()
+        self._noted = {each: at for each, at in self._noted.items() if now - at < _SAME_FAILURE}
+        if id in self._noted:
+            return
+        self._noted[id] = now
+        try:
+            async with self._pool.acquire() as conn:
+                await failed(conn, JOB, subject, id, case_id, error, self._clock.now())
+        except Exception as unwritten:
+            log.error("a %s failed (%s), which cannot be noted: %s", subject, named(error), named(unwritten))
 
     async def _send(self, claimed: Claimed, keys: list[bytes]) -> tuple[Outcome, bytes]:
         now = self._clock.now()

@@ -134,6 +134,8 @@ EVENT_TYPES: Final[dict[str, str]] = {
     "client.refused_often": "A system of your agency was refused many times within an hour. Is its key right, or is somebody trying?",
 }
 """Every type of event, and what the receiver should do. Clients must expect new ones."""
+EVENT_FAMILIES: Final = frozenset(f"{name.partition('.')[0]}.*" for name in EVENT_TYPES)
+"""Every family of them, as it is asked for at the feed or by a webhook: all that there is of it, also what is added later."""
 
 
 class Event(Wire):

@@ -8,12 +8,12 @@ from pydantic_core import PydanticCustomError
 
 from schemas.base import WHOLE, Moment, Wire
 from schemas.codes.base import RequestBody
-from schemas.exchange.event import EVENT_TYPES, Event
+from schemas.exchange.event import EVENT_FAMILIES, EVENT_TYPES, Event
 
 TEST: Final = "webhook.test"
 """The type of a test message. No feed has it, and it need not be subscribed to."""
 OVERLAP_DEFAULT, OVERLAP_AT_MOST = 24 * 3600, 7 * 24 * 3600
-_KNOWN: Final = {*EVENT_TYPES, *(f"{name.partition('.')[0]}.*" for name in EVENT_TYPES)}
+_KNOWN: Final = EVENT_TYPES.keys() | EVENT_FAMILIES
 
 
 def _known(value: str) -> str:

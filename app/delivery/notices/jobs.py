@@ -13,10 +13,16 @@ import asyncpg
 from app.delivery.notices import queries
 from app.delivery.notices.letter import Line, compose
 from app.delivery.notices.sending import Outcome, next_try, send
+from app.foundation.database import UNREACHABLE, Connection
 from app.foundation.settings import Settings
+from app.outbox.jobs import queries as parked
+from app.outbox.jobs.claims import failed, one_by_one
 
 log = logging.getLogger("rujukan.notices")
 
+GATHERING: Final = "gather_notices"
+SENDING: Final = "send_notices"
+"""What these jobs are called where what they could not do is noted."""
 AGENCIES: Final = 50
 """How many agencies are looked at in one go."""
 EVENTS: Final = 500
@@ -41,22 +47,23 @@ WAITED_FOR: Final = frozenset(
 
 
 async def gather(conn: asyncpg.Connection, settings: Settings, now: datetime) -> int:
-    """Put new events into mails; return of how many agencies. An agency that fails does not stop the others."""
-    async with conn.transaction():
-        found = await queries.behind(conn, AGENCIES)
-        for each in found:
-            try:
-                async with conn.transaction():
-                    await _gather_of(conn, settings, each, now)
-            except asyncpg.PostgresError as error:
-                log.error("notices of an agency failed: %s", type(error).__name__)
-    return len(found)
+    """Put new events into mails; return of how many agencies. One that fails is parked, and stops no other."""
+    return await one_by_one(
+        conn,
+        GATHERING,
+        "agency",
+        lambda passed_over: queries.behind(conn, passed_over, now),
+        lambda each: _gather_of(conn, settings, each, now),
+        now,
+        limit=AGENCIES,
+    )
 
 
-async def _gather_of(conn: asyncpg.Connection, settings: Settings, each: asyncpg.Record, now: datetime) -> None:
-    agency_id = each["agency_id"]
+async def _gather_of(conn: Connection, settings: Settings, each: asyncpg.Record, now: datetime) -> None:
+    agency_id = each["id"]
     events = await queries.events_after(conn, agency_id, each["position"], EVENTS)
-    if not events:
+    if not events:  # none of them is kept any more
+        await queries.seen_to(conn, agency_id, each["feed_position"])
         return
     if wanted := [event for event in events if event["type"] in WAITED_FOR]:
         mail_id = await queries.mail_to_join(
@@ -75,10 +82,26 @@ async def send_due(pool: asyncpg.Pool, settings: Settings, now: datetime) -> int
     """Send the mails that are due, some at a time; return how many were claimed. No connection is held while a server is slow."""
     async with pool.acquire() as conn:
         claimed = await queries.claim(conn, now=now, lease=LEASE, limit=AT_ONCE)
-    for result in await asyncio.gather(*(_send(pool, settings, each, now) for each in claimed), return_exceptions=True):
-        if isinstance(result, BaseException):  # its lease brings it back
-            log.error("a notice failed: %s", type(result).__name__)
+    await asyncio.gather(*(_attempt(pool, settings, each, now) for each in claimed))
     return len(claimed)
+
+
+async def _attempt(pool: asyncpg.Pool, settings: Settings, mail: asyncpg.Record, now: datetime) -> None:
+    """Send one. What goes wrong here is ours: it is noted, and the mail comes due again as after any other fault, in the end no more."""
+    try:
+        await _send(pool, settings, mail, now)
+        if mail["noted"]:
+            async with pool.acquire() as conn:
+                await parked.forget(conn, SENDING, mail["id"])
+    except UNREACHABLE as error:  # its lease brings it back
+        log.warning("a notice is left to its lease: %s", type(error).__name__)
+    except Exception as error:
+        try:
+            async with pool.acquire() as conn, conn.transaction():
+                await failed(conn, SENDING, "notice", mail["id"], None, error, now)
+                await _record(conn, mail, Outcome("internal"), now)
+        except Exception as unwritten:
+            log.error("a notice is left to its lease: %s", type(unwritten).__name__)
 
 
 async def _send(pool: asyncpg.Pool, settings: Settings, mail: asyncpg.Record, now: datetime) -> None:

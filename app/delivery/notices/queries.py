@@ -11,16 +11,17 @@ import asyncpg
 from app.foundation.database import Connection
 
 
-async def behind(conn: Connection, limit: int) -> list[asyncpg.Record]:
-    """Return addresses whose agency's feed has gone on, and that nobody else is at; held until the transaction ends."""
-    rows: list[asyncpg.Record] = await conn.fetch(
-        """SELECT a.agency_id, a.position FROM notice_address a
+async def behind(conn: Connection, passed_over: Sequence[UUID], now: datetime) -> asyncpg.Record | None:
+    """Return an agency whose feed has gone on, and that nobody else is at; held until the transaction ends."""
+    return await conn.fetchrow(
+        """SELECT a.agency_id AS id, a.position, f.position AS feed_position FROM notice_address a
            JOIN feed_end f ON f.agency_id = a.agency_id AND f.position > a.position
            JOIN agency g ON g.id = a.agency_id AND g.status = 'active'
-           ORDER BY a.agency_id LIMIT $1 FOR NO KEY UPDATE OF a SKIP LOCKED""",
-        limit,
+           WHERE a.agency_id <> ALL ($1) AND NOT is_parked('gather_notices', a.agency_id, $2)
+           ORDER BY a.agency_id LIMIT 1 FOR NO KEY UPDATE OF a SKIP LOCKED""",
+        passed_over,
+        now,
     )
-    return rows
 
 
 async def events_after(conn: Connection, agency_id: UUID, position: int, limit: int) -> list[asyncpg.Record]:
@@ -89,7 +90,8 @@ async def claim(conn: Connection, *, now: datetime, lease: timedelta, limit: int
                    SELECT FROM notice_mail e WHERE e.agency_id = m.agency_id AND e.state = 'waiting' AND e.id < m.id)
                ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
            UPDATE notice_mail m SET due_at = $1 + $2::interval, attempts = attempts + 1, first_at = coalesce(first_at, $1)
-           FROM due WHERE m.id = due.id RETURNING m.*""",
+           FROM due WHERE m.id = due.id
+           RETURNING m.*, EXISTS (SELECT FROM parked_job p WHERE p.job = 'send_notices' AND p.subject_id = m.id) AS noted""",
         now,
         lease,
         limit,

@@ -4,7 +4,6 @@ another store is removed. Each file by itself: one that fails is tried again lat
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
@@ -21,12 +20,13 @@ from app.exchange.attachments.stores import Stores
 from app.foundation.database import GONE, Connection
 from app.foundation.keyring import Keyring
 from app.foundation.settings import Settings
+from app.outbox.jobs import queries as parked
+from app.outbox.jobs.claims import failed
 
-log = logging.getLogger("rujukan.attachments")
+JOB: Final = "look_after_files"
 BATCH: Final = 10
 LEASE: Final = timedelta(minutes=10)
 """Longer than a batch of scans takes: a file is scanned twice at worst, by two workers, which does no harm."""
-LONGEST_WAIT: Final = timedelta(hours=1)
 
 
 class FileKeeper:
@@ -51,11 +51,13 @@ class FileKeeper:
             except GONE:
                 raise
             except Exception as error:  # a damaged file, a store that is away: the others are not to wait for it
-                log.error("file %s: %s", row["id"], type(error).__name__)
-                async with acquire() as conn:
-                    await queries.look_again(
-                        conn, row["id"], now + _wait(row["attempts"]), attempts=row["attempts"] + 1
-                    )
+                async with acquire() as conn, conn.transaction():
+                    await failed(conn, JOB, "attachment", row["id"], None, error, now)
+                    await queries.look_again(conn, row["id"], now)
+            else:
+                if row["noted"]:
+                    async with acquire() as conn:
+                        await parked.forget(conn, JOB, row["id"])
         return len(rows)
 
     async def _one(
@@ -108,8 +110,3 @@ class FileKeeper:
                     conn, attachment_id, action="attachment:reject", detail=sections | {"found": found}, at=now
                 )
                 await queries.tell(conn, row, event="attachment.rejected", at=now)
-
-
-def _wait(attempts: int) -> timedelta:
-    """Half a minute, then twice as long each time, up to an hour."""
-    return min(timedelta(seconds=30 * 2 ** min(attempts, 10)), LONGEST_WAIT)

@@ -151,9 +151,11 @@ async def destroy(conn: Connection, id: UUID, *, state: str, reason: str | None,
 async def claim_due(conn: Connection, now: datetime, lease: timedelta, limit: int) -> list[asyncpg.Record]:
     """Take the files that are due, for as long as the lease: another worker takes them up when it has ended."""
     rows: list[asyncpg.Record] = await conn.fetch(
-        """WITH due AS (SELECT id FROM attachment WHERE due_at <= $1 ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+        """WITH due AS (SELECT id FROM attachment WHERE due_at <= $1 AND NOT is_parked('look_after_files', id, $1)
+                        ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
             UPDATE attachment a SET due_at = $1::timestamptz + $2::interval FROM due WHERE a.id = due.id
-            RETURNING a.*, case_of_file(a.id) IS NOT NULL AS bound""",
+            RETURNING a.*, case_of_file(a.id) IS NOT NULL AS bound,
+                EXISTS (SELECT FROM parked_job p WHERE p.job = 'look_after_files' AND p.subject_id = a.id) AS noted""",
         now,
         lease,
         limit,
@@ -173,16 +175,14 @@ async def hold_unbound(conn: Connection, id: UUID) -> bool:
     return found
 
 
-async def look_again(conn: Connection, id: UUID, due: datetime | None, *, attempts: int | None = None) -> None:
+async def look_again(conn: Connection, id: UUID, due: datetime | None) -> None:
     """Say when the worker looks at it next; None: never."""
-    await conn.execute(
-        "UPDATE attachment SET due_at = $2, attempts = coalesce($3, attempts) WHERE id = $1", id, due, attempts
-    )
+    await conn.execute("UPDATE attachment SET due_at = $2 WHERE id = $1", id, due)
 
 
 async def scanned(conn: Connection, id: UUID) -> None:
     """It is clean."""
-    await conn.execute("UPDATE attachment SET state = 'ready', attempts = 0, due_at = expires_at WHERE id = $1", id)
+    await conn.execute("UPDATE attachment SET state = 'ready', due_at = expires_at WHERE id = $1", id)
 
 
 async def log_by_worker(conn: Connection, id: UUID, *, action: str, detail: dict[str, Any], at: datetime) -> None:
@@ -211,7 +211,7 @@ async def tell(conn: Connection, row: asyncpg.Record, *, event: str, at: datetim
 
 async def forget_content(conn: Connection, id: UUID, due: datetime | None) -> None:
     """The store holds nothing of it any more."""
-    await conn.execute("UPDATE attachment SET stored = false, attempts = 0, due_at = $2 WHERE id = $1", id, due)
+    await conn.execute("UPDATE attachment SET stored = false, due_at = $2 WHERE id = $1", id, due)
 
 
 async def forget(conn: Connection, id: UUID) -> None:

@@ -36,7 +36,6 @@ class AttachmentRow(SQLModel, table=True):
     completed_at: datetime | None = Field(default=None, sa_type=Timestamp)
     expires_at: datetime | None = Field(default=None, sa_type=Timestamp)
     stored: bool = True
-    attempts: int = 0
     due_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
 

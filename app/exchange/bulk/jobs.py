@@ -30,6 +30,8 @@ from app.foundation.database import UNREACHABLE, Addresses, Connection, open_poo
 from app.foundation.keyring import Keyring, Place
 from app.foundation.problems import BodyTooLarge, InternalError, InvalidRequest, Problem
 from app.foundation.settings import Settings
+from app.outbox.jobs import queries as parked
+from app.outbox.jobs.claims import failed
 from auth.caller import Caller
 from auth.directory import Directory, Snapshot
 from auth.scopes import Scope
@@ -37,6 +39,7 @@ from schemas.exchange.bulk import ImportLine
 from schemas.exchange.common import Moved
 
 log = logging.getLogger("rujukan.imports")
+JOB: Final = "run_imports"
 BATCH: Final = 10
 """Lines taken in hand at once."""
 LEASE: Final = timedelta(seconds=60)
@@ -77,15 +80,22 @@ class Importer:
     async def run(self, pool: asyncpg.Pool) -> int:
         """Handle a batch of each running import, and end those that have none left. Return how many lines there were. `pool`: the worker's."""
         async with pool.acquire() as conn:
-            running = await queries.running_imports(conn)
+            running = await queries.running_imports(conn, self._clock.now())
+            failing = await parked.failing(conn, JOB) if running else set()
         handled = 0
         for row in running:
             try:
                 handled += await self._advance(pool, row)
-            except UNREACHABLE:
-                raise
-            except Exception as error:  # the next one goes on
-                log.error("import %s: %s", row["id"], type(error).__name__)
+            except Exception as error:
+                cause = first_of(error)
+                if isinstance(cause, UNREACHABLE):
+                    raise cause from None
+                async with pool.acquire() as conn:  # the next one goes on
+                    await failed(conn, JOB, "import", row["id"], None, cause, self._clock.now())
+            else:
+                if row["id"] in failing:
+                    async with pool.acquire() as conn:
+                        await parked.forget(conn, JOB, row["id"])
         return handled
 
     async def _advance(self, pool: asyncpg.Pool, row: asyncpg.Record) -> int:
@@ -242,6 +252,14 @@ class Importer:
             acts_for=None if db.recorder_id == db.agency_id else db.agency.code,
             body=orjson.dumps(document),
         )
+
+
+def first_of(error: Exception) -> Exception:
+    """Return what ended a group of tasks: what says that the database is away before anything else."""
+    if not isinstance(error, ExceptionGroup):
+        return error
+    found = [first_of(each) for each in error.exceptions]
+    return next((each for each in found if isinstance(each, UNREACHABLE)), found[0])
 
 
 def _since(not_before: Any, row: asyncpg.Record) -> bool:

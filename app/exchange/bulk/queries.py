@@ -253,10 +253,12 @@ async def keep_result(
 # looking after imports, as the worker
 
 
-async def running_imports(conn: Connection) -> list[asyncpg.Record]:
-    """Return what there is to do."""
+async def running_imports(conn: Connection, at: datetime) -> list[asyncpg.Record]:
+    """Return what there is to do, without what is parked."""
     rows: list[asyncpg.Record] = await conn.fetch(
-        "SELECT id, agency_id, recorder_id, client_id, actor, lines, started_at FROM bulk_import WHERE state = 'running' ORDER BY id"
+        """SELECT id, agency_id, recorder_id, client_id, actor, lines, started_at FROM bulk_import
+           WHERE state = 'running' AND NOT is_parked('run_imports', id, $1) ORDER BY id""",
+        at,
     )
     return rows
 

@@ -19,7 +19,6 @@ CREATE TABLE attachment (
     completed_at timestamptz,
     expires_at timestamptz,            -- removed then, unless something holds it
     stored boolean NOT NULL DEFAULT true,  -- its store may hold something of it
-    attempts integer NOT NULL DEFAULT 0,   -- of the scan
     due_at timestamptz,                -- when the worker looks at it next, and its lease: an upload that stands still, a scan, the expiry, content to remove
     CHECK (state NOT IN ('scanning', 'ready') OR wrapped_key IS NOT NULL)
 );
@@ -149,5 +148,5 @@ GRANT EXECUTE ON FUNCTION drop_attachment(uuid, timestamptz), unbound_bytes(),
     finish_attachment(acting, text, bytea, integer, uuid, jsonb, bytea, timestamptz, timestamptz) TO rujukan_app;
 GRANT SELECT, INSERT ON attachment, attachment_chunk, record_attachment TO rujukan_app;
 GRANT UPDATE (state, media_type, size, chunks, detail, touched_at, completed_at, expires_at, due_at) ON attachment TO rujukan_app;
-GRANT SELECT, DELETE, UPDATE (state, reason, stored, attempts, due_at) ON attachment TO rujukan_worker;
+GRANT SELECT, DELETE, UPDATE (state, reason, stored, due_at) ON attachment TO rujukan_worker;
 GRANT SELECT ON attachment_chunk, record_attachment TO rujukan_worker;

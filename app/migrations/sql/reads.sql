@@ -63,6 +63,11 @@ CREATE TYPE feed_row AS (
     position bigint, event_id uuid, type text, subject text, subject_id uuid, case_id uuid, state text, recorded_at timestamptz,
     after bigint, last bigint, dropped bigint
 );
+-- Whether a type is among those somebody wants, at the feed or by a webhook: named whole, or by its first part (`referral.*`); none named is every type.
+CREATE FUNCTION type_wanted(p_types text[], p_type text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN coalesce(cardinality(p_types), 0) = 0 OR p_type = ANY (p_types) OR split_part(p_type, '.', 1) || '.*' = ANY (p_types);
+GRANT EXECUTE ON FUNCTION type_wanted(text[], text) TO rujukan_app, rujukan_worker;
+
 -- p_after NULL: from where the client has acknowledged. p_types NULL: every type; else whole names or `referral.*`, looked for among the
 -- next p_look positions and no further, so that a rare type costs no more than a frequent one.
 CREATE FUNCTION events_after(a acting, p_after bigint, p_types text[], p_limit integer, p_look integer) RETURNS SETOF feed_row
@@ -76,7 +81,7 @@ BEGIN
     RETURN QUERY
     SELECT e.position, e.event_id, e.type, e.subject, e.subject_id, e.case_id, e.state, e.recorded_at, NULL::bigint, NULL::bigint, NULL::bigint
     FROM event e WHERE e.agency_id = a.agency AND e.position > v_after AND e.position <= v_to
-      AND (p_types IS NULL OR e.type = ANY (p_types) OR split_part(e.type, '.', 1) || '.*' = ANY (p_types))
+      AND type_wanted(p_types, e.type)
     ORDER BY e.position LIMIT p_limit;
     -- asked for after the events: what was dropped meanwhile is then a cursor that is too old, and never a gap
     RETURN QUERY

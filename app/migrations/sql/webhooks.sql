@@ -14,10 +14,6 @@ GRANT SELECT ON delivery_attempt TO rujukan_app;
 CREATE FUNCTION webhook_host(p_url text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN lower(substring(p_url FROM '^[^/]*//([^/?#]+)'));
 
--- Whether a type is among those a webhook wants: named whole, or by its first part (`referral.*`); none named is every type.
-CREATE FUNCTION webhook_wants(p_types text[], p_type text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN cardinality(p_types) = 0 OR p_type = ANY (p_types) OR split_part(p_type, '.', 1) || '.*' = ANY (p_types);
-
 -- Tells the agency what was done with one of its webhooks: whoever did it may be a thief.
 CREATE FUNCTION tell_of_webhook(p_id uuid, p_type text, p_state text, p_at timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -224,7 +220,7 @@ BEGIN
     ELSE
         WITH wanted AS MATERIALIZED (
             SELECT e.* FROM event e WHERE e.agency_id = a.agency AND e.position > coalesce(p_after, 0) AND e.position <= w.position
-              AND (p_since IS NULL OR e.recorded_at >= p_since) AND webhook_wants(w.types, e.type)
+              AND (p_since IS NULL OR e.recorded_at >= p_since) AND type_wanted(w.types, e.type)
             ORDER BY e.position LIMIT p_at_most + 1
         ), taken AS (
             SELECT * FROM wanted ORDER BY position LIMIT p_at_most
@@ -308,7 +304,6 @@ BEGIN
 END $$;
 REVOKE CREATE ON SCHEMA public FROM rujukan_definer;
 GRANT EXECUTE ON FUNCTION webhook_host(text) TO rujukan_app, rujukan_definer;
-GRANT EXECUTE ON FUNCTION webhook_wants(text[], text) TO rujukan_app, rujukan_worker;
 GRANT EXECUTE ON FUNCTION tell_of_webhook(uuid, text, text, timestamptz), own_webhook(acting, uuid), send_again(uuid, uuid[], timestamptz),
     add_webhook(acting, text, bytea, integer, jsonb, bytea, integer), change_webhook(acting, uuid, jsonb),
     switch_webhook(acting, text, bytea, integer, uuid, boolean), remove_webhook(acting, uuid),

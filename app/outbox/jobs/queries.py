@@ -114,6 +114,15 @@ QUEUES: Final = (
     Queue("escalation_steps", "escalation", "next_at", "next_at <= $1"),
     Queue("deliveries", "delivery", "recorded_at", "state = 'waiting'"),
     Queue("deliveries_due", "delivery", "due_at", "state = 'waiting' AND due_at <= $1"),
+    Queue("notices", "notice_mail", "created_at", "state = 'waiting'"),
+    Queue("notices_due", "notice_mail", "due_at", "state = 'waiting' AND due_at <= $1"),
+    Queue(
+        "import_lines",
+        "bulk_import i JOIN import_line l ON l.import_id = i.id",
+        "i.started_at",
+        "i.state = 'running' AND l.outcome IS NULL",
+    ),
+    Queue("attachment_scans", "attachment", "completed_at", "state = 'scanning' AND due_at IS NOT NULL"),
     Queue("parked_jobs", "parked_job", "first_at"),
 )
 """What is measured; a table that is not there, or that the worker may not read, is left out."""

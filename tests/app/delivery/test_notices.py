@@ -18,6 +18,7 @@ from app.delivery.notices import addresses, jobs, queries, sending
 from app.delivery.notices.jobs import WAITED_FOR
 from app.delivery.notices.letter import MOST_LISTED, Line, compose
 from app.delivery.notices.sending import FAULTS, Outcome, next_try
+from app.foundation import metrics
 from app.foundation.ids import uuid7
 from app.foundation.settings import Settings
 from app.worker import Worker
@@ -250,6 +251,59 @@ class TestAMailThatIsNotTaken:
         assert sorted(str(mail["To"]) for mail in notices.server.taken) == [
             f"desk@{code}.example.org" for code in ("iom", "lpsk", "sentra", "shelter")
         ]
+
+
+class TestWhatTheExchangeCannotDo:
+    async def test_for_want_of_the_events_it_does_not_try_for_ever(self, notices: Notices) -> None:
+        await notices.tell()
+        await notices.world.send(sender="iom", receiver="shelter")
+        await notices.world.exchange.settle()
+        await notices.world.owner.execute("DELETE FROM event")
+        async with notices.pool.acquire() as conn:
+            turns = [await jobs.gather(conn, notices.settings, notices.now) for _ in range(2)]
+        assert turns == [1, 0]
+        await notices.world.send(sender="iom", receiver="shelter")
+        assert len(await notices.work()) == 1, "what comes from then on"
+
+    async def test_for_one_agency_is_parked_and_the_others_are_told(
+        self, notices: Notices, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world = notices.world
+        for code in ("shelter", "iom", "lpsk"):
+            await notices.tell(code, f"desk@{code}.example.org")
+            await world.send(receiver=code)
+        right_events, right_letter = queries.events_after, jobs.compose
+
+        async def events_after(conn: Any, agency_id: UUID, *more: Any) -> Any:
+            if agency_id == world.id_of("shelter"):
+                raise LookupError("what nobody foresaw")
+            return await right_events(conn, agency_id, *more)
+
+        def letter(*given: Any, to: str, **more: Any) -> Any:
+            if "iom" in to:
+                raise ValueError("of Surya")
+            return right_letter(*given, to=to, **more)
+
+        async def noted() -> list[tuple[str, str, str]]:
+            found = await world.owner.fetch("SELECT job, subject, error FROM parked_job ORDER BY job")
+            return [tuple(row) for row in found]
+
+        with monkeypatch.context() as broken:
+            broken.setattr(queries, "events_after", events_after)
+            broken.setattr(jobs, "compose", letter)
+            await notices.work()
+            await notices.work()
+            assert [mail["To"] for mail in notices.server.taken] == ["desk@lpsk.example.org"]
+            assert await noted() == [
+                ("gather_notices", "agency", "LookupError"),
+                ("send_notices", "notice", "ValueError"),
+            ]
+            assert await notices.mails(code="iom") == [("waiting", "internal", None, 1)]
+            await world.exchange.worker.measure()
+            assert metrics.QUEUE.labels("notices")._value.get() == 1
+        world.exchange.later(minutes=2)
+        assert len(await notices.work()) == 2
+        assert await noted() == []
 
 
 class TestTheLine:

@@ -9,6 +9,7 @@ import pytest
 
 from app.exchange.attachments.encryption import CHUNK
 from app.exchange.attachments.jobs import FileKeeper
+from app.foundation import metrics
 from tests.app.exchange.test_attachments import NAME, disposition, look_after, rows_of
 from tests.makers import clamd, files
 from tests.makers.files import EICAR, PDF, content_of, delete, uploaded
@@ -67,7 +68,11 @@ class TestAFile:
                 await look_after(world)
             (row,) = await rows_of(world)
             assert row["state"] == "scanning", says
-        assert row["attempts"] == 6
+        (parked,) = await rows_of(world, "parked_job")
+        assert (parked["job"], parked["subject_id"], parked["attempts"]) == ("look_after_files", row["id"], 6)
+        await world.exchange.worker.measure()
+        assert metrics.QUEUE.labels("attachment_scans")._value.get() == 1
+        assert metrics.QUEUE_AGE.labels("attachment_scans")._value.get() > 5 * 3600
         with clamd.Scripted() as server:
             scanned_by(server.address)
             await look_after(world)
@@ -75,6 +80,7 @@ class TestAFile:
             world.exchange.later(hours=1)
             await look_after(world)
         assert (await content_of(world.police, waiting["id"])).content == PDF
+        assert await rows_of(world, "parked_job") == []
 
     async def test_is_destroyed_when_something_is_found(self, world: World, scanned_by: Scanning) -> None:
         with clamd.Scripted("stream: Win.Test.EICAR_HDB-1 FOUND") as server:

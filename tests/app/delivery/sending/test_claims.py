@@ -114,6 +114,40 @@ class TestFanOut:
         await office.fan_out()
         assert [row["position"] for row in await office.deliveries(id)] == [5, 6, 7]
 
+    async def test_parks_a_webhook_it_cannot_deal_with_and_the_others_have_theirs(self, office: Office) -> None:
+        poisoned, *others = [await office.webhook(who=who) for who in ("iom", "iom", "police")]
+        for who in ("iom", "police"):
+            await office.news(2, who=who)
+        await office.owner.execute(
+            f"""CREATE FUNCTION poisoned() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN
+                    IF NEW.webhook_id = '{poisoned}' THEN RAISE EXCEPTION 'of Surya' USING ERRCODE = 'RJ999'; END IF;
+                    RETURN NEW;
+                END $$;
+                CREATE TRIGGER poisoned BEFORE INSERT ON delivery FOR EACH ROW EXECUTE FUNCTION poisoned();"""
+        )
+
+        async def make() -> None:
+            async with office.pool.acquire() as conn:
+                while await jobs.make_deliveries(conn, office.sender, office.world.exchange.clock.now()):
+                    pass
+
+        async def counts() -> list[int]:
+            return [len(await office.deliveries(id)) for id in (poisoned, *others)]
+
+        await make()
+        await office.news()
+        await make()
+        assert await counts() == [0, 3, 2]
+        (row,) = await office.owner.fetch("SELECT * FROM parked_job")
+        assert (row["job"], row["subject"], row["subject_id"]) == ("make_deliveries", "webhook", poisoned)
+        assert (row["error"], row["attempts"]) == ("RJ999", 1)
+        await office.owner.execute("DROP TRIGGER poisoned ON delivery; DROP FUNCTION poisoned()")
+        await office.later(seconds=6)
+        await make()
+        assert await counts() == [3, 3, 2]
+        assert await office.owner.fetch("SELECT FROM parked_job") == []
+
 
 class TestTheWorker:
     async def test_makes_and_sends_at_once_what_it_has_given_a_position(self, office: Office) -> None:

@@ -73,7 +73,7 @@ class TestAMessage:
             "UPDATE webhook_key SET private_sealed = '\\x00112233445566' WHERE webhook_id = $1", broken
         )
         await office.news()
-        with caplog.at_level(logging.ERROR):
+        with caplog.at_level(logging.WARNING, "rujukan.jobs"):
             assert await office.deliver() == 3
         assert await office.states(good) == ["delivered"]
         assert await office.states(without) == await office.states(broken) == ["waiting"]
@@ -448,6 +448,43 @@ class TestTrouble:
         assert await office.send() == 1
         assert hanging.ids[0] == hanging.ids[1], "by which its receiver knows that it came twice"
 
+    async def test_what_the_exchange_cannot_sign_or_say_is_parked_and_the_rest_is_sent(
+        self, office: Office, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        receivers = [await office.receivers.open() for _ in range(2)]
+        broken, whole = [await office.webhook(receiver) for receiver in receivers]
+        sealed = await office.owner.fetchval("SELECT private_sealed FROM webhook_key WHERE webhook_id = $1", broken)
+        await office.owner.execute("UPDATE webhook_key SET private_sealed = '\\x00' WHERE webhook_id = $1", broken)
+        case, right = uuid.uuid4(), message.body
+        await office.news(3, case=case)
+
+        def body(said: Message) -> bytes:
+            if said.position == 2:
+                raise ValueError("of Surya")
+            return right(said)
+
+        async def parked() -> set[tuple[str, uuid.UUID]]:
+            rows = await office.owner.fetch("SELECT subject, subject_id FROM parked_job WHERE job = 'send_deliveries'")
+            return {(row["subject"], row["subject_id"]) for row in rows}
+
+        with monkeypatch.context() as mute:
+            mute.setattr(message, "body", body)
+            await office.deliver()
+            second = (await office.deliveries(whole))[1]["message_id"]
+            assert await parked() == {("webhook", broken), ("delivery", second)}
+            assert (receivers[0].positions, receivers[1].positions) == ([], [1]), "the case waits"
+            for _ in range(8):
+                await office.later(seconds=120)
+                office.sender._noted.clear()
+                await office.send()
+            assert receivers[1].positions == [1, 3], "and not for ever"
+            assert await office.states(whole) == ["delivered", "waiting", "delivered"]
+        await office.owner.execute("UPDATE webhook_key SET private_sealed = $2 WHERE webhook_id = $1", broken, sealed)
+        await office.later(minutes=16)
+        await office.send()
+        assert (sorted(receivers[0].positions), receivers[1].positions) == ([1, 2, 3], [1, 3, 2])
+        assert await parked() == set()
+
     async def test_a_database_that_goes_away_is_told_when_it_is_back(self, office: Office) -> None:
         receiver = await office.receivers.open(Reply(delay=0.3))
         id = await office.webhook(receiver)
@@ -526,7 +563,9 @@ class TestTrouble:
             return body(one)
 
         monkeypatch.setattr(message, "body", broken)
-        with caplog.at_level(logging.ERROR):
+        with caplog.at_level(logging.WARNING, "rujukan.jobs"):
             await office.deliver()
         assert await office.states(id) == ["delivered", "waiting", "delivered"]
-        assert [record.getMessage() for record in caplog.records] == ["a delivery was left to its lease: LookupError"]
+        (said,) = [record.getMessage() for record in caplog.records]
+        second = (await office.deliveries(id))[1]["message_id"]
+        assert said == f"send_deliveries: delivery {second} failed (LookupError), time 1; again in 5 s"

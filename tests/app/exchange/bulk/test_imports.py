@@ -15,8 +15,9 @@ import asyncpg
 import psutil
 import pytest
 
-from app.exchange.bulk import jobs, uploads
+from app.exchange.bulk import jobs, queries, uploads
 from app.exchange.bulk.jobs import LEASE, MOST_TRIES, Importer
+from app.foundation import metrics
 from app.worker import Worker
 from tests.makers import records
 from tests.makers.ndjson import handle, imported, line, lines, results, send
@@ -323,6 +324,37 @@ class TestWhoeverHandlesIt:
             "/problems/internal-error"
         }
         assert (await world.police.get(f"/v1/imports/{sent['id']}")).json()["state"] == "finished"
+
+    async def test_parks_an_import_that_fails_as_a_whole_and_goes_on_with_the_others(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first, second = [(await send(world.police, lines(3, key), key=key)).json()["id"] for key in ("one", "two")]
+        right = queries.claim_lines
+
+        async def poisoned(tx: Any, import_id: UUID, **how: Any) -> Any:
+            if str(import_id) == first:
+                raise LookupError("what nobody foresaw")
+            return await right(tx, import_id, **how)
+
+        async def noted() -> list[tuple[Any, ...]]:
+            return [
+                tuple(row) for row in await world.owner.fetch("SELECT job, subject, error, attempts FROM parked_job")
+            ]
+
+        async def state(id: str) -> str:
+            return str((await world.police.get(f"/v1/imports/{id}")).json()["state"])
+
+        with monkeypatch.context() as broken:
+            broken.setattr(queries, "claim_lines", poisoned)
+            await handle(world)
+            await handle(world)
+            assert await noted() == [("run_imports", "import", "LookupError", 1)], "and not tried again before its time"
+            assert (await state(first), await state(second)) == ("running", "finished")
+            await world.exchange.worker.measure()
+            assert metrics.QUEUE.labels("import_lines")._value.get() == 3
+        world.exchange.later(minutes=1)
+        await handle(world)
+        assert (await state(first), await noted()) == ("finished", [])
 
     async def test_stops_when_its_client_or_agency_may_not_go_on(self, world: World) -> None:
         async def handled(key: str) -> dict[str, Any]:
