@@ -132,13 +132,13 @@ async def fan_out_to(
 # That question is no join, so that it is asked of the first that are due alone, each time by the index.
 _CLAIM = """
 WITH open AS (
-    SELECT w.id, coalesce(b.count, 0) AS busy, CASE WHEN w.failing_since IS NULL THEN $5 ELSE 1 END AS most
+    SELECT w.id, w.failing_since IS NOT NULL AS failing, coalesce(b.count, 0) AS busy, CASE WHEN w.failing_since IS NULL THEN $5 ELSE 1 END AS most
     FROM webhook w LEFT JOIN unnest($3::uuid[], $4::integer[]) AS b (id, count) ON b.id = w.id
     WHERE w.state = 'active' AND NOT w.id = ANY ($8::uuid[])
       AND EXISTS (SELECT FROM delivery d WHERE d.webhook_id = w.id AND d.state = 'waiting' AND d.due_at <= $1)
       AND webhook_in_service(w.client_id, w.agency_id, $1) AND NOT is_parked('send_deliveries', w.id, $1)
 ), due AS (
-    SELECT open.id, d.message_id, open.busy + row_number() OVER (PARTITION BY open.id ORDER BY d.due_at, d.position) AS place, open.most
+    SELECT open.id, d.message_id, open.busy + row_number() OVER (PARTITION BY open.id ORDER BY d.due_at, d.position) AS place, open.most, open.failing
     FROM open CROSS JOIN LATERAL (
         SELECT d.message_id, d.due_at, d.position FROM delivery d
         WHERE d.webhook_id = open.id AND d.state = 'waiting' AND d.due_at <= $1 AND open.busy < open.most
@@ -150,10 +150,12 @@ WITH open AS (
                LIMIT 1) IS NULL
         ORDER BY d.due_at, d.position LIMIT $5) d
 ), turns AS (
-    SELECT id, message_id, place, row_number() OVER (PARTITION BY place > 1 ORDER BY place, random()) AS turn FROM due WHERE place <= most
+    SELECT id, message_id, place, failing, row_number() OVER (PARTITION BY place > 1, failing ORDER BY place, random()) AS turn
+    FROM due WHERE place <= most
 ), taken AS (
     SELECT d.webhook_id, d.message_id FROM delivery d JOIN (
-        SELECT * FROM turns WHERE place = 1 OR turn <= $7 ORDER BY place, turn LIMIT $6) t ON t.id = d.webhook_id AND t.message_id = d.message_id
+        SELECT * FROM turns WHERE turn <= CASE WHEN failing THEN $10::bigint WHEN place > 1 THEN $7::bigint ELSE $6::bigint END
+        ORDER BY place, turn LIMIT $6) t ON t.id = d.webhook_id AND t.message_id = d.message_id
     WHERE d.state = 'waiting' AND d.due_at <= $1 FOR NO KEY UPDATE OF d SKIP LOCKED
 )
 UPDATE delivery d SET due_at = $1::timestamptz + $2::interval, attempts = d.attempts + 1, first_at = coalesce(d.first_at, $1)
@@ -174,8 +176,10 @@ async def claim(
     each: int,
     room: int,
     room_for_more: int,
+    room_for_failing: int,
 ) -> list[Claimed]:
-    """Claim what is due, the oldest first: at most `room`, of which at most `room_for_more` for webhooks that something is being sent to.
+    """Claim what is due, the oldest first: at most `room`, of which at most `room_for_more` for webhooks that something is being sent to, and at
+    most `room_for_failing` for those that have failed last.
 
     `under_way` says how much of each webhook this process is sending, `each` how much that may be, `resting` which webhooks it leaves alone.
     """
@@ -190,6 +194,7 @@ async def claim(
         room_for_more,
         list(resting),
         OVERTAKEN_AFTER,
+        room_for_failing,
     )
     return [
         Claimed(
@@ -264,13 +269,19 @@ async def put_right(conn: Connection, now: datetime) -> int:
     return int(done.split()[-1])
 
 
-async def remove_old(conn: Connection, before: datetime) -> int:
-    """Remove deliveries that ended before then, with their attempts; return how many, a batch at most."""
+async def remove_old(conn: Connection, before: datetime, given_up_before: datetime) -> int:
+    """Remove deliveries that ended before then, with their attempts; return how many, a batch at most.
+
+    What is sent again once its webhook is enabled again, since it was given up, stays up to the other time.
+    """
     removed = await conn.execute(
         """DELETE FROM delivery WHERE (webhook_id, message_id) IN (
-               SELECT webhook_id, message_id FROM delivery WHERE state <> 'waiting' AND ended_at < $1 LIMIT $2)""",
+               SELECT d.webhook_id, d.message_id FROM delivery d WHERE d.state <> 'waiting' AND d.ended_at < $1
+               AND NOT (d.state = 'failed' AND d.ended_at >= $3 AND EXISTS (
+                   SELECT FROM webhook w WHERE w.id = d.webhook_id AND w.state <> 'active' AND w.failing_since <= d.ended_at)) LIMIT $2)""",
         before,
         REMOVED,
+        given_up_before,
     )
     return int(removed.split()[-1])
 

@@ -19,6 +19,8 @@ log = logging.getLogger("rujukan.delivery")
 MAKING: Final = "make_deliveries"
 """What making deliveries is called where what it could not do is noted."""
 BATCH: Final = claims.REMOVED
+MONTH: Final = timedelta(days=31)
+"""How much longer than its days the feed may keep an event: it drops whole months."""
 
 
 async def make_deliveries(conn: Connection, sender: Sender, now: datetime) -> int:
@@ -58,11 +60,12 @@ async def make_deliveries(conn: Connection, sender: Sender, now: datetime) -> in
 
 
 async def remove_old_deliveries(conn: Connection, settings: Settings, now: datetime) -> int:
-    """Remove what ended long ago, and drop what has waited as long for a webhook that is out of service. Return how much.
+    """Remove what ended long ago, and drop what a webhook that is out of service has not asked for as long as the feed has it. Return how much.
 
     What is due further ahead than anything can be, since a clock had gone wrong, is made due.
     """
     before = now - timedelta(days=settings.delivery_days)
+    in_no_feed = min(before, now - timedelta(days=settings.event_days) - MONTH)
     await claims.put_right(conn, now)
-    dropped = await claims.drop_waiting(conn, before, now)
-    return max(dropped, await claims.remove_old(conn, before))
+    dropped = await claims.drop_waiting(conn, in_no_feed, now)
+    return max(dropped, await claims.remove_old(conn, before, in_no_feed))

@@ -1,8 +1,9 @@
 """Sends what is due: claim, commit, send, record. A worker that is killed loses nothing; its claims come due again when their lease ends.
 
 What is sent twice by that has the same `webhook-id`. One receiver that is slow or fails keeps no other waiting: each has few deliveries under
-way, a failing one a single one, half of all places are for receivers that nothing is being sent to, and one that goes on failing is left
-alone for as long as it has failed, up to a minute. That last is this process's own memory; when a delivery is due is the database's.
+way, a failing one a single one, half of all places are for receivers that nothing is being sent to, and all that fail have a quarter together.
+One that goes on failing is left alone for as long as it has failed, up to a minute: that is this process's own memory; when a delivery is due
+is the database's.
 """
 
 from __future__ import annotations
@@ -73,6 +74,7 @@ class Sender:
         self._poster = Poster(settings)
         self._tasks: set[asyncio.Task[None]] = set()
         self._under_way: Counter[UUID] = Counter()
+        self._failing_under_way = 0
         self._failing: dict[UUID, float] = {}
         self._rests: dict[UUID, float] = {}
         self._keys: dict[UUID, bytes] = {}
@@ -97,9 +99,11 @@ class Sender:
             room_for_more=max(
                 0, self._settings.webhooks_at_once // 2 - (len(self._tasks) - len(self._under_way))
             ),  # each webhook's first is none of them
+            room_for_failing=max(0, -(-self._settings.webhooks_at_once // 4) - self._failing_under_way),
         )
         for each in claimed:
             self._under_way[each.webhook_id] += 1
+            self._failing_under_way += each.failing
             task = asyncio.create_task(self._deliver(each), name="deliver")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -143,6 +147,7 @@ class Sender:
         except Exception as error:
             await self._failed("delivery", claimed.message.id, claimed.message.case_id, error)
         finally:
+            self._failing_under_way -= claimed.failing
             self._under_way[claimed.webhook_id] -= 1
             if not self._under_way[claimed.webhook_id]:
                 del self._under_way[claimed.webhook_id]

@@ -6,6 +6,7 @@ address and its receiver's answers are that system's own. Whatever a thief could
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import timedelta
@@ -20,7 +21,7 @@ from app.dependencies import Acting, IdempotencyKeyReused, Key, MayNotActFor, Re
 from app.foundation.database import Connection
 from app.foundation.ids import uuid7
 from app.foundation.keyring import Place
-from app.foundation.outbound import FAULTS, OutboundError, check_url, resolve
+from app.foundation.outbound import FAULTS, PATIENCE, OutboundError, check_url, resolve
 from app.foundation.paging import decode_cursor, encode_cursor, next_link
 from app.foundation.problems import InvalidRequest, NotFound, Problem
 from schemas.exchange import webhook as wire
@@ -168,7 +169,10 @@ def itself(db: Acting) -> None:
 async def _fault_of(db: Acting, url: str) -> str | None:
     """Return the rule that an address breaks now, by its form or by what its name resolves to."""
     try:
-        await resolve(check_url(url, db.settings), db.settings)
+        async with asyncio.timeout(PATIENCE):
+            await resolve(check_url(url, db.settings), db.settings)
+    except TimeoutError:
+        return "timeout"
     except OutboundError as error:
         return error.fault
     return None

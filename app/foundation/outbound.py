@@ -12,12 +12,12 @@ import re
 import socket
 import ssl
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
@@ -29,8 +29,11 @@ MAX_BYTES: Final = 65_536
 PATIENCE: Final = 5.0
 """Seconds for everything: resolving, connecting, reading to the end."""
 ADDRESSES_TRIED: Final = 3
-_RESOLVERS: Final = ThreadPoolExecutor(32, thread_name_prefix="resolve")
-"""Threads of its own: who names a host whose name servers hang must not keep everybody else waiting for the loop's few."""
+_RESOLVERS: Final = ThreadPoolExecutor(256, thread_name_prefix="resolve")
+"""Threads of its own, made as they are needed and more than a process asks at once: a lookup whose name servers hang cannot be ended, and
+must keep nobody else waiting."""
+_looked_up: Final[dict[tuple[str, int], Future[list[Any]]]] = {}
+"""The lookups under way. Whoever asks for the same name meanwhile waits for the same answer, and takes no other thread."""
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
@@ -183,9 +186,8 @@ def may_connect(address: Address, allowed: Sequence[Network]) -> bool:
 
 async def resolve(target: Target, settings: Settings) -> list[Address]:
     """Return the addresses of a target's host. One that is not public refuses them all: whoever mixes them is up to something."""
-    look_up = partial(socket.getaddrinfo, target.host, target.port, type=socket.SOCK_STREAM)
     try:
-        found = await asyncio.get_running_loop().run_in_executor(_RESOLVERS, look_up)
+        found = await _look_up(target.host, target.port)
     except (OSError, UnicodeError):
         raise OutboundError("unresolved") from None
     addresses = list(dict.fromkeys(ip_address(str(each[4][0]).partition("%")[0]) for each in found))
@@ -194,6 +196,21 @@ async def resolve(target: Target, settings: Settings) -> list[Address]:
     if not all(may_connect(each, settings.outbound_allowed) for each in addresses):
         raise OutboundError("address")
     return addresses
+
+
+async def _look_up(host: str, port: int) -> list[Any]:
+    """Look a name up; once at a time, however many ask. Who stops waiting stops nobody else's lookup."""
+    under_way = _looked_up.get((host, port))
+    if under_way is None:
+        under_way = _RESOLVERS.submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        _looked_up[host, port] = under_way
+        under_way.add_done_callback(lambda done: _forget((host, port), done))
+    return await asyncio.shield(asyncio.wrap_future(under_way))
+
+
+def _forget(name: tuple[str, int], done: Future[list[Any]]) -> None:
+    if _looked_up.get(name) is done:
+        del _looked_up[name]
 
 
 async def fetch(

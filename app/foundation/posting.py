@@ -31,6 +31,8 @@ CONNECT_PATIENCE: Final = 5.0
 READ: Final = 16_384
 """Bytes of an answer that are read at most; the connection is closed where there are more."""
 KEPT: Final = 500
+MOST_READ: Final = 262_144
+"""Bytes that are read at most in answer to one request, whatever they are: `1xx` answers without end are none of the answer's body."""
 KEEP_ALIVE: Final = 30.0
 """Seconds that a connection is kept unused."""
 MOST_NAMES: Final = 200
@@ -66,7 +68,7 @@ class _Stream(httpcore.AsyncNetworkStream):
     ) -> httpcore.AsyncNetworkStream:
         """Begin TLS, or close the connection."""
         try:
-            return await self._stream.start_tls(ssl_context, server_hostname, timeout)
+            return _Tls(await self._stream.start_tls(ssl_context, server_hostname, timeout))
         except BaseException:
             await self._stream.aclose()
             raise
@@ -74,6 +76,43 @@ class _Stream(httpcore.AsyncNetworkStream):
     async def aclose(self) -> None:
         """Close it."""
         await self._stream.aclose()
+
+
+class _Tls(httpcore.AsyncNetworkStream):
+    """A connection with TLS, of which so much is read at most between one request and the next."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+        self._read = 0
+
+    async def read(
+        self,
+        max_bytes: int,
+        timeout: float | None = None,  # noqa: ASYNC109 -- httpcore's interface
+    ) -> bytes:
+        """Read some, unless that was too much already."""
+        if self._read > MOST_READ:
+            raise httpcore.ReadError
+        found = await self._stream.read(max_bytes, timeout)
+        self._read += len(found)
+        return found
+
+    async def write(
+        self,
+        buffer: bytes,
+        timeout: float | None = None,  # noqa: ASYNC109 -- httpcore's interface
+    ) -> None:
+        """Send some; what comes in answer is counted anew."""
+        self._read = 0
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        """Close it."""
+        await self._stream.aclose()
+
+    def get_extra_info(self, info: str) -> Any:
+        """Tell of it what the one underneath tells."""
+        return self._stream.get_extra_info(info)
 
 
 class _Checked(httpcore.AsyncNetworkBackend):
@@ -167,13 +206,14 @@ class Poster:
         kept: bytearray,
         limit: asyncio.Timeout,
     ) -> None:
-        try:
-            await self._once(target, headers, body, head, kept, limit)
-        except (httpcore.NetworkError, httpcore.ProtocolError):
-            # the other side has let go of a connection that was kept: that is no fault of theirs, and ours to try once more
-            if head or _connects.get():
-                raise
-            await self._once(target, headers, body, head, kept, limit)
+        while True:
+            try:
+                return await self._once(target, headers, body, head, kept, limit)
+            except (httpcore.NetworkError, httpcore.ProtocolError):
+                # the other side has let go of a connection that was kept: that is no fault of theirs, and ours to try with the next, down to
+                # one that is new. (What failed is kept no longer, so that comes to an end.)
+                if head or _connects.get():
+                    raise
 
     async def _once(
         self,

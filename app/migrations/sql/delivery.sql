@@ -41,7 +41,7 @@ CREATE TABLE delivery (
     case_id uuid,
     event_state text NOT NULL,
     recorded_at timestamptz NOT NULL,    -- of the event
-    -- dropped: its webhook went away or out of service for longer than deliveries are kept
+    -- dropped: its webhook was out of service for longer than events are kept
     state text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'delivered', 'failed', 'dropped')),
     due_at timestamptz NOT NULL,
     attempts integer NOT NULL DEFAULT 0, -- since it was made or last replayed

@@ -26,13 +26,21 @@ CREATE FUNCTION record_attempt(
 ) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE w webhook; v_since timestamptz; v_became text;
 BEGIN
+    IF p_state = 'failed' AND p_url <> (SELECT url FROM webhook WHERE id = p_webhook FOR NO KEY UPDATE) THEN
+        -- another address was given meanwhile, which has not been asked yet
+        p_state := 'waiting';
+        p_due_at := p_at;
+    END IF;
     IF p_state = 'delivered' THEN
-        UPDATE webhook SET failing_since = NULL WHERE id = p_webhook AND failing_since IS NOT NULL RETURNING old.failing_since INTO v_since;
+        -- out of service it keeps its time: what was given up since then is sent again once it is in service
+        UPDATE webhook SET failing_since = NULL WHERE id = p_webhook AND failing_since IS NOT NULL AND state = 'active'
+        RETURNING old.failing_since INTO v_since;
         IF v_since <= p_at - p_long THEN
             v_became := 'recovered';
         END IF;
     ELSE
-        UPDATE webhook SET failing_since = p_at WHERE id = p_webhook AND failing_since IS NULL;
+        -- attempts that end together are recorded in any order
+        UPDATE webhook SET failing_since = p_at WHERE id = p_webhook AND (failing_since IS NULL OR failing_since > p_at);
     END IF;
     INSERT INTO delivery_attempt (id, webhook_id, message_id, agency_id, at, number, status, fault, milliseconds, answer)
     SELECT p_id, webhook_id, message_id, agency_id, p_at, p_number, p_status, p_fault, p_milliseconds, p_answer
@@ -44,7 +52,6 @@ BEGIN
         RETURN v_became;
     END IF;
     IF p_status = 410 THEN
-        -- another address may have been given meanwhile
         UPDATE webhook SET state = 'gone', state_at = p_at WHERE id = p_webhook AND state = 'active' AND url = p_url RETURNING * INTO w;
     ELSE
         -- a clock that jumped pauses nothing: it takes some attempts too

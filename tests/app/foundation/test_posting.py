@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -206,3 +207,83 @@ async def test_a_url_that_may_not_be_registered_is_not_sent_to_either(poster, re
         with pytest.raises(OutboundError) as refused:
             await poster.post(url, headers={}, body=b"")
         assert refused.value.fault == says
+
+
+class TestAHostileReceiver:
+    async def test_that_drops_every_connection_it_had_has_not_failed(self, poster, receiver, resolves) -> None:
+        """As a firewall on the way does that forgets what was silent: one after the other answers nothing."""
+        resolves(["127.0.0.1"])
+        receiver.answers(Reply(delay=0.1))
+        await asyncio.gather(*(post(poster, receiver) for _ in range(5)))
+        assert receiver.connections == 5
+        receiver.answers(*[Reply(raw=b"")] * 5, Reply())
+        assert (await post(poster, receiver)).status == 204
+        assert receiver.connections == 6
+        receiver.answers(Reply(raw=b""))
+        assert await fault(poster, receiver) == "protocol", "a new one that is dropped has"
+
+    async def test_says_only_so_much_before_its_answer(self, poster, receiver, resolves) -> None:
+        resolves(["127.0.0.1"])
+        flood = b"HTTP/1.1 103 Early\r\nLink: </a>\r\n\r\n" * 200_000
+        receiver.answers(Reply(raw=flood + b"HTTP/1.1 204 No\r\n\r\n"))
+        began = asyncio.get_running_loop().time()
+        assert await fault(poster, receiver) == "protocol"
+        assert asyncio.get_running_loop().time() - began < 2
+        receiver.answers(Reply(raw=b"HTTP/1.1 102 Wait\r\n\r\n" * 3 + b"HTTP/1.1 204 No\r\n\r\n"))
+        assert (await post(poster, receiver)).status == 204
+
+    async def test_answers_whatever_it_likes(self, poster, receiver, resolves) -> None:
+        resolves(["127.0.0.1"])
+        for raw, becomes in (
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\nshort", 200),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nmuch more", 200),
+            (b"HTTP/1.0 200 OK\r\n\r\nuntil the end", 200),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n\r\nx", "protocol"),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nx", "protocol"),
+            (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 300_000 + b"\r\n\r\n", "protocol"),
+            (b"HTTP/1.1 101 Switch\r\nUpgrade: x\r\n\r\n", "protocol"),
+            (b"HTTP/1.1 99 Odd\r\n\r\n", "protocol"),
+            (b"HTTP/1.1 204 No\r\nRetry-After: \xff\xfe\r\n\r\n", 204),
+            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 200),
+            (b"\x16\x03\x01" * 50, "protocol"),
+        ):
+            receiver.answers(Reply(raw=raw))
+            try:
+                found: object = (await post(poster, receiver)).status
+            except OutboundError as error:
+                found = error.fault
+            assert found == becomes, raw[:60]
+
+
+async def test_names_that_hang_keep_no_other_from_being_looked_up(
+    receivers: Receivers, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forty messages each to three names whose name servers say nothing, as a receiver might have it that wishes others ill."""
+    over, asked, real = threading.Event(), [], socket.getaddrinfo
+
+    def getaddrinfo(host: Any, port: Any, *rest: Any, **named: Any) -> list[Any]:
+        asked.append(host)
+        if host == NAME:
+            return real("127.0.0.1", port, *rest, **named)
+        over.wait(10)
+        raise socket.gaierror(socket.EAI_AGAIN, "nobody answers")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(posting, "PATIENCE", 4.0)
+    poster = Poster(Settings(**receivers.settings))
+    hanging = [
+        asyncio.create_task(poster.post(f"https://{each}.hang.example/", headers={}, body=b"{}"))
+        for each in "abc"
+        for _ in range(40)
+    ]
+    try:
+        await asyncio.sleep(0.1)
+        began = asyncio.get_running_loop().time()
+        assert (await post(poster, receiver)).status == 204
+        assert asyncio.get_running_loop().time() - began < 1
+        faults = await asyncio.gather(*hanging, return_exceptions=True)
+        assert {getattr(each, "fault", None) for each in faults} == {"timeout"}
+        assert len(asked) == 4, "a name is looked up once at a time, however many ask"
+    finally:
+        over.set()
+        await poster.close()

@@ -195,7 +195,10 @@ class TestRemoving:
         assert (await office.states(served), await office.states(out)) == (["delivered"] * 2, ["waiting"] * 2)
         await office.later(days=2)
         await clean()
-        assert (await office.states(served), await office.states(out)) == ([], ["dropped"] * 2)
+        assert (await office.states(served), await office.states(out)) == ([], ["waiting"] * 2)
+        await office.later(days=91)
+        await clean()
+        assert await office.states(out) == ["dropped"] * 2, "the feed has it no more either"
         assert await office.attempts(served) == []
         await office.later(days=31)
         await clean()

@@ -493,7 +493,8 @@ class TestTrouble:
         assert await office.sender.send_due() == 1
         await receiver.has_got(1)
         name = await office.owner.fetchval("SELECT current_database()")
-        await office.owner.execute("ALTER ROLE rujukan_worker CONNECTION LIMIT 0")
+        # of this database alone: the role is everybody's who runs tests beside
+        await office.owner.execute(f'ALTER DATABASE "{name}" CONNECTION LIMIT 0')
         try:
             await office.owner.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'rujukan_worker' AND datname = $1",
@@ -501,7 +502,7 @@ class TestTrouble:
             )
             await asyncio.sleep(0.8)
         finally:
-            await office.owner.execute("ALTER ROLE rujukan_worker CONNECTION LIMIT -1")
+            await office.owner.execute(f'ALTER DATABASE "{name}" CONNECTION LIMIT -1')
         await office.sender.settled()
         assert await office.states(id) == ["delivered"]
         assert len(receiver.got) == 1

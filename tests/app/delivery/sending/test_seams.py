@@ -1,0 +1,124 @@
+"""What happens where one part hands over to another: an address that changes, a receiver that ends, a client that is away for weeks."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from uuid import UUID
+
+from app.delivery import claims, jobs
+from app.delivery.claims import Attempt
+from app.foundation.ids import uuid7
+from tests.app.delivery.sending.conftest import Office, running
+from tests.makers.receivers import HANG, Reply
+
+GONE = Reply(410)
+
+
+async def enable(office: Office, webhook: UUID) -> None:
+    """As its client does it."""
+    reply = await office.world.iom.post(f"/v1/webhooks/{webhook}/enable")
+    assert (reply.status_code, reply.json()["state"]) == (200, "active")
+
+
+async def clean(office: Office) -> None:
+    async with office.pool.acquire() as conn:
+        await jobs.remove_old_deliveries(conn, office.settings, office.world.exchange.clock.now())
+
+
+class TestAnAddressThatChanges:
+    async def test_gets_what_the_earlier_one_said_it_was_gone_for(self, office: Office) -> None:
+        earlier, later = await office.receivers.open(Reply(410, delay=0.3)), await office.receivers.open()
+        id = await office.webhook(earlier)
+        await office.news()
+        await office.fan_out()
+        await office.sender.send_due()
+        await earlier.has_got(1)
+        await office.owner.execute("UPDATE webhook SET url = $2 WHERE id = $1", id, later.url)
+        await office.sender.settled()
+        assert ((await office.of(id))["state"], await office.states(id)) == ("active", ["waiting"])
+        await office.later(seconds=1)
+        office.sender._rests.clear()
+        await office.send()
+        assert (later.positions, await office.states(id)) == ([1], ["delivered"])
+
+
+class TestGone:
+    async def test_loses_nothing_also_where_a_success_is_known_after_it(self, office: Office) -> None:
+        receiver = await office.receivers.open(GONE, Reply(delay=0.4))
+        id = await office.webhook(receiver)
+        await office.news(2)
+        await office.fan_out()
+        await office.sender.send_due()
+        await office.sender.settled()
+        assert ((await office.of(id))["state"], sorted(await office.states(id))) == ("gone", ["delivered", "failed"])
+        receiver.answers(Reply())
+        await enable(office, id)
+        await office.send()
+        assert sorted(set(receiver.positions)) == [1, 2]
+        assert (await office.states(id), (await office.of(id))["failing_since"]) == (["delivered"] * 2, None)
+
+    async def test_loses_nothing_whatever_the_order_in_which_answers_are_recorded(self, office: Office) -> None:
+        id = await office.webhook()
+        await office.news(2)
+        await office.fan_out()
+        now = office.world.exchange.clock.now()
+        claimed = await claims.claim(
+            office.pool, now, under_way={}, resting=[], each=8, room=8, room_for_more=8, room_for_failing=8
+        )
+        for each, at in zip(claimed, (now + timedelta(milliseconds=2), now + timedelta(milliseconds=1)), strict=True):
+            attempt = Attempt(uuid7(at), at, "failed", at, 410, None, 1, None)
+            await claims.record(office.pool, each, attempt, pause_after=timedelta(days=3))
+        assert await office.states(id) == ["failed"] * 2
+        await office.later(seconds=1)
+        await enable(office, id)
+        assert await office.states(id) == ["waiting"] * 2
+
+
+class TestOutOfService:
+    async def test_for_longer_than_deliveries_and_no_longer_than_events_are_kept_loses_nothing(
+        self, office: Office
+    ) -> None:
+        """What was given up, what waited, and what came since."""
+        receiver = await office.receivers.open(GONE)
+        id = await office.webhook(receiver, types=["referral.*"])
+        await office.news(2)
+        await office.fan_out(events=1)
+        await office.owner.execute("UPDATE delivery SET due_at = due_at + interval '1 hour' WHERE position > 1")
+        await office.send()
+        await office.news()
+        for _ in range(8):
+            await office.later(days=10)
+            await clean(office)
+        assert await office.states(id) == ["failed", "waiting"]
+        receiver.answers(Reply())
+        await office.world.exchange.directory.refresh()
+        await enable(office, id)
+        await office.deliver()
+        assert len(set(receiver.ids)) == 3
+        assert await office.states(id) == ["delivered"] * 3
+        await office.later(days=31)
+        await clean(office)
+        assert await office.states(id) == [], "in service, what ended is kept no longer than ever"
+
+
+class TestHowManyHang:
+    async def test_makes_no_difference_to_who_answers(self, office: Office) -> None:
+        """More receivers than there are places, of which each has failed."""
+        hanging, quick = await office.receivers.open(HANG), await office.receivers.open()
+        ids = [await office.webhook(hanging) for _ in range(20)]
+        await office.owner.execute("UPDATE webhook SET failing_since = now() WHERE id = ANY ($1)", ids)
+        id = await office.webhook(quick)
+        await office.news()
+        await office.owner.execute("UPDATE webhook SET position = 1 WHERE id = $1", id)
+        sender = office.another(webhooks_at_once=8)
+        await office.fan_out()
+        task = asyncio.create_task(running(sender))
+        await hanging.has_got(2)
+        await asyncio.sleep(0.2)
+        assert len(hanging.got) == 2, "who has failed has a quarter of all places"
+        await office.news(3)
+        await office.fan_out()
+        await quick.has_got(3, within=2)
+        task.cancel()
+        await task
