@@ -43,7 +43,7 @@ _LINES: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
         "description": "One JSON document a line, in UTF-8: a body of `POST /v1/referrals` with a member `key`."
-        " At most 100,000 lines, each at most 1 MiB.",
+        " At most 100,000 lines, each at most 1 MiB; not compressed.",
         "content": {NDJSON: {"schema": {"type": "string"}}},
     }
 }
@@ -66,7 +66,8 @@ async def _still_let_in(request: Request) -> bool:
 
 async def _lines_of(request: Request) -> uploads.Chunks:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != NDJSON:
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if kind != NDJSON or encoding != "identity":  # compressed, every line would be a wrong one
         raise UnsupportedMediaType
     return request.stream()
 
