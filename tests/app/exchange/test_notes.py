@@ -154,6 +154,21 @@ class TestAnAnswer:
             "to what was asked on the telephone"
         )
 
+    async def test_that_names_no_section_is_of_the_one_that_was_asked_of(self, world: World) -> None:
+        """Else what was asked of health would be told under `needs`, and stay open when the consent for health is withdrawn."""
+        sent = await world.consented("identity", "needs", "safety", "health", sender="iom", receiver="shelter",
+                                     record=records.record(health={"medicines": [{"name": "Paracetamol"}]}))  # fmt: skip
+        asked = await wrote(sent, world.iom, "Which medicines?", section="health", kind="question")
+        answer = {"kind": "answer", "in_reply_to": asked}
+        await wrote(sent, world.shelter, **answer)
+        assert [n["section"] for n in (await notes(sent, world.iom))["items"]] == ["health", "health"]
+        assert (await texts(sent, world.iom))[1] == WORDS
+        await world.withdraw(sent, "health", by=world.iom)
+        assert (await texts(sent, world.iom))[1] is None
+        assert why(await write(sent, world.shelter, **answer)) == (422, [("/basis", "section_not_open")])
+        back = await wrote(sent, world.shelter, "When?", section="needs", kind="question")
+        assert why(await write(sent, world.iom, kind="answer", in_reply_to=back)) == (422, [("/section", "missing")])
+
     async def test_is_one_of_many(self, world: World) -> None:
         sent = await world.accepted(sender="iom", receiver="shelter")
         asked = await wrote(sent, world.shelter, "Which ship?", kind="question")
