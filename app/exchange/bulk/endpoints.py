@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from app.dependencies import CaseConnection, IdempotencyKey, IdempotencyKeyRequired, KeyValue
 from app.exchange.bulk import imports, uploads
-from app.exchange.bulk.exports import KINDS, Export, Wanted
+from app.exchange.bulk.exports import KINDS, Bounded, Export, Wanted
 from app.exchange.bulk.problems import (
     ExportRunning,
     ImportIncomplete,
@@ -209,4 +209,4 @@ async def export_everything(
         db, wanted, after=after, current=state.directory.current, still_let_in=partial(_still_let_in, request)
     )
     await export.begin()
-    return StreamingResponse(export.lines(), media_type=NDJSON)
+    return Bounded(export.lines(), seconds=export.seconds, media_type=NDJSON)
