@@ -106,7 +106,10 @@ class MalformedBody(Problem):
 
 
 class UnsupportedMediaType(Problem):
-    """The body must be sent as `application/json`; at `/oauth2` as `application/x-www-form-urlencoded`, an import as `application/x-ndjson`."""
+    """The body must be sent as `application/json`; at `/oauth2` as `application/x-www-form-urlencoded`, an import as `application/x-ndjson`.
+
+    An import is sent as it is: `Content-Encoding` is not taken.
+    """
 
     type, status, title, title_id = (
         "unsupported-media-type",

@@ -25,7 +25,7 @@ class NoteInList(Wire):
     occurred_at: Moment
     recorded_at: Moment
     section: Section | None
-    """The section it tells of; a note of the receiver that names none counts as one of `needs`."""
+    """The section it tells of; a note of the receiver that names none is of the section of the question that it answers, else of `needs`."""
     in_reply_to: UUID | None
     """The question it answers."""
     answers: list[UUID]

@@ -257,7 +257,7 @@ class RequestInfo(MoveRequest):
 class _Words(MoveRequest):
     section: Section | None = None
     """The section the text belongs to. The sender always names one: what it writes about the person is a disclosure of it. A note of the receiver
-    that names none counts as one of `needs`: name the section as soon as it tells of anything else."""
+    that names none is of the section of the question that it answers, else of `needs`: name the section as soon as it tells of anything else."""
     basis: Basis | None = None
     """What the text rests on. Left out, it rests on what the section itself was sent on; before acceptance the sender must give one."""
 

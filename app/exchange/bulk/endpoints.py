@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from app.dependencies import CaseConnection, IdempotencyKey, IdempotencyKeyRequired, KeyValue
 from app.exchange.bulk import imports, uploads
-from app.exchange.bulk.exports import KINDS, Export, Wanted
+from app.exchange.bulk.exports import KINDS, Bounded, Export, Wanted
 from app.exchange.bulk.problems import (
     ExportRunning,
     ImportIncomplete,
@@ -43,7 +43,7 @@ _LINES: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
         "description": "One JSON document a line, in UTF-8: a body of `POST /v1/referrals` with a member `key`."
-        " At most 100,000 lines, each at most 1 MiB.",
+        " At most 100,000 lines, each at most 1 MiB; not compressed.",
         "content": {NDJSON: {"schema": {"type": "string"}}},
     }
 }
@@ -66,7 +66,8 @@ async def _still_let_in(request: Request) -> bool:
 
 async def _lines_of(request: Request) -> uploads.Chunks:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != NDJSON:
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if kind != NDJSON or encoding != "identity":  # compressed, every line would be a wrong one
         raise UnsupportedMediaType
     return request.stream()
 
@@ -208,4 +209,4 @@ async def export_everything(
         db, wanted, after=after, current=state.directory.current, still_let_in=partial(_still_let_in, request)
     )
     await export.begin()
-    return StreamingResponse(export.lines(), media_type=NDJSON)
+    return Bounded(export.lines(), seconds=export.seconds, media_type=NDJSON)

@@ -9,13 +9,17 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Send
+from starlette.types import Scope as Asked
 
 from app.dependencies import Acting
 from app.exchange.bulk import queries
@@ -41,6 +45,8 @@ IDS_AT_ONCE: Final = 1_000
 PAGE: Final = 20
 """Documents read in one transaction."""
 LEASE: Final = timedelta(seconds=60)
+AFTER_TOKEN: Final = 60.0
+"""Seconds that whoever reads has for the last page and the end, once its token has ended."""
 NEEDED: Final = frozenset({Scope.exports_read, Scope.cases_read, Scope.referrals_read, Scope.transfers_read})
 _FIRST: Final = UUID(int=0)
 _releasing: set[asyncio.Task[None]] = set()
@@ -81,6 +87,19 @@ class Wanted:
     def scope(self, db: Acting) -> str:
         """Return what its cursors are good for."""
         return f"/v1/exports {db.agency_id} {','.join(self.kinds)} {self.since.isoformat() if self.since else ''}"
+
+
+class Bounded(StreamingResponse):
+    """An answer that a reader who does not read cannot keep open for ever: there is nothing to look at the token at while nothing is taken."""
+
+    def __init__(self, lines: AsyncGenerator[bytes], *, seconds: float, media_type: str) -> None:
+        super().__init__(lines, media_type=media_type)
+        self._lines, self._seconds = lines, seconds
+
+    async def __call__(self, scope: Asked, receive: Receive, send: Send) -> None:
+        """Answer. What is late ends the connection before the line that says the end."""
+        async with aclosing(self._lines), asyncio.timeout(self._seconds):
+            await super().__call__(scope, receive, send)
 
 
 class Export:
@@ -124,7 +143,12 @@ class Export:
                 json.text(said),
             )
 
-    async def lines(self) -> AsyncIterator[bytes]:
+    @property
+    def seconds(self) -> float:
+        """How long it may take at most, read or not."""
+        return (self._db.caller.expires_at - self._db.at).total_seconds() + AFTER_TOKEN
+
+    async def lines(self) -> AsyncGenerator[bytes]:
         """Yield the export, a page at a time."""
         try:
             yield json.dumps(self._head()) + b"\n"

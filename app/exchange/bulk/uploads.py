@@ -33,10 +33,34 @@ BYTES_AT_ONCE: Final = 1 << 20
 MOST_OPEN: Final = 10
 LOOK_EVERY: Final = 1.0
 """Seconds after which an upload looks again whether its token still counts."""
+IDLE_SECONDS: Final = 60.0
+"""How long an upload may send nothing: then it has broken off, whether or not anybody hung up."""
 _KEY: Final = re.compile(LINE_KEY)
 
 Chunks = AsyncIterator[bytes]
 StillLetIn = Callable[[], Awaitable[bool]]
+
+
+class _Stalled(Exception):
+    """Nothing more comes."""
+
+
+async def watched(chunks: Chunks, still: StillLetIn) -> Chunks:
+    """Yield a stream as it comes: no longer than its sender is let in, however few whole lines it makes. Raises `InvalidToken`, `_Stalled`."""
+    looked_at = time.monotonic()
+    while True:
+        try:
+            async with asyncio.timeout(IDLE_SECONDS):
+                chunk = await anext(chunks)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise _Stalled from None
+        if time.monotonic() - looked_at > LOOK_EVERY:
+            looked_at = time.monotonic()
+            if not await still():
+                raise InvalidToken("expired")
+        yield chunk
 
 
 class Cutter:
@@ -46,6 +70,13 @@ class Cutter:
         self._most = most
         self._held = bytearray()
         self._size = 0
+        self.last = 0
+        """The bytes of the line that came last, passed over or not."""
+
+    @property
+    def unended(self) -> int:
+        """The bytes so far of the line that has no end yet."""
+        return self._size
 
     def cut(self, chunk: bytes) -> Iterator[bytes | None]:
         """Yield each line that ends in this chunk."""
@@ -71,7 +102,7 @@ class Cutter:
     def _taken(self) -> bytes | None:
         line = bytes(self._held) if self._size <= self._most else None
         self._held.clear()
-        self._size = 0
+        self.last, self._size = self._size, 0
         return line
 
 
@@ -111,42 +142,37 @@ class Upload:
         self._digest = Digest(db.keyring) if digest is None else Digest(db.keyring, digest)
         self._waiting: list[bytes | None] = []
         self._bytes = 0
-        self._still, self._looked_at = still, time.monotonic()
+        self._still = still
 
     async def take(self, chunks: Chunks) -> int:
         """Store every line of a stream, and return how many the import holds then. What came before an error is kept, as whole lines."""
         cutter = Cutter(self._db.settings.max_body_bytes)
         try:
-            async for chunk in chunks:
+            async for chunk in watched(chunks, self._still):
                 for line in cutter.cut(chunk):
-                    await self._add(line)
+                    await self._add(line, cutter.last)
+                await self._hold_to("bytes", self._size + self._bytes + cutter.unended)
             for line in cutter.rest():
-                await self._add(line)
-        except ClientDisconnect:
+                await self._add(line, cutter.last)
+        except (ClientDisconnect, _Stalled):
             await self._store()
             raise MalformedBody("broken_off") from None
         await self._store()
         return self._after
 
-    async def _add(self, line: bytes | None) -> None:
-        size = len(line) if line is not None else 0
-        most = self._db.settings.import_max_bytes
-        for limit, found, allowed in (
-            ("lines", self._after + len(self._waiting) + 1, MOST_LINES),
-            ("bytes", self._size + self._bytes + size, most),
-        ):
-            if found > allowed:
-                await self._store()
-                made = self._id if self._new_key is None else None
-                raise ImportTooLarge(limit=limit, most=allowed, import_id=made)
+    async def _add(self, line: bytes | None, size: int) -> None:
+        await self._hold_to("lines", self._after + len(self._waiting) + 1)
+        await self._hold_to("bytes", self._size + self._bytes + size)
         self._waiting.append(line)
-        self._bytes += size
+        self._bytes += size  # of one that is passed over too: it was sent
         if len(self._waiting) >= AT_ONCE or self._bytes >= BYTES_AT_ONCE:
             await self._store()
-            if time.monotonic() - self._looked_at > LOOK_EVERY:
-                self._looked_at = time.monotonic()
-                if not await self._still():
-                    raise InvalidToken("expired")
+
+    async def _hold_to(self, limit: str, found: int) -> None:
+        most = MOST_LINES if limit == "lines" else self._db.settings.import_max_bytes
+        if found > most:
+            await self._store()
+            raise ImportTooLarge(limit=limit, most=most, import_id=self._id if self._new_key is None else None)
 
     async def _store(self) -> None:
         if not self._waiting:
@@ -230,7 +256,7 @@ async def create(db: Acting, key: str, chunks: Chunks, still: StillLetIn) -> asy
     async with db.transaction() as tx:
         earlier = await queries.import_by_key(tx, db.agency_id, db.caller.client_id, key)
     if earlier is not None:
-        return await _repeated(db, earlier, chunks)
+        return await _repeated(db, earlier, watched(chunks, still))
     import_id = uuid7(db.at)
     upload = Upload(db, import_id, key=key, after=0, size=0, digest=None, still=still)
     if await upload.take(chunks) == 0:
@@ -241,17 +267,18 @@ async def create(db: Acting, key: str, chunks: Chunks, still: StillLetIn) -> asy
 async def _repeated(db: Acting, earlier: asyncpg.Record, chunks: Chunks) -> asyncpg.Record:
     if earlier["state"] == "receiving":
         raise ImportIncomplete(import_id=earlier["id"], lines=earlier["lines"])
-    cutter, digest, lines = Cutter(db.settings.max_body_bytes), Digest(db.keyring), 0
+    cutter, digest, lines, size = Cutter(db.settings.max_body_bytes), Digest(db.keyring), 0, 0
     try:
         async for chunk in chunks:
             for line in cutter.cut(chunk):
                 digest.add(line)
                 lines += 1
-            if lines > earlier["lines"]:
+                size += cutter.last
+            if lines > earlier["lines"] or size + cutter.unended > earlier["size"]:
                 raise IdempotencyKeyReused
         for line in cutter.rest():
             digest.add(line)
-    except ClientDisconnect:
+    except (ClientDisconnect, _Stalled):
         raise MalformedBody("broken_off") from None
     if digest.value != earlier["digest"]:
         raise IdempotencyKeyReused

@@ -65,7 +65,7 @@ async def list_notes(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Docu
             for each in notes
         ],
         "unread": sum(
-            each["number"] > through and each["agency_id"] != db.agency_id and each["for_other"] for each in notes
+            each["number"] > through and each["agency_id"] == other_id and each["for_other"] for each in notes
         )
         if is_party
         else 0,

@@ -310,6 +310,14 @@ async def files_that_come(tx: Connection, subject: str, subject_id: UUID) -> lis
     return rows
 
 
+async def section_of_note(tx: Connection, subject_id: UUID, note_id: UUID) -> str | None:
+    """Return the section that a note of a referral or transfer names, if it is there and names one."""
+    found: str | None = await tx.fetchval(
+        "SELECT section FROM move WHERE id = $1 AND subject_id = $2 AND event = 'note'", note_id, subject_id
+    )
+    return found
+
+
 async def note_reading(tx: Connection, subject: str, subject_id: UUID, at: Any) -> None:
     """Remember when the receiver first read it. Reading changes nothing else."""
     statement = {

@@ -277,6 +277,16 @@ async def words(
         disclosures = await queries.disclosures_of(tx, subject_id, row["version_id"]) if row is not None else []
         if row is not None and body.basis is None:
             disclosures = await queries.without_barred(tx, row["case_id"], disclosures)
+        if (
+            row is not None
+            and row["receiver_id"] == db.agency_id
+            and isinstance(body, Note)
+            and body.in_reply_to is not None
+            and body.section is None
+        ):
+            # what answers a question is of the section that was asked of, though it names none
+            asked = await queries.section_of_note(tx, subject_id, body.in_reply_to)
+            body = body.model_copy(update={"section": asked})
     if row is None:
         return await unless_repeated(db, lifecycle, key, NotFound(), by=by)
     is_sender = row["sender_id"] == db.agency_id

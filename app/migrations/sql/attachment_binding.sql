@@ -13,14 +13,15 @@ CREATE INDEX consent_attachment_file ON consent_attachment (attachment_id);
 ALTER TABLE consent_attachment ENABLE ROW LEVEL SECURITY;
 ALTER TABLE consent_attachment FORCE ROW LEVEL SECURITY;
 
--- Whether every version that a file of the caller's goes with has been taken back: then it is another person's, and there for nobody, its uploader
--- included. Of a file of another agency no.
+-- Whether a file's uploader has taken back every version of its own that the file goes with: then it is another person's, and there for nobody: not
+-- for its uploader, and not for those to whom a holder passed it on in a version of the holder's own.
 CREATE FUNCTION is_retracted_file(p_attachment uuid) RETURNS boolean
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     RETURN (SELECT coalesce(bool_and(v.retracted_at IS NOT NULL), false) FROM record_attachment r
-            JOIN record_version v ON v.id = r.version_id AND v.case_id = r.case_id JOIN attachment a ON a.id = r.attachment_id
-            WHERE r.attachment_id = p_attachment AND a.agency_id = current_agency());
+            JOIN attachment a ON a.id = r.attachment_id
+            JOIN record_version v ON v.id = r.version_id AND v.case_id = r.case_id AND v.author_id = a.agency_id
+            WHERE r.attachment_id = p_attachment);
 END $$;
 
 -- The case that a file of the caller's goes with something of, or NULL: then it is its uploader's alone, and is cleared away when nothing takes it in
@@ -154,7 +155,7 @@ BEGIN
           SELECT x.version_id, x.case_id FROM transfer x WHERE p_subject = 'transfer' AND x.id = p_id AND current_agency() IN (x.sender_id, x.receiver_id)) AS s
          JOIN record_version v ON v.id = s.version_id AND v.case_id = s.case_id AND v.retracted_at IS NULL
          JOIN record_attachment r ON r.version_id = s.version_id AND r.case_id = s.case_id JOIN attachment a ON a.id = r.attachment_id
-    ORDER BY a.id;
+    WHERE a.state = 'ready' AND NOT is_retracted_file(a.id) ORDER BY a.id;
 END $$;
 
 -- The sections of a version that holds keep from erasure. A file lies in two: a hold on either keeps both, where the file is.
@@ -166,14 +167,16 @@ CREATE FUNCTION held_of_version(p_case uuid, p_version uuid, p_at timestamptz) R
     FROM (SELECT held_sections(p_case, p_at) AS held) AS h
 $$;
 
--- Erases the files of sections of a version; one that another version of the case still has stays with that. Called by erase_sections, which holds
--- the case's row, and by nobody else.
+-- Erases the files of sections of a version; one that another version of the case still has stays with that, unless its uploader has taken back
+-- what it sent it with: then no version keeps it. Called by erase_sections, which holds the case's row, and by nobody else.
 CREATE FUNCTION erase_files(p_case uuid, p_version uuid, p_gone text[], p_at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE v uuid;
+DECLARE v uuid; v_taken_back uuid[];
 BEGIN
+    v_taken_back := ARRAY(SELECT r.attachment_id FROM record_attachment r
+                          WHERE r.version_id = p_version AND r.case_id = p_case AND is_retracted_file(r.attachment_id));
     FOR v IN DELETE FROM record_attachment r WHERE r.version_id = p_version AND r.case_id = p_case AND ARRAY[r.section, 'attachments'] && p_gone
              RETURNING r.attachment_id LOOP
-        IF NOT EXISTS (SELECT FROM record_attachment r WHERE r.attachment_id = v) THEN
+        IF v = ANY (v_taken_back) OR NOT EXISTS (SELECT FROM record_attachment r WHERE r.attachment_id = v) THEN
             PERFORM destroy_attachment(v, 'erased', 'erased', p_at);
         END IF;
     END LOOP;

@@ -73,16 +73,25 @@ BEGIN
     ON CONFLICT (agency_id, subject_id, case_id) DO UPDATE SET unread = note_seen.unread + 1, unread_since = coalesce(note_seen.unread_since, excluded.unread_since);
 END $$;
 
--- With the place of a sender go its notes: none waits for the earlier lead any more, and to the new one all of them are new. Called by move_lead.
+-- With the place of a sender go its notes: none waits for the earlier lead any more, and to the new one all that the receiver wrote is new, for
+-- whomever it was when it was written; what the earlier lead wrote is not the new one's to read. One that has the place again goes on where it was.
+-- Called by move_lead.
 CREATE FUNCTION pass_on_notes(p_case uuid, p_from uuid, p_to uuid) RETURNS void LANGUAGE sql AS $$
     UPDATE note_seen n SET unread = 0, unread_since = NULL FROM referral r
     WHERE n.case_id = p_case AND n.agency_id = p_from AND n.unread > 0 AND r.case_id = p_case AND r.id = n.subject_id
       AND p_from NOT IN (r.sender_id, r.receiver_id);
+    UPDATE note n SET for_other = true FROM referral r
+    WHERE r.case_id = p_case AND r.sender_id = p_to AND r.ended_at IS NULL AND n.subject_id = r.id AND n.case_id = p_case
+      AND n.author_id = r.receiver_id AND NOT n.for_other
+      AND NOT EXISTS (SELECT FROM move m WHERE m.subject_id = r.id AND m.case_id = p_case AND m.event = 'send' AND m.agency_id = p_to);
     INSERT INTO note_seen (agency_id, subject, subject_id, case_id, unread, unread_since)
     SELECT p_to, 'referral', r.id, p_case, count(*), min(m.recorded_at)
     FROM referral r JOIN note n ON n.subject_id = r.id AND n.case_id = p_case JOIN move m ON m.id = n.move_id AND m.case_id = p_case
-    WHERE r.case_id = p_case AND r.sender_id = p_to AND r.ended_at IS NULL AND n.author_id <> p_to
-    GROUP BY r.id ON CONFLICT DO NOTHING
+         LEFT JOIN note_seen s ON s.agency_id = p_to AND s.subject_id = r.id AND s.case_id = p_case
+    WHERE r.case_id = p_case AND r.sender_id = p_to AND r.ended_at IS NULL AND n.author_id = r.receiver_id AND n.for_other
+      AND n.number > coalesce(s.through, 0)
+    GROUP BY r.id
+    ON CONFLICT (agency_id, subject_id, case_id) DO UPDATE SET unread = excluded.unread, unread_since = excluded.unread_since
 $$;
 
 -- Says how far an agency has read; never back. Nothing else changes by it. Null: there is no such note for this agency.
@@ -100,8 +109,8 @@ BEGIN
         RETURN v;
     END IF;
     SELECT count(*), min(m.recorded_at) INTO v_left, v_since FROM note n JOIN move m ON m.id = n.move_id AND m.case_id = n.case_id
-    WHERE n.subject_id = p_id AND n.case_id = s.case_id AND n.number > v_number AND n.author_id <> a.agency
-      AND n.for_other;
+    WHERE n.subject_id = p_id AND n.case_id = s.case_id AND n.number > v_number AND n.for_other
+      AND n.author_id = CASE a.agency WHEN s.sender_id THEN s.receiver_id ELSE s.sender_id END;
     INSERT INTO note_seen (agency_id, subject, subject_id, case_id, through, read_at, unread, unread_since)
     VALUES (a.agency, p_subject, p_id, s.case_id, v_number, a.at, v_left, v_since)
     ON CONFLICT (agency_id, subject_id, case_id) DO UPDATE
@@ -113,7 +122,7 @@ END $$;
 
 GRANT SELECT ON note TO rujukan_app;
 GRANT SELECT, INSERT, UPDATE ON note_seen TO rujukan_app;
-GRANT SELECT, INSERT ON note TO rujukan_definer;
+GRANT SELECT, INSERT, UPDATE (for_other) ON note TO rujukan_definer;
 GRANT SELECT, INSERT, UPDATE ON note_seen TO rujukan_definer;
 GRANT CREATE ON SCHEMA public TO rujukan_definer;
 ALTER FUNCTION store_note(text, uuid, uuid, text, uuid, boolean, timestamptz) OWNER TO rujukan_definer;

@@ -121,6 +121,34 @@ class TestAFile:
         assert len(await files.bound(world, file)) == 1
         assert (await world.sentra.get(f"{passed.path}/attachments/{file}")).status_code == 404
 
+    async def test_taken_back_by_its_uploader_goes_from_those_it_was_passed_on_to(self, world: World) -> None:
+        """It is another person's: whoever passed it on, in a version of its own, keeps it no longer than its uploader."""
+        file, right = await files.uploaded(world), await files.uploaded(world, "sentra")
+        passed = await sent(world, file, bases=[records.legal_basis(*files.SECTIONS, onward=True)])
+        body = files.referral(file, right, receiver="lpsk", case=None, case_id=passed.case_id)
+        reply = await world.sentra.post("/v1/referrals", body)
+        onward = Passed("referral", reply.json()["id"], passed.case_id, 1, world.sentra, world.lpsk, reply)
+        await world.moved(onward, "accept")
+        path = f"{onward.path}/attachments/{file}"
+        assert (await world.lpsk.get(path)).status_code == 200
+        version = (await world.police.get(passed.path)).json()["record_version"]
+        retract = f"/v1/cases/{passed.case_id}/record-versions/{version}/retract"
+        assert (await world.police.post(retract, {"reason": "Another person's."})).status_code == 200
+
+        async def gone() -> None:
+            for who in (world.lpsk, world.sentra):
+                assert (await who.get(path)).status_code == 404
+                for told in (onward.path, f"{onward.path}/disclosure"):
+                    assert [each["id"] for each in (await who.get(told)).json()["files"]] == [right]
+            assert (await world.police.get(f"/v1/attachments/{file}/content")).status_code == 404
+
+        await gone()
+        world.exchange.later(days=30)
+        await erase(world)
+        assert await state_of(world, file) == "erased", "though a version of another agency still names it"
+        await gone()
+        assert await state_of(world, right) == "ready"
+
     async def test_of_a_version_taken_back_goes_with_it(self, world: World) -> None:
         file = await files.uploaded(world)
         passed = await sent(world, file)

@@ -154,6 +154,21 @@ class TestAnAnswer:
             "to what was asked on the telephone"
         )
 
+    async def test_that_names_no_section_is_of_the_one_that_was_asked_of(self, world: World) -> None:
+        """Else what was asked of health would be told under `needs`, and stay open when the consent for health is withdrawn."""
+        sent = await world.consented("identity", "needs", "safety", "health", sender="iom", receiver="shelter",
+                                     record=records.record(health={"medicines": [{"name": "Paracetamol"}]}))  # fmt: skip
+        asked = await wrote(sent, world.iom, "Which medicines?", section="health", kind="question")
+        answer = {"kind": "answer", "in_reply_to": asked}
+        await wrote(sent, world.shelter, **answer)
+        assert [n["section"] for n in (await notes(sent, world.iom))["items"]] == ["health", "health"]
+        assert (await texts(sent, world.iom))[1] == WORDS
+        await world.withdraw(sent, "health", by=world.iom)
+        assert (await texts(sent, world.iom))[1] is None
+        assert why(await write(sent, world.shelter, **answer)) == (422, [("/basis", "section_not_open")])
+        back = await wrote(sent, world.shelter, "When?", section="needs", kind="question")
+        assert why(await write(sent, world.iom, kind="answer", in_reply_to=back)) == (422, [("/section", "missing")])
+
     async def test_is_one_of_many(self, world: World) -> None:
         sent = await world.accepted(sender="iom", receiver="shelter")
         asked = await wrote(sent, world.shelter, "Which ship?", kind="question")
@@ -254,6 +269,40 @@ class TestTheLead:
             items = (await world.agencies[code].get("/v1/inbox?kind=read_notes")).json()["items"]
             assert [each["id"] for each in items] == waiting, code
         assert ((await notes(held, world.ministry))["unread"], await texts(held, world.ministry)) == (1, [WORDS])
+
+    async def test_that_takes_over_is_told_of_what_it_can_read_and_the_same_everywhere(self, world: World) -> None:
+        """The list, the inbox and what is left after marking count the receiver's notes, and not the earlier lead's."""
+
+        async def counted(who: Agency, passed: Passed) -> tuple[int, int]:
+            items = (await who.get("/v1/inbox?kind=read_notes")).json()["items"]
+            seen = await world.owner.fetchval(
+                "SELECT unread FROM note_seen WHERE agency_id = $1 AND subject_id = $2",
+                world.id_of(who.code),
+                UUID(passed.id),
+            )
+            assert (len(items) > 0) == (seen > 0)
+            return (await notes(passed, who))["unread"], seen
+
+        async def takes_over(case_id: str, giver: str, taker: str) -> None:
+            moved = await world.send(kind="transfer", sender=giver, receiver=taker, case_id=case_id)
+            await world.moved(moved, "accept", "confirm_handover")
+
+        held = await world.accepted(sender="police", receiver="shelter")
+        first = await wrote(held, world.shelter, "No police reads this.")
+        await wrote(held, world.police, "Of the police.", section="needs")
+        assert (await notes(held, world.police))["unread"] == 0
+        await takes_over(held.case_id, "police", "ministry")
+        assert await texts(held, world.ministry) == ["No police reads this.", None]
+        assert await counted(world.ministry, held) == (1, 1)
+        last = await wrote(held, world.shelter, "And now?")
+        assert (await mark(held, world.ministry, first)).status_code == 204
+        assert await counted(world.ministry, held) == (1, 1)
+        assert (await mark(held, world.ministry, last)).status_code == 204
+        assert await counted(world.ministry, held) == (0, 0)
+        await takes_over(held.case_id, "ministry", "iom")
+        await wrote(held, world.shelter, "To IOM.")
+        await takes_over(held.case_id, "iom", "ministry")
+        assert await counted(world.ministry, held) == (1, 1), "it goes on where it was"
 
 
 class TestWhatIsNoNote:

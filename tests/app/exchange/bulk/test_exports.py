@@ -167,6 +167,31 @@ async def test_ends_when_its_caller_may_not_go_on_and_says_so(world: World, monk
     assert json.dumps(lines).count("internal") == 0
 
 
+async def test_ends_though_its_reader_takes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While nothing is taken nobody looks at the token: the connection would stand for ever, and the place be taken by the next one."""
+    monkeypatch.setattr(exports, "AFTER_TOKEN", 0.3 - world.exchange.settings.access_token_seconds)
+    app = world.exchange.app
+    headers = {"Rujukan-Actor": "officer-7", **await world.police.client.authorization("GET", "/v1/exports")}
+    scope = {
+        "type": "http", "method": "GET", "path": "/v1/exports", "raw_path": b"/v1/exports", "query_string": b"",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()], "client": ("127.0.0.1", 1), "app": app,
+    }  # fmt: skip
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        return {}
+
+    async def send(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.body":
+            await asyncio.Event().wait()
+
+    async with asyncio.timeout(20):
+        with pytest.raises((TimeoutError, RuntimeError)):  # the connection ends in the middle
+            await app(scope, receive, send)
+        while await world.owner.fetchval("SELECT count(*) FROM bulk_export"):  # noqa: ASYNC110 -- given back by a task of its own
+            await asyncio.sleep(0.01)
+
+
 async def test_holds_no_connection_and_no_more_than_a_page_while_its_reader_is_slow(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

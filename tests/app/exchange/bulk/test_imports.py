@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import os
 import sys
@@ -151,6 +152,9 @@ class TestEachLine:
         assert (await police.get("/v1/imports")).json()["items"] == [], "nothing is left of it"
         wrong = await send(police, lines(1), headers={"Content-Type": "application/json"})
         assert wrong.status_code == 415
+        packed = await send(police, gzip.compress(lines(1)), headers={"Content-Encoding": "gzip"})
+        assert (packed.status_code, packed.json()["type"]) == (415, "/problems/unsupported-media-type")
+        assert (await police.get("/v1/imports")).json()["items"] == [], "it would be lines of rubbish"
         monkeypatch.setattr(uploads, "MOST_LINES", 5)
         long = await send(police, lines(6), key="long")
         assert (long.status_code, long.json()["type"]) == (413, "/problems/import-too-large")
@@ -183,6 +187,61 @@ async def test_an_upload_is_never_held_whole(world: World) -> None:
     assert process.memory_info().rss - before < 16_000_000
     for found in (await world.police.get("/v1/imports?state=running")).json()["items"]:
         await world.police.post(f"/v1/imports/{found['id']}/cancel")
+
+
+class TestAnUploadWithoutEnd:
+    """What is passed over is sent all the same, and costs; and so does a line that never ends."""
+
+    async def test_of_one_line_is_cut_off_at_the_limit_of_bytes(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(world.exchange.settings.__dict__, "import_max_bytes", 4_000_000)
+        given = [0]
+
+        async def endless() -> Any:
+            yield line("whole") + b"\n"
+            while given[0] < 40_000_000:
+                given[0] += 100_000
+                yield b"x" * 100_000
+
+        reply = await send(world.police, endless)
+        assert (reply.status_code, reply.json()["type"]) == (413, "/problems/import-too-large")
+        assert (reply.json()["limit"], given[0] < 5_000_000) == ("bytes", True)
+        held = (await world.police.get(f"/v1/imports/{reply.json()['import_id']}")).json()
+        assert (held["state"], held["lines"]) == ("receiving", 1), "whole lines are kept"
+
+        many = b"".join((b"y" * 1_100_000 + b"\n") for _ in range(4))
+        reply = await send(world.police, many, key="many")
+        assert (reply.status_code, reply.json()["limit"]) == (413, "bytes"), "lines passed over count as sent"
+        assert (await imported(world, world.police, many[:2_200_002], key="two"))["bytes"] == 2_200_000
+        given[0] = 0
+        again = await send(world.police, endless, key="two")
+        assert (again.status_code, given[0] < 5_000_000) == (422, True)
+
+    async def test_ends_with_its_token_or_when_nothing_comes(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(uploads, "LOOK_EVERY", 0.0)
+
+        async def outlasts() -> Any:
+            yield line("first") + b"\n"
+            world.exchange.later(hours=1)
+            for _ in range(1_000):
+                yield b"x"
+            raise AssertionError("it is still listened to")
+
+        assert (await send(world.police, outlasts)).status_code == 401
+        world.police.client.forget_token()
+        monkeypatch.setattr(uploads, "IDLE_SECONDS", 0.05)
+
+        async def stalls() -> Any:
+            yield line("first") + b"\n" + line("second")[:50]
+            await asyncio.sleep(30)
+
+        reply = await send(world.police, stalls, key="stalls")
+        assert (reply.status_code, reply.json()["reason"]) == (400, "broken_off")
+        (left,) = (await world.police.get("/v1/imports?key=stalls")).json()["items"]
+        assert (left["state"], left["lines"]) == ("receiving", 1), "gone on with after the whole line"
 
 
 class TestABrokenUpload:
