@@ -296,6 +296,8 @@ class Life:
         may = [each for each in EVERYTHING if m.sendable(sender, receiver, purpose, each, "consent")]
         # what may go; and now and then one section more, so that each rule is broken by itself
         right = {"needs", *(may if chance.random() < 0.3 else chance.sample(may, min(5, len(may))))}
+        if "attachments" in may and chance.random() < 0.6:
+            right.add("attachments")
         holds, needed = reading_model.MAY_HOLD[m.agencies[receiver].kind], reading_model.NEEDED_FOR[purpose]
         broken = sorted(needed - holds) or sorted(holds - needed) or EVERYTHING
         more = {chance.choice(broken)} if chance.random() < 0.35 else set()
@@ -665,7 +667,10 @@ class Life:
     async def live(self) -> None:
         chance, m = self.chance, self.m
         codes = list(m.agencies)
-        for _ in range(STEPS):
+        for step in range(STEPS):
+            if step == STEPS * 3 // 4:  # so that what was written until then is closed in part
+                for _ in range(4):
+                    await self.review()
             roll = chance.random()
             if len(m.passed) < 3 or (roll < 0.22 and len(m.passed) < MOST):
                 kind = chance.choice(["referral", "referral", "referral", "transfer"])
@@ -691,7 +696,10 @@ class Life:
             else:
                 at_work = [each for each in m.passed.values() if not each.over] if chance.random() < 0.9 else []
                 p = chance.choice(at_work or list(m.passed.values()))
+                was_accepted = p.accepted
                 await self.move(p, chance.choice(OPEN_TO[p.kind].get(p.state, ["receiver_note"])))
+                for each in ("sender_note", "sender_note", "receiver_note") if p.accepted and not was_accepted else ():
+                    await self.move(p, each)
         if chance.random() < 0.7:  # past the end of some bases
             self.world.exchange.later(hours=chance.choice([4, 45]))
         elif chance.random() < 0.3:  # past the time in which holders answer
@@ -758,7 +766,9 @@ class Life:
                 is_open = who in (p.sender, p.receiver) and self.m.may_read(who, mark, self.now)
                 listed = mark in found_here[f"/v1/{p.kind}s/{p.id}/notes "]
                 assert listed == is_open or (is_open and p.case in erased), (who, p, self.m.words[mark])
-                self.counted[f"note {'open' if is_open else 'closed'}"] += who != self.m.words[mark].by
+                self.counted[f"note {'open' if is_open else 'closed'}"] += (
+                    who in (p.sender, p.receiver) and who != self.m.words[mark].by
+                )
             for p in self.m.passed.values():
                 shown = found_here[f"/v1/{p.kind}s/{p.id} "]
                 for each in self.m.bindings:
