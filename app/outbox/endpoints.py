@@ -97,7 +97,7 @@ async def read_events(
         ),
     ] = None,
 ) -> Response:
-    """Read the agency's events in order, waiting for the next one if asked to, or following them as a stream.
+    """Read the agency's events in order; if asked to, wait for the next one, or follow them as a stream.
 
     Positions are dense and never change: nothing is skipped, nothing comes twice. An event says what changed; fetch it with your own token.
     With `Accept: text/event-stream` the answer does not end before your token does (then ask again; `Last-Event-ID` says from where).
@@ -164,7 +164,7 @@ def _address(position: int, types: Sequence[str] | None) -> str:
     "/position", response_model=FeedPosition, responses=answers(InvalidRequest, MayNotActFor, ServiceUnavailable)
 )
 async def read_position(caller: CanRead, db: CallerConnection) -> Response:
-    """Read how far your client has acknowledged the feed, how many events wait, and from where on events are kept."""
+    """Read how far your client has acknowledged the feed. It also says how many events wait, and from where on events are kept."""
     return _standing(await queries.acknowledge(db, None))
 
 

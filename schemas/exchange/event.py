@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import Field, Strict
 
 from schemas.base import WHOLE, Flag, Moment, Wire
+from schemas.codes.base import RequestBody
 
 EVENT_TYPES: Final[dict[str, str]] = {
     "referral.sent": "A referral has come for your agency. Read it and answer.",
@@ -168,7 +169,7 @@ class EventPage(Wire):
     """Position of the feed's newest event. While it is more than `position`, ask again at once: there is more."""
 
 
-class Acknowledgement(Wire):
+class Acknowledgement(RequestBody):
     """How far a system has handled a feed."""
 
     position: Annotated[int, Strict(), Field(ge=0, le=9_223_372_036_854_775_806), WHOLE]

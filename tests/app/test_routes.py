@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from fastapi.dependencies.models import Dependant
 from fastapi.params import Header
@@ -63,6 +64,7 @@ keep them. A blank form says nothing of anybody, and is wanted where there is no
 NO_SCOPE = {"read_me", "list_own_keys", "read_receipt", "list_own_encryption_keys", "list_encryption_keys"}
 """What a token of any scope may ask."""
 OF_CASES = (
+    "/v1/attachments",
     "/v1/cases",
     "/v1/case-links",
     "/v1/corrections",
@@ -83,6 +85,26 @@ OF_CASES = (
     "/v1/subject-requests",
     "/v1/transfers",
 )
+
+OTHER_METHODS = {
+    "read_webhook": {"GET"},
+    "change_webhook": {"PATCH"},
+    "remove_webhook": {"DELETE"},
+    "replace_duty_contacts": {"PUT"},
+    "mark_notes_of_referral_read": {"PUT"},
+    "mark_notes_of_transfer_read": {"PUT"},
+    "acknowledge_events": {"PUT"},
+    "delete_attachment": {"DELETE"},
+}
+"""What is neither read nor posted: a list or a mark that is the same however often it is put; a webhook, which is a subscription of the client's
+own and no act, so that nothing of it is kept for others; a file that goes with no record yet. HEAD says of a file what GET would."""
+SCOPES_OF_THEIR_OWN = {
+    "/v1/webhooks": {"webhooks.write", "events.read"},
+    "/v1/attachments": {"attachments.write"},
+    "/v1/events/position": {"events.read"},
+}
+"""Whoever has events sent may read them, and reads what was sent for whoever has it sent; whoever uploads files looks at them, and nobody else does
+before they go with a record; whoever reads the feed says how far it has."""
 
 APP = create_app(Settings())
 CONTEXTS = list(iter_route_contexts(APP.routes))
@@ -154,7 +176,7 @@ class TestEveryGuardedRoute:
 
     @every_route
     def test_names_who_acts_if_it_is_about_a_case_or_changes_the_directory(self, route):
-        somebody_acts = str(route.path).startswith(OF_CASES) or "PUT" in route.methods
+        somebody_acts = str(route.path).startswith(OF_CASES) or route.name == "replace_duty_contacts"
         assert (dependencies._case_connection in calls(route)) == somebody_acts
         assert ("rujukan-actor" in headers(route)) == somebody_acts
 
@@ -163,23 +185,22 @@ class TestEveryGuardedRoute:
         assert ("idempotency-key" in headers(route)) == ("POST" in route.methods)
 
     @every_route
-    def test_reads_and_posts_and_replaces_a_list_and_nothing_else(self, route):
-        if (
-            str(route.path) == "/v1/webhooks/{webhook_id}"
-        ):  # a subscription of the client's own, no act: nothing of it is kept for others
-            assert route.methods in ({"GET"}, {"PATCH"}, {"DELETE"})
-            return
-        assert route.methods in ({"GET"}, {"POST"}, {"PUT"})
-        assert ("PUT" in route.methods) == (route.name == "replace_duty_contacts")
+    def test_reads_and_posts_and_does_nothing_else_that_is_not_named_here(self, route):
+        if "HEAD" in route.methods:
+            beside = [each.methods for each in GUARDED if each.path == route.path and "GET" in each.methods]
+            assert (route.methods, beside) == ({"HEAD"}, [{"GET"}])
+        elif route.methods in ({"GET"}, {"POST"}):
+            assert OTHER_METHODS.get(route.name, {"GET"}) == {"GET"}
+        else:
+            assert route.methods == OTHER_METHODS.get(route.name)
 
     @every_route
     def test_writes_by_another_scope_than_it_reads_by(self, route):
-        if str(route.path).startswith(
-            "/v1/webhooks"
-        ):  # whoever has events sent may read them, and reads what was sent for whoever has it sent
-            assert scopes(route) == {"webhooks.write", "events.read"}
+        own = [found for path, found in SCOPES_OF_THEIR_OWN.items() if str(route.path).startswith(path)]
+        if own:
+            assert scopes(route) == own[0]
             return
-        ending = ".read" if "GET" in route.methods else ".write"
+        ending = ".read" if route.methods & {"GET", "HEAD"} else ".write"
         assert all(scope.endswith(ending) for scope in scopes(route))
 
     @every_route
@@ -206,7 +227,7 @@ class TestMoves:
     )
     def test_needs_the_version_it_was_decided_on_if_the_table_says_so(self, lifecycle: Lifecycle, move: Move):
         path = f"/v1/{lifecycle.name}s/{{{lifecycle.name}_id}}/{records.path_of(move.event)}"
-        (route,) = [route for route in GUARDED if route.path == path]
+        (route,) = [route for route in GUARDED if route.path == path and "POST" in route.methods]
         assert ("if-match" in headers(route)) == move.versioned
 
     def test_every_path_below_a_referral_or_transfer_is_a_move_of_its_table(self):
@@ -242,12 +263,21 @@ def asked(route: RouteContext) -> tuple[str, str, dict[str, str]]:
     return method, path, {"Rujukan-Actor": "officer-7", "Idempotency-Key": str(uuid.uuid4()), "If-Match": '"1"'}
 
 
+def type_of(reply: httpx.Response, method: str) -> str:
+    """The type of a problem. A HEAD is answered by headers alone: they say what GET would send, and no word of it comes."""
+    if method == "HEAD":
+        assert (reply.content, reply.headers["Content-Type"]) == (b"", "application/problem+json")
+        return "/problems/" + {401: "unauthenticated", 403: "insufficient-scope"}[reply.status_code]
+    found: str = reply.json()["type"]
+    return found
+
+
 class TestWhoIsLetIn:
     @every_route
     async def test_without_a_token_nobody(self, world, route):
         method, path, sent = asked(route)
         reply = await world.exchange.http.request(method, path, headers=sent)
-        assert (reply.status_code, reply.json()["type"]) == (401, "/problems/unauthenticated")
+        assert (reply.status_code, type_of(reply, method)) == (401, "/problems/unauthenticated")
         assert reply.headers["WWW-Authenticate"].startswith("DPoP ")
 
     @pytest.mark.parametrize("route", [route for route in GUARDED if route.name not in NO_SCOPE], ids=named)
@@ -257,9 +287,9 @@ class TestWhoIsLetIn:
         officer = world.police.client
         client = ExchangeClient(officer.credentials, scope=others, clock=world.exchange.clock, http=world.exchange.http)
         method, path, sent = asked(route)
-        reply = await client.request(method, path, json=None if method == "GET" else {}, headers=sent)
-        assert (reply.status_code, reply.json()["type"]) == (403, "/problems/insufficient-scope")
-        assert reply.json()["scopes"] == sorted(needed)
+        reply = await client.request(method, path, json=None if method in ("GET", "HEAD") else {}, headers=sent)
+        assert (reply.status_code, type_of(reply, method)) == (403, "/problems/insufficient-scope")
+        assert method == "HEAD" or reply.json()["scopes"] == sorted(needed)
         challenge = reply.headers["WWW-Authenticate"]
         assert 'error="insufficient_scope"' in challenge
         assert f'scope="{" ".join(sorted(needed))}"' in challenge

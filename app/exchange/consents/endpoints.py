@@ -82,7 +82,10 @@ async def read_evidence_of_consent(
     range: downloading.Range = None,
     if_range: downloading.IfRange = None,
 ) -> Response:
-    """Download the file that proves a consent, or its reconfirmation, as its author or the case's lead. Each download is logged."""
+    """Download the file that proves a consent, or its reconfirmation.
+
+    Its author may, and the case's lead. Each download is logged.
+    """
     row = await service.read_evidence(db, case_id, consent_id, attachment_id, content=request.method != "HEAD")
     return await download(request, db, row, keyring=db.keyring, stores=request.app.state.stores)
 

@@ -82,7 +82,9 @@ async def read_file_of_correction(
     range: downloading.Range = None,
     if_range: downloading.IfRange = None,
 ) -> Response:
-    """Download a file of a correction, in whole or a range of it, as whoever may now read its section and the papers that name it.
+    """Download a file of a correction, in whole or a range of it.
+
+    You may if you may now read its section and the papers that name it.
 
     Each download is a disclosure, and is logged; `HEAD` gives nothing out.
     """

@@ -132,7 +132,9 @@ async def read_file_of_referral(
     range: downloading.Range = None,
     if_range: downloading.IfRange = None,
 ) -> Response:
-    """Download a file that goes with the referral, in whole or a range of it, as whoever may now read its section and the papers that name it.
+    """Download a file that goes with the referral, in whole or a range of it.
+
+    You may if you may now read its section and the papers that name it.
 
     Each download is a disclosure, and is logged; `HEAD` gives nothing out. The record's `files` say which there are.
     """

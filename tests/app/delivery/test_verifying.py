@@ -36,7 +36,8 @@ def block(language: str) -> str:
 
 def cases() -> list[dict[str, Any]]:
     """What is sent and which public keys the receiver has, and whether it is to be taken."""
-    right = signing.headers(ID, NOW, BODY, [OLD, NEW])
+    now = datetime.now(UTC)
+    right = signing.headers(ID, now, BODY, [OLD, NEW])
     first, second = right["webhook-signature"].split(" ")
     made = [
         (right, BODY, [OLD], True),  # while one key takes over from the other, whichever the receiver has
@@ -46,13 +47,13 @@ def cases() -> list[dict[str, Any]]:
         (right, BODY, [OTHER], False),
         (right, BODY + b" ", [OLD], False),
         ({**right, "webhook-id": "another"}, BODY, [OLD], False),
-        ({**right, "webhook-timestamp": str(int(NOW.timestamp()) + 1)}, BODY, [OLD], False),
+        ({**right, "webhook-timestamp": str(int(now.timestamp()) + 1)}, BODY, [OLD], False),
         ({**right, "webhook-timestamp": "soon"}, BODY, [OLD], False),
         ({**right, "webhook-signature": first.replace("v1a", "v1")}, BODY, [OLD], False),
         ({**right, "webhook-signature": "v1a,"}, BODY, [OLD], False),
         ({**right, "webhook-signature": ""}, BODY, [OLD], False),
-        (signing.headers(ID, NOW - timedelta(minutes=6), BODY, [OLD]), BODY, [OLD], False),
-        (signing.headers(ID, NOW + timedelta(minutes=6), BODY, [OLD]), BODY, [OLD], False),
+        (signing.headers(ID, now - timedelta(minutes=6), BODY, [OLD]), BODY, [OLD], False),
+        (signing.headers(ID, now + timedelta(minutes=6), BODY, [OLD]), BODY, [OLD], False),
     ]
     return [
         {

@@ -9,12 +9,13 @@ from tests.app.pages.conftest import Visit
 
 
 class TestDocs:
-    async def test_shows_every_operation(self, visit: Visit, exchange):
+    async def test_shows_every_operation_and_every_message(self, visit: Visit, exchange):
         document = exchange.app.openapi()
         await visit.go("/docs")
         await visit.page.wait_for_selector(".opblock")
         shown = await visit.page.locator(".opblock").count()
-        assert shown == sum(len(operations) for operations in document["paths"].values())
+        described = (*document["paths"].values(), *document["webhooks"].values())
+        assert shown == sum(len(operations) for operations in described)
         summaries = await visit.page.locator(".opblock-summary-description").all_inner_texts()
         assert "Refer a person to another agency" in summaries
         assert await visit.page.title() == "Rujukan: documentation of the API"
