@@ -7,11 +7,12 @@ from importlib.metadata import version
 from typing import Annotated, Any, Final
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 from app.cli.common import say
 from app.cli.failures import explain
+from app.cli.listing import LISTED
 
 PLACES: Final[dict[str, str]] = {
     "serve": "app.cli.serving",
@@ -119,6 +120,11 @@ class Commands(TyperGroup):
         """Return the names in the order of `PLACES`."""
         return list(PLACES)
 
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help from `LISTED`, without reading the commands' modules."""
+        shown = Listing(name=self.name, params=self.params, help=self.help, rich_markup_mode=self.rich_markup_mode)
+        shown.format_help(ctx, formatter)
+
     def get_command(self, _: Any, cmd_name: str) -> Any:
         """Return the command of that name, reading its module."""
         if cmd_name not in PLACES:
@@ -139,6 +145,21 @@ class Commands(TyperGroup):
                 raise
             say(f"rujukan: {failure}", err=True)
             raise typer.Exit(failure.code) from None
+
+
+class Listing(TyperGroup):
+    """The root as its help shows it: every command's name, panel and first line."""
+
+    def list_commands(self, _: Any) -> list[str]:
+        """Return the names in the order of `PLACES`."""
+        return list(PLACES)
+
+    def get_command(self, _: Any, cmd_name: str) -> Any:
+        """Return what stands for the command of that name."""
+        for panel, commands in LISTED.items():
+            if cmd_name in commands:
+                return TyperCommand(cmd_name, help=commands[cmd_name], rich_help_panel=panel or None)
+        return None
 
 
 app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
