@@ -12,11 +12,14 @@ from pathlib import Path
 import asyncpg
 import httpx
 import pytest
+from typer.main import get_command
 
 from app.cli import PLACES
+from app.cli import app as root
 from app.cli.api import body_of, find_credentials
 from app.cli.common import harmless, load_settings
 from app.cli.failures import Code, Failure, explain
+from app.cli.listing import LISTED
 from app.client import Credentials, TokenRefusedError
 from app.foundation.keyring import KeyringUnusable
 from app.foundation.logs import Discreet
@@ -37,6 +40,17 @@ class TestRoot:
     def test_lists_every_command(self, bare: Machine) -> None:
         shown = bare.run("--help").out
         assert all(f" {name} " in shown for name in PLACES)
+
+    def test_lists_what_every_command_says_of_itself(self) -> None:
+        """`app/cli/listing.py` says it again, so that nobody waits for the modules."""
+        said: dict[str, dict[str, str]] = {}
+        commands = get_command(root)
+        for name in PLACES:
+            command = commands.get_command(None, name)  # type: ignore[attr-defined]
+            first = (command.short_help or command.help).split("\n\n")[0].replace("\n", " ").strip()
+            said.setdefault(command.rich_help_panel or "", {})[name] = first
+            assert not command.hidden
+        assert said == LISTED
 
     @pytest.mark.parametrize("name", PLACES)
     def test_every_command_explains_itself(self, bare: Machine, name: str) -> None:
