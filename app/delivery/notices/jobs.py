@@ -56,7 +56,8 @@ async def gather(conn: asyncpg.Connection, settings: Settings, now: datetime) ->
 async def _gather_of(conn: asyncpg.Connection, settings: Settings, each: asyncpg.Record, now: datetime) -> None:
     agency_id = each["agency_id"]
     events = await queries.events_after(conn, agency_id, each["position"], EVENTS)
-    if not events:
+    if not events:  # the feed keeps nothing of what is missing
+        await queries.seen_to(conn, agency_id, each["feed_position"])
         return
     if wanted := [event for event in events if event["type"] in WAITED_FOR]:
         mail_id = await queries.mail_to_join(
