@@ -122,3 +122,24 @@ class TestHowManyHang:
         await quick.has_got(3, within=2)
         task.cancel()
         await task
+
+
+class TestABacklog:
+    async def test_of_one_case_makes_no_claim_slow_whatever_the_statistics_say(self, office: Office) -> None:
+        """Nobody else's messages wait while the database walks through one webhook's."""
+        id = await office.webhook()
+        put = """INSERT INTO delivery (webhook_id, message_id, agency_id, position, type, subject, subject_id, case_id, event_state,
+                                       recorded_at, due_at)
+                 SELECT $1, gen_random_uuid(), $2, g, 'referral.sent', 'referral', $2, $2, 'sent', $3, $3 FROM generate_series(1, $4::integer) g"""
+        now, agency = office.world.exchange.clock.now(), office.world.id_of("iom")
+        await office.owner.execute(put, id, agency, now, 30_000)
+        await office.owner.execute("ANALYZE delivery")
+        await office.owner.execute("DELETE FROM delivery")  # and they are still there, for who walks through all
+        await office.owner.execute(put, id, agency, now, 5_000)
+        began = asyncio.get_running_loop().time()
+        for claimed in (1, 0):
+            got = await claims.claim(
+                office.pool, now, under_way={}, resting=[], each=8, room=8, room_for_more=8, room_for_failing=8
+            )
+            assert len(got) == claimed
+        assert asyncio.get_running_loop().time() - began < 2
