@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
-from app.delivery import claims, jobs
+import pytest
+
+from app.delivery import claims, jobs, subscriptions
 from app.delivery.claims import Attempt
 from app.foundation.ids import uuid7
 from tests.app.delivery.sending.conftest import Office, running
@@ -143,3 +148,21 @@ class TestABacklog:
             )
             assert len(got) == claimed
         assert asyncio.get_running_loop().time() - began < 2
+
+
+async def test_an_address_whose_name_hangs_is_refused_in_time(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    over, real = threading.Event(), socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *rest: Any, **named: Any) -> Any:
+        if host == "name.hang.example":
+            over.wait(20)
+        return real("localhost", *rest, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(subscriptions, "PATIENCE", 0.2)
+    try:
+        async with asyncio.timeout(10):
+            reply = await office.world.iom.post("/v1/webhooks", {"url": "https://name.hang.example/"})
+        assert (reply.status_code, reply.json()["fault"]) == (422, "timeout")
+    finally:
+        over.set()
