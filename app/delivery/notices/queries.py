@@ -83,11 +83,15 @@ async def seen_to(conn: Connection, agency_id: UUID, position: int) -> None:
 
 
 async def claim(conn: Connection, *, now: datetime, lease: timedelta, limit: int) -> list[asyncpg.Record]:
-    """Take mails that are due, one an agency, the oldest first; who dies with them leaves them to come due again."""
+    """Take mails that are due, one an agency, the oldest first; who dies with them leaves them to come due again.
+
+    A suspended agency's wait for it: what was sent to it is there still when it is let in again.
+    """
     rows: list[asyncpg.Record] = await conn.fetch(
         """WITH due AS (
                SELECT id FROM notice_mail m WHERE state = 'waiting' AND due_at <= $1 AND NOT EXISTS (
                    SELECT FROM notice_mail e WHERE e.agency_id = m.agency_id AND e.state = 'waiting' AND e.id < m.id)
+                 AND NOT EXISTS (SELECT FROM agency g WHERE g.id = m.agency_id AND g.status = 'suspended')
                ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
            UPDATE notice_mail m SET due_at = $1 + $2::interval, attempts = attempts + 1, first_at = coalesce(first_at, $1)
            FROM due WHERE m.id = due.id

@@ -399,6 +399,33 @@ class TestTheAddress:
         assert await notices.work() == []
         assert [state for state, *_ in await notices.mails()] == ["needless"]
 
+    async def test_of_an_agency_that_was_suspended_is_told_what_waits_when_it_is_let_in_again(
+        self, notices: Notices
+    ) -> None:
+        await notices.tell()
+        await notices.world.send(sender="iom", receiver="shelter")
+        await notices.world.exchange.settle()
+        async with notices.pool.acquire() as conn:
+            await jobs.gather(conn, notices.settings, notices.now)
+        await notices.world.owner.execute("UPDATE agency SET status = 'suspended' WHERE code = 'shelter'")
+        assert await notices.work() == []
+        await notices.world.owner.execute("UPDATE agency SET status = 'active' WHERE code = 'shelter'")
+        assert len(await notices.work()) == 1
+
+    async def test_whose_events_the_feed_has_no_more_keeps_no_other_from_being_told(
+        self, notices: Notices, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Notices were off for longer than events are kept."""
+        monkeypatch.setattr(jobs, "AGENCIES", 1)
+        await notices.tell()
+        await notices.tell("iom", "desk@iom.example.org")
+        await notices.world.send(sender="iom", receiver="shelter")
+        await notices.world.send(receiver="iom")
+        await notices.world.exchange.settle()
+        await notices.world.owner.execute("DELETE FROM event WHERE agency_id = $1", notices.world.id_of("shelter"))
+        async with asyncio.timeout(5):
+            assert len(await notices.work()) == 1
+
     async def test_s_mails_are_forgotten_after_a_month(self, notices: Notices) -> None:
         await notices.tell()
         await notices.world.send(sender="iom", receiver="shelter")

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
-from app.delivery import claims, jobs
+import pytest
+
+from app.delivery import claims, jobs, subscriptions
 from app.delivery.claims import Attempt
 from app.foundation.ids import uuid7
 from tests.app.delivery.sending.conftest import Office, running
@@ -122,3 +127,42 @@ class TestHowManyHang:
         await quick.has_got(3, within=2)
         task.cancel()
         await task
+
+
+class TestABacklog:
+    async def test_of_one_case_makes_no_claim_slow_whatever_the_statistics_say(self, office: Office) -> None:
+        """Nobody else's messages wait while the database walks through one webhook's."""
+        id = await office.webhook()
+        put = """INSERT INTO delivery (webhook_id, message_id, agency_id, position, type, subject, subject_id, case_id, event_state,
+                                       recorded_at, due_at)
+                 SELECT $1, gen_random_uuid(), $2, g, 'referral.sent', 'referral', $2, $2, 'sent', $3, $3 FROM generate_series(1, $4::integer) g"""
+        now, agency = office.world.exchange.clock.now(), office.world.id_of("iom")
+        await office.owner.execute(put, id, agency, now, 30_000)
+        await office.owner.execute("ANALYZE delivery")
+        await office.owner.execute("DELETE FROM delivery")  # and they are still there, for who walks through all
+        await office.owner.execute(put, id, agency, now, 5_000)
+        began = asyncio.get_running_loop().time()
+        for claimed in (1, 0):
+            got = await claims.claim(
+                office.pool, now, under_way={}, resting=[], each=8, room=8, room_for_more=8, room_for_failing=8
+            )
+            assert len(got) == claimed
+        assert asyncio.get_running_loop().time() - began < 2
+
+
+async def test_an_address_whose_name_hangs_is_refused_in_time(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    over, real = threading.Event(), socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *rest: Any, **named: Any) -> Any:
+        if host == "name.hang.example":
+            over.wait(20)
+        return real("localhost", *rest, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(subscriptions, "PATIENCE", 0.2)
+    try:
+        async with asyncio.timeout(10):
+            reply = await office.world.iom.post("/v1/webhooks", {"url": "https://name.hang.example/"})
+        assert (reply.status_code, reply.json()["fault"]) == (422, "timeout")
+    finally:
+        over.set()
