@@ -164,17 +164,19 @@ BEGIN
 END $$;
 
 -- Which files come with a referral or transfer, by section and without a word of them, for its two parties: whether they can be read is for the
--- caller to find out.
+-- caller to find out. Of what kind and size they are learns its receiver, and of who stands as the sender who has them: not a new lead that took
+-- the place of the one who sent them.
 CREATE FUNCTION files_that_come(p_subject text, p_id uuid) RETURNS TABLE (attachment_id uuid, section text, media_type text, size bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     RETURN QUERY
-    SELECT a.id, r.section, a.media_type, a.size
-    FROM (SELECT x.version_id, x.case_id FROM referral x WHERE p_subject = 'referral' AND x.id = p_id AND current_agency() IN (x.sender_id, x.receiver_id)
+    SELECT a.id, r.section, CASE WHEN s.is_receiver OR h.it THEN a.media_type END, CASE WHEN s.is_receiver OR h.it THEN a.size END
+    FROM (SELECT x.version_id, x.case_id, x.receiver_id = current_agency() AS is_receiver FROM referral x WHERE p_subject = 'referral' AND x.id = p_id AND current_agency() IN (x.sender_id, x.receiver_id)
           UNION ALL
-          SELECT x.version_id, x.case_id FROM transfer x WHERE p_subject = 'transfer' AND x.id = p_id AND current_agency() IN (x.sender_id, x.receiver_id)) AS s
+          SELECT x.version_id, x.case_id, x.receiver_id = current_agency() FROM transfer x WHERE p_subject = 'transfer' AND x.id = p_id AND current_agency() IN (x.sender_id, x.receiver_id)) AS s
          JOIN record_version v ON v.id = s.version_id AND v.case_id = s.case_id AND v.retracted_at IS NULL
          JOIN record_attachment r ON r.version_id = s.version_id AND r.case_id = s.case_id JOIN attachment a ON a.id = r.attachment_id
+         CROSS JOIN LATERAL (SELECT holds_file(a.id, s.case_id, NULL) AS it) AS h
     WHERE a.state = 'ready' AND NOT is_retracted_file(a.id) ORDER BY a.id;
 END $$;
 

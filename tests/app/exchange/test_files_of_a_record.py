@@ -179,6 +179,18 @@ class TestADisclosure:
         assert (after["access"], after["withheld_by"], after["media_type"]) == ("full", None, "application/pdf")
         assert await told(world.police) == [after]
 
+    async def test_tells_a_new_lead_that_a_file_came_and_nothing_of_it(self, world: World) -> None:
+        """It stands as the sender now; the file is its receiver's and the earlier lead's."""
+        file = await files.uploaded(world)
+        passed = await accepted(world, file)
+        over = await world.send(kind="transfer", sender="police", receiver="ministry", case_id=passed.case_id)
+        await world.moved(over, "accept", "confirm_handover")
+        (told,) = (await world.ministry.get(f"{passed.path}/disclosure")).json()["files"]
+        assert (told["id"], told["section"], told["media_type"], told["size"]) == (file, "health", None, None)
+        for who, code in ((world.ministry, 404), (world.police, 404), (world.sentra, 200)):
+            assert (await who.get(f"{passed.path}/attachments/{file}")).status_code == code, who.code
+        assert await listed(world.ministry, passed.path) == []
+
 
 async def test_an_agency_that_holds_the_files_passes_them_on_and_no_others(world: World) -> None:
     file, other = await files.uploaded(world), await files.uploaded(world)
