@@ -312,18 +312,29 @@ class Reading:
             for each in self.emergencies
         )
 
+    def _erased(self, each: Binding) -> bool:
+        return not self.erased.isdisjoint({(each.version, each.section), (each.version, "attachments")})
+
+    def _of_file(self, file: str) -> list[Binding]:
+        return [each for each in self.bindings if each.file == file and each.version]
+
+    def _uploader(self, file: str) -> str:
+        return next(word.by for word in self.words.values() if word.file == file)
+
     def _gone(self, each: Binding) -> bool:
-        """Whether a version's file is taken back, or erased with one of its two sections."""
-        return each.version in self.retracted or not self.erased.isdisjoint(
-            {(each.version, each.section), (each.version, "attachments")}
-        )
+        """Whether a version's file is taken back, in this version or in all of its uploader's, or erased with one of its two sections."""
+        own = [one for one in self._of_file(each.file) if self.author[one.version] == self._uploader(each.file)]
+        own = [one for one in own if one.version in self.retracted or not self._erased(one)]
+        taken_back = bool(own) and all(one.version in self.retracted for one in own)
+        return taken_back or each.version in self.retracted or self._erased(each)
 
     def file_open(self, who: str, each: Binding, now: datetime, p: Passed | None = None) -> bool:
         """Whether a version's file is open: its own section and that of the papers both are. `p`: by what was disclosed with it alone."""
         if not each.version or self._gone(each):
             return False
-        if self.author[each.version] == who:
-            return True
+        if self.author[each.version] == who:  # another's file only as long as it is open with what was sent to it
+            others = [one for one in self._of_file(each.file) if self.author[one.version] != who]
+            return self._uploader(each.file) == who or any(self.file_open(who, one, now) for one in others)
         needed = {each.section, "attachments"}
         if each.version in self.corrected:
             passed = [one for one in self.passed.values() if one.case == each.case]
@@ -339,7 +350,7 @@ class Reading:
     def _may_read_file(self, who: str, word: Word, now: datetime) -> bool:
         if word.file in self.evidence:
             return who in (word.by, self.lead.get(self.evidence[word.file], ""))
-        bound = [each for each in self.bindings if each.file == word.file and each.version]
+        bound = self._of_file(word.file)
         if who == word.by:  # as its uploader, until nothing holds it any more
             return not bound or not all(self._gone(each) for each in bound)
         return any(self.file_open(who, each, now) for each in bound)

@@ -234,7 +234,7 @@ async def read_file(db: Acting, correction_id: UUID, attachment_id: UUID, *, con
     async with db.transaction() as tx:
         row = await queries.correction_by_id(tx, correction_id)
         version = await read_version(tx, row["version_id"]) if row is not None else None
-        file = await file_of_version(tx, version, attachment_id) if version is not None else None
+        file = await file_of_version(tx, version, attachment_id, db.at) if version is not None else None
         if row is None or file is None:
             raise NotFound
         is_author, needed = row["author_id"] == db.agency_id, sections_of(file["section"])

@@ -290,18 +290,26 @@ async def moves_of(tx: Connection, subject_id: UUID) -> list[asyncpg.Record]:
 
 
 _FILE = """SELECT a.* FROM record_attachment r JOIN attachment a ON a.id = r.attachment_id
-           WHERE r.version_id = $1 AND r.case_id = $2 AND a.state = 'ready'"""
+           WHERE r.version_id = $1 AND r.case_id = $2 AND a.state = 'ready'
+             AND ($3::uuid <> current_agency() OR holds_file(a.id, r.case_id, $4))"""
+"""To its author, a version opens files that are its own, or that it holds: not another's for having named it."""
 
 
-async def files_of_version(tx: Connection, version: asyncpg.Record) -> list[asyncpg.Record]:
+async def files_of_version(tx: Connection, version: asyncpg.Record, at: datetime) -> list[asyncpg.Record]:
     """Return the files of a version that row-level security opens to the agency, oldest first."""
-    rows: list[asyncpg.Record] = await tx.fetch(f"{_FILE} ORDER BY a.id", version["id"], version["case_id"])
+    rows: list[asyncpg.Record] = await tx.fetch(
+        f"{_FILE} ORDER BY a.id", version["id"], version["case_id"], version["author_id"], at
+    )
     return rows
 
 
-async def file_of_version(tx: Connection, version: asyncpg.Record, attachment_id: UUID) -> asyncpg.Record | None:
+async def file_of_version(
+    tx: Connection, version: asyncpg.Record, attachment_id: UUID, at: datetime
+) -> asyncpg.Record | None:
     """Return one of them, as it is stored."""
-    return await tx.fetchrow(f"{_FILE} AND a.id = $3", version["id"], version["case_id"], attachment_id)
+    return await tx.fetchrow(
+        f"{_FILE} AND a.id = $5", version["id"], version["case_id"], version["author_id"], at, attachment_id
+    )
 
 
 async def files_that_come(tx: Connection, subject: str, subject_id: UUID) -> list[asyncpg.Record]:

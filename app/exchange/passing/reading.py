@@ -263,7 +263,7 @@ async def readable_files(
     """Return the files of a version whose own section and whose papers are both shown, without their content."""
     if LIST not in shown:
         return []
-    files = await queries.files_of_version(tx, version)
+    files = await queries.files_of_version(tx, version, db.at)
     return [as_read(db.keyring, each) for each in files if sections_of(each["section"]) <= shown]
 
 
@@ -277,7 +277,7 @@ async def read_file(
     async with db.transaction() as tx:
         row = await queries.find(tx, lifecycle.name, subject_id)
         version = await read_version(tx, row["version_id"]) if row is not None else None
-        file = await queries.file_of_version(tx, version, attachment_id) if version is not None else None
+        file = await queries.file_of_version(tx, version, attachment_id, db.at) if version is not None else None
         if row is None or version is None or file is None:
             raise NotFound
         disclosures = await queries.disclosures_of(tx, subject_id, row["version_id"])

@@ -36,17 +36,36 @@ BEGIN
             UNION ALL SELECT case_id FROM consent_attachment WHERE attachment_id = p_attachment LIMIT 1);
 END $$;
 
+-- Whether a file is the caller's, or open to it with something of the case that was sent to it: both its sections, in one version. p_at: also that what
+-- they rest on has not run out.
+CREATE FUNCTION holds_file(p_attachment uuid, p_case uuid, p_at timestamptz) RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE v_me uuid := current_agency();
+BEGIN
+    RETURN EXISTS (SELECT FROM attachment a WHERE a.id = p_attachment AND a.agency_id = v_me) OR EXISTS (
+        SELECT FROM record_attachment r JOIN record_version v ON v.id = r.version_id AND v.case_id = r.case_id
+        WHERE r.attachment_id = p_attachment AND r.case_id = p_case AND v.retracted_at IS NULL
+          AND ARRAY[r.section, 'attachments'] <@ (
+              SELECT coalesce(array_agg(s), '{}') FROM disclosure d, unnest(d.sections) AS s
+              WHERE d.version_id = v.id AND d.receiver_id = v_me AND d.closed_at IS NULL AND d.locked_at IS NULL
+                AND (p_at IS NULL OR d.until_at IS NULL OR d.until_at > p_at)
+                AND CASE WHEN d.origin_id IS NULL THEN d.opened_at IS NOT NULL ELSE EXISTS (
+                    SELECT FROM disclosure o WHERE o.subject_id = d.origin_id AND o.receiver_id = d.receiver_id
+                    AND o.opened_at IS NOT NULL AND o.closed_at IS NULL AND o.locked_at IS NULL AND s = ANY (o.sections)) END));
+END $$;
+
 -- A file is read as a part of the record would be that lies in two sections at once: its own, and the list of papers that names it. The content's
--- own policy says whether the version is open at all; each of the two sections must rest on something that is open, too.
+-- own policy says whether the version is open at all; each of the two sections must rest on something that is open, too. Who passes on
+-- another's file in a version of its own has the file as long as it holds it, and not for having named it.
 CREATE POLICY of_open_sections ON record_attachment FOR SELECT TO rujukan_app USING (EXISTS (
     SELECT FROM record_content c WHERE c.version_id = record_attachment.version_id AND c.case_id = record_attachment.case_id
-    AND (c.author_id = (SELECT current_agency()) OR NOT EXISTS (
+    AND CASE WHEN c.author_id = (SELECT current_agency()) THEN holds_file(record_attachment.attachment_id, c.case_id, NULL) ELSE NOT EXISTS (
         SELECT FROM unnest(ARRAY[record_attachment.section, 'attachments']) AS s WHERE NOT EXISTS (
             SELECT FROM disclosure d WHERE d.version_id = c.version_id AND d.receiver_id = (SELECT current_agency())
             AND d.closed_at IS NULL AND d.locked_at IS NULL AND s = ANY (d.sections)
             AND CASE WHEN d.origin_id IS NULL THEN d.opened_at IS NOT NULL ELSE EXISTS (
                 SELECT FROM disclosure o WHERE o.subject_id = d.origin_id AND o.receiver_id = d.receiver_id
-                AND o.opened_at IS NOT NULL AND o.closed_at IS NULL AND o.locked_at IS NULL AND s = ANY (o.sections)) END)))));
+                AND o.opened_at IS NOT NULL AND o.closed_at IS NULL AND o.locked_at IS NULL AND s = ANY (o.sections)) END)) END));
 CREATE POLICY as_the_consent ON consent_attachment FOR SELECT TO rujukan_app USING (
     EXISTS (SELECT FROM consent c WHERE c.id = consent_attachment.consent_id AND c.case_id = consent_attachment.case_id));
 CREATE POLICY of_read_consents ON attachment FOR SELECT TO rujukan_app
@@ -72,15 +91,16 @@ CREATE FUNCTION file_fault(t attachment, p_case uuid, p_held boolean, p_at times
     END
 $$;
 
--- Whether the caller holds a file of another agency with something of this case, and may pass it on: as it may send that version again.
+-- Whether the caller holds a file of another agency with something of this case, and may pass it on: as it may send that version again. Having passed
+-- it on once, in a version of its own, is no right to do it again.
 CREATE FUNCTION may_pass_on_file(p_attachment uuid, p_case uuid, p_at timestamptz) RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT EXISTS (
         SELECT FROM record_attachment r JOIN record_version v ON v.id = r.version_id AND v.case_id = r.case_id
         WHERE r.attachment_id = p_attachment AND r.case_id = p_case AND v.retracted_at IS NULL
-          AND (v.author_id = current_agency() OR ARRAY[r.section, 'attachments'] <@ (
+          AND ARRAY[r.section, 'attachments'] <@ (
               SELECT coalesce(array_agg(s), '{}') FROM disclosure d, unnest(d.sections) AS s
               WHERE d.version_id = v.id AND d.receiver_id = current_agency() AND d.origin_id IS NULL AND d.opened_at IS NOT NULL
-                AND d.closed_at IS NULL AND d.locked_at IS NULL AND (d.until_at IS NULL OR d.until_at > p_at) AND (d.onward OR is_lead(p_case)))))
+                AND d.closed_at IS NULL AND d.locked_at IS NULL AND (d.until_at IS NULL OR d.until_at > p_at) AND (d.onward OR is_lead(p_case))))
 $$;
 
 -- Binds the files that a version's papers name. p_files: `plain`, the sections that are in the record and not sealed, and `papers`, each with the
@@ -144,17 +164,19 @@ BEGIN
 END $$;
 
 -- Which files come with a referral or transfer, by section and without a word of them, for its two parties: whether they can be read is for the
--- caller to find out.
+-- caller to find out. Of what kind and size they are learns its receiver, and of who stands as the sender who has them: not a new lead that took
+-- the place of the one who sent them.
 CREATE FUNCTION files_that_come(p_subject text, p_id uuid) RETURNS TABLE (attachment_id uuid, section text, media_type text, size bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     RETURN QUERY
-    SELECT a.id, r.section, a.media_type, a.size
-    FROM (SELECT x.version_id, x.case_id FROM referral x WHERE p_subject = 'referral' AND x.id = p_id AND current_agency() IN (x.sender_id, x.receiver_id)
+    SELECT a.id, r.section, CASE WHEN s.is_receiver OR h.it THEN a.media_type END, CASE WHEN s.is_receiver OR h.it THEN a.size END
+    FROM (SELECT x.version_id, x.case_id, x.receiver_id = current_agency() AS is_receiver FROM referral x WHERE p_subject = 'referral' AND x.id = p_id AND current_agency() IN (x.sender_id, x.receiver_id)
           UNION ALL
-          SELECT x.version_id, x.case_id FROM transfer x WHERE p_subject = 'transfer' AND x.id = p_id AND current_agency() IN (x.sender_id, x.receiver_id)) AS s
+          SELECT x.version_id, x.case_id, x.receiver_id = current_agency() FROM transfer x WHERE p_subject = 'transfer' AND x.id = p_id AND current_agency() IN (x.sender_id, x.receiver_id)) AS s
          JOIN record_version v ON v.id = s.version_id AND v.case_id = s.case_id AND v.retracted_at IS NULL
          JOIN record_attachment r ON r.version_id = s.version_id AND r.case_id = s.case_id JOIN attachment a ON a.id = r.attachment_id
+         CROSS JOIN LATERAL (SELECT holds_file(a.id, s.case_id, NULL) AS it) AS h
     WHERE a.state = 'ready' AND NOT is_retracted_file(a.id) ORDER BY a.id;
 END $$;
 
@@ -202,7 +224,7 @@ DO $$
 DECLARE f text;
 BEGIN
     GRANT CREATE ON SCHEMA public TO rujukan_definer;
-    FOREACH f IN ARRAY ARRAY['is_retracted_file(uuid)', 'case_of_file(uuid)', 'bind_files(uuid,uuid,jsonb,timestamptz)', 'bind_evidence(uuid,uuid,uuid,jsonb,timestamptz)',
+    FOREACH f IN ARRAY ARRAY['is_retracted_file(uuid)', 'holds_file(uuid,uuid,timestamptz)', 'case_of_file(uuid)', 'bind_files(uuid,uuid,jsonb,timestamptz)', 'bind_evidence(uuid,uuid,uuid,jsonb,timestamptz)',
                              'files_that_come(text,uuid)'] LOOP
         EXECUTE format('ALTER FUNCTION %s OWNER TO rujukan_definer', f);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO rujukan_app', f);

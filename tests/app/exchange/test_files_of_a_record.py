@@ -179,6 +179,18 @@ class TestADisclosure:
         assert (after["access"], after["withheld_by"], after["media_type"]) == ("full", None, "application/pdf")
         assert await told(world.police) == [after]
 
+    async def test_tells_a_new_lead_that_a_file_came_and_nothing_of_it(self, world: World) -> None:
+        """It stands as the sender now; the file is its receiver's and the earlier lead's."""
+        file = await files.uploaded(world)
+        passed = await accepted(world, file)
+        over = await world.send(kind="transfer", sender="police", receiver="ministry", case_id=passed.case_id)
+        await world.moved(over, "accept", "confirm_handover")
+        (told,) = (await world.ministry.get(f"{passed.path}/disclosure")).json()["files"]
+        assert (told["id"], told["section"], told["media_type"], told["size"]) == (file, "health", None, None)
+        for who, code in ((world.ministry, 404), (world.police, 404), (world.sentra, 200)):
+            assert (await who.get(f"{passed.path}/attachments/{file}")).status_code == code, who.code
+        assert await listed(world.ministry, passed.path) == []
+
 
 async def test_an_agency_that_holds_the_files_passes_them_on_and_no_others(world: World) -> None:
     file, other = await files.uploaded(world), await files.uploaded(world)
@@ -199,6 +211,27 @@ async def test_an_agency_that_holds_the_files_passes_them_on_and_no_others(world
     await sent(world, other, receiver="iom", case=None, case_id=passed.case_id)
     not_held = await world.sentra.post("/v1/referrals", files.referral(other, receiver="ministry", **more))
     assert faults(not_held) == {paper(0): "unknown_attachment"}, "of the same case, and not disclosed to it"
+
+
+async def test_having_passed_a_file_on_is_no_right_to_it(world: World) -> None:
+    """A holder that named it in a version of its own has it as long as it holds it: the file is still another's."""
+    file, own = await files.uploaded(world), await files.uploaded(world, "sentra")
+    consent = records.consent(world.exchange.clock.now(), sections=("health", "attachments"))
+    bases = [
+        {"kind": "consent", "sections": ["health", "attachments"], "onward": True},
+        records.legal_basis("identity", "safety", "needs", onward=True),
+    ]
+    passed = await accepted(world, file, bases=bases, consent=consent)
+    more = {"case": None, "case_id": passed.case_id}
+    reply = await world.sentra.post("/v1/referrals", files.referral(file, own, receiver="lpsk", **more))
+    onward = Passed("referral", reply.json()["id"], passed.case_id, 1, world.sentra, world.lpsk, reply)
+    assert await listed(world.sentra, onward.path) == [file, own]
+    assert (await world.withdraw(passed)).status_code == 200
+    assert await listed(world.sentra, onward.path) == [own]
+    assert (await world.sentra.get(f"{onward.path}/attachments/{file}")).status_code == 404
+    again = await world.sentra.post("/v1/referrals", files.referral(file, receiver="shelter", **more))
+    assert faults(again) == {paper(0): "unknown_attachment"}
+    assert (await world.police.get(f"{passed.path}/attachments/{file}")).status_code == 200, "its uploader's"
 
 
 async def test_files_of_a_correction_go_to_whoever_holds_its_sections(world: World) -> None:

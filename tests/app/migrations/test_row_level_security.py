@@ -173,6 +173,7 @@ DEFINER_FUNCTIONS = {
     "drop_attachment": "rujukan_definer",
     "unbound_bytes": "rujukan_definer",
     "is_retracted_file": "rujukan_definer",
+    "holds_file": "rujukan_definer",
     "case_of_file": "rujukan_definer",
     "bind_files": "rujukan_definer",
     "bind_evidence": "rujukan_definer",
