@@ -125,7 +125,9 @@ class Checks:
         for code, system in self._systems.items():
             for item in await self._all(system, "/v1/inbox?limit=200"):
                 early = item["kind"] == "continue" and item["clock"] == "due"  # a reminder, and no fault yet
-                if item["case_id"] in runs and not early:
+                if item["kind"] == "read_notes":
+                    await self._read_notes(system, f"/v1/{item['subject']}s/{item['id']}/notes")
+                elif item["case_id"] in runs and not early:
                     found[code, item["kind"], item["id"]] += 1
             counts = (await system.get("/v1/inbox/counts"))["counts"]
             said = [
@@ -144,6 +146,14 @@ class Checks:
         for code, kind, id in (found - expected) + (expected - found):
             where = "stands" if found[code, kind, id] else "does not stand"
             self._check(False, f"{code}: {kind} of {id} {where} in its inbox")
+
+    async def _read_notes(self, system: System, path: str) -> None:
+        """Read the notes that wait, as somebody at the agency does at the end, and see that they wait no more."""
+        notes = await system.get(path)
+        self._check(notes["unread"] > 0, f"{system.code}: no note is unread of those that wait")
+        marked = await system.attempt("PUT", f"{path}/read", {"through": notes["items"][-1]["id"]})
+        self._check(marked.status_code == 204, f"{system.code}: notes cannot be marked as read ({marked.status_code})")
+        self._check((await system.get(path))["unread"] == 0, f"{system.code}: a note is unread after all were read")
 
     async def _all(self, system: System, path: str) -> list[Document]:
         whole: list[Document] = []

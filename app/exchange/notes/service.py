@@ -65,7 +65,7 @@ async def list_notes(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Docu
             for each in notes
         ],
         "unread": sum(
-            each["number"] > through and each["agency_id"] == other_id and each["for_other"] for each in notes
+            each["number"] > through and each["for_other"] and _came(db, row, each["agency_id"]) for each in notes
         )
         if is_party
         else 0,
@@ -80,6 +80,11 @@ async def list_notes(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Docu
         if is_party
         else [],
     }
+
+
+def _came(db: Acting, row: asyncpg.Record, author_id: UUID) -> bool:
+    """Whether a note of that author came to the caller: to the receiver also what an earlier lead wrote, to a sender what the receiver wrote."""
+    return author_id == row["receiver_id"] if db.agency_id == row["sender_id"] else author_id != db.agency_id
 
 
 def _note(

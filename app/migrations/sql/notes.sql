@@ -110,7 +110,8 @@ BEGIN
     END IF;
     SELECT count(*), min(m.recorded_at) INTO v_left, v_since FROM note n JOIN move m ON m.id = n.move_id AND m.case_id = n.case_id
     WHERE n.subject_id = p_id AND n.case_id = s.case_id AND n.number > v_number AND n.for_other
-      AND n.author_id = CASE a.agency WHEN s.sender_id THEN s.receiver_id ELSE s.sender_id END;
+      -- to the receiver also what an earlier lead wrote; to a sender what the receiver wrote alone
+      AND CASE a.agency WHEN s.sender_id THEN n.author_id = s.receiver_id ELSE n.author_id <> a.agency END;
     INSERT INTO note_seen (agency_id, subject, subject_id, case_id, through, read_at, unread, unread_since)
     VALUES (a.agency, p_subject, p_id, s.case_id, v_number, a.at, v_left, v_since)
     ON CONFLICT (agency_id, subject_id, case_id) DO UPDATE

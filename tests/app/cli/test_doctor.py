@@ -48,6 +48,7 @@ class TestDoctor:
             "role admin",
             "partitions",
             "erasure list",
+            "jobs",
             "worker",
             "log",
             "signing keys",

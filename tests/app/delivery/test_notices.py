@@ -411,6 +411,7 @@ class TestTheAddress:
         assert await notices.work() == []
         await notices.world.owner.execute("UPDATE agency SET status = 'active' WHERE code = 'shelter'")
         assert len(await notices.work()) == 1
+        await notices.world.exchange.directory.refresh()
 
     async def test_whose_events_the_feed_has_no_more_keeps_no_other_from_being_told(
         self, notices: Notices, monkeypatch: pytest.MonkeyPatch

@@ -25,7 +25,6 @@ from tests.clients.conftest import NODE
 PAGE = (Path(__file__).parents[3] / "docs" / "webhooks.md").read_text(encoding="utf-8")
 BODY = '{"type":"referral.sent","data":{"state":"terkirim – é"}}'.encode()
 ID = "01a21f31-2266-7dbb-adc0-ccb3ea58bb76"
-NOW = datetime.now(UTC)
 OLD, NEW, OTHER = signing.generate(), signing.generate(), signing.generate()
 
 
@@ -99,7 +98,7 @@ def test_a_package_of_others_reads_the_same_headers_and_the_same_content(monkeyp
     """With Ed25519, whose signatures are always the same, put in the place of its HMAC."""
     package = standardwebhooks.webhooks
     monkeypatch.setattr(package, "hmac_data", lambda key, data: Ed25519PrivateKey.from_private_bytes(key).sign(data))
-    headers = signing.headers(ID, NOW, BODY, [OTHER, OLD])
+    headers = signing.headers(ID, datetime.now(UTC), BODY, [OTHER, OLD])
     with pytest.raises(package.WebhookVerificationError, match="No matching"):
         package.Webhook(OLD).verify(BODY, headers)
     as_v1 = {**headers, "webhook-signature": headers["webhook-signature"].replace("v1a,", "v1,")}

@@ -289,9 +289,14 @@ class TestTheLead:
 
         held = await world.accepted(sender="police", receiver="shelter")
         first = await wrote(held, world.shelter, "No police reads this.")
-        await wrote(held, world.police, "Of the police.", section="needs")
+        of_police = await wrote(held, world.police, "Of the police.", section="needs")
         assert (await notes(held, world.police))["unread"] == 0
         await takes_over(held.case_id, "police", "ministry")
+        assert await counted(world.shelter, held) == (1, 1), "what the earlier lead wrote to it waits for it still"
+        assert (await mark(held, world.shelter, first)).status_code == 204
+        assert await counted(world.shelter, held) == (1, 1)
+        assert (await mark(held, world.shelter, of_police)).status_code == 204
+        assert await counted(world.shelter, held) == (0, 0)
         assert await texts(held, world.ministry) == ["No police reads this.", None]
         assert await counted(world.ministry, held) == (1, 1)
         last = await wrote(held, world.shelter, "And now?")

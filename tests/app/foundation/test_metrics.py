@@ -113,8 +113,10 @@ class TestRequests:
 class TestQueues:
     async def test_are_as_long_as_what_waits(self, world: World) -> None:
         await world.send()
+        waiting = await world.owner.fetchval("SELECT count(*) FROM outbox")
+        assert waiting
         await world.exchange.worker.measure()
-        assert counted("rujukan_queue_length", queue="events") == 1
+        assert counted("rujukan_queue_length", queue="events") == waiting
         assert counted("rujukan_queue_length", queue="log_entries") >= 1
         await world.exchange.settle()
         await world.exchange.worker.measure()
