@@ -56,6 +56,7 @@ async def soak(
     at_once: int = 8,
     acts: int = 6,
     kill_every: tuple[float, float] = (3, 12),
+    fewest_kills: int = 0,
     most_kills: int | None = None,
     play_for: float | None = None,
 ) -> Outcome:
@@ -71,6 +72,9 @@ async def soak(
         playing = asyncio.create_task(play.run(referrals, at_once=at_once, acts=acts, seconds=play_for))
         try:
             await _first_to_end(playing, [*reading, *lives, killing])
+            async with asyncio.timeout(60):
+                while stage.kills < fewest_kills:  # noqa: ASYNC110 -- somebody else kills
+                    await asyncio.sleep(0.05)
             for task in (killing, *lives):
                 task.cancel()
             await asyncio.gather(killing, *lives, return_exceptions=True)
