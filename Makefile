@@ -52,10 +52,11 @@ demo: $(VENV)/.run ## play the sample cases through a running exchange; ONCE=1 e
 serve: $(VENV)/.run ## serve the exchange on this machine
 	@exec $(BIN)/rujukan serve
 
-# four workers for two cores, since much of a test is waiting; whoever has nothing left takes over from the others
+# four workers for two cores, since much of a test is waiting; whoever has nothing left takes over from the others. Bytecode is kept,
+# whatever the environment says: the tests start some two hundred processes, and each would compile all of it again
 test: $(VENV)/.dev ## run the tests; ALL=1 tries every combination
 	@.ci/node-packages "$(BIN)"
-	@RUJUKAN_CHROMIUM="$$(.ci/browser "$(BIN)")" $(BIN)/python -m pytest -n 4 --dist worksteal
+	@PYTHONDONTWRITEBYTECODE= RUJUKAN_CHROMIUM="$$(.ci/browser "$(BIN)")" $(BIN)/python -m pytest -n 4 --dist worksteal
 
 soak: $(VENV)/.dev ## kill processes at random under load, then compare what everybody knows; REFERRALS=2000 is shorter, SEED= plays one again
 	@SEED="$(SEED)" $(BIN)/python -m tests.soak --referrals $(REFERRALS)

@@ -153,10 +153,3 @@ def _listen_on(path: Path) -> socket.socket:
         made.close()
         raise
     return made
-
-
-def reachable(host: str) -> str:
-    """Return `host` as a caller on this machine writes it in a URL."""
-    if host in ("", "0.0.0.0", "::"):  # noqa: S104 -- compared, not listened on
-        return "127.0.0.1"
-    return f"[{host}]" if ":" in host else host

@@ -327,27 +327,46 @@ async def empty(owner: asyncpg.Connection) -> None:
 
 async def _empty(owner: asyncpg.Connection) -> None:
     """Delete where rows are few: truncating makes new files for each table, partition and index."""
-    tables = await owner.fetch(
-        "SELECT c.relname, coalesce(sum(pg_relation_size(part.relid)), pg_relation_size(c.oid)) > $1 AS bloated"
-        " FROM pg_class c LEFT JOIN LATERAL pg_partition_tree(c.oid) AS part ON true"
-        " WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace AND NOT c.relispartition"
-        " AND c.relname <> ALL($2) GROUP BY c.oid, c.relname",
+    full = await _left_in(owner)
+    if not full:
+        return
+    bloated = await owner.fetchval(
+        "SELECT array_agg(c.relname) FROM pg_class c WHERE c.oid = ANY($1::regclass[]) AND c.relname <> ALL($3)"
+        " AND coalesce((SELECT sum(pg_relation_size(part.relid)) FROM pg_partition_tree(c.oid) AS part), pg_relation_size(c.oid)) > $2",
+        full,
         BLOATED,
-        KEPT,
+        NEVER_TRUNCATED,
     )
-    asked = " UNION ALL ".join(
-        f"SELECT '{row['relname']}' AS name WHERE EXISTS (SELECT FROM \"{row['relname']}\")" for row in tables
-    )
-    full = {row["name"] for row in await owner.fetch(asked)}
-    bloated = [f'"{row["relname"]}"' for row in tables if row["bloated"] and row["relname"] not in NEVER_TRUNCATED]
     if bloated:
+        named = ", ".join(f'"{name}"' for name in bloated)
         await owner.execute(
-            f"SET LOCAL session_replication_role = replica; TRUNCATE {', '.join(bloated)} CASCADE"
+            f"SET LOCAL session_replication_role = replica; TRUNCATE {named} CASCADE"
         )  # past the log's own triggers
-    few = [row["relname"] for row in tables if row["relname"] in full and f'"{row["relname"]}"' not in bloated]
+    few = [name for name in full if name not in (bloated or ())]
     if few:  # without foreign keys' and the log's own triggers, which would refuse it
         deletes = "; ".join(f'DELETE FROM "{name}"' for name in few)
         await owner.execute(f"SET LOCAL session_replication_role = replica; {deletes}")
+
+
+async def _left_in(owner: asyncpg.Connection) -> list[str]:
+    """Which tables hold rows, by a function of this connection: one long query would be planned anew after each test."""
+    try:
+        return list(await owner.fetchval("SELECT pg_temp.left_in()"))
+    except (asyncpg.InvalidSchemaNameError, asyncpg.UndefinedFunctionError):
+        pass
+    tables = await owner.fetch(
+        "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace"
+        " AND NOT relispartition AND relname <> ALL($1) ORDER BY relname",
+        KEPT,
+    )
+    looks = " ".join(
+        f"IF EXISTS (SELECT FROM \"{name}\") THEN found := found || '{name}'::text; END IF;" for (name,) in tables
+    )
+    await owner.execute(
+        "CREATE FUNCTION pg_temp.left_in() RETURNS text[] LANGUAGE plpgsql"
+        f" AS $$ DECLARE found text[] := '{{}}'; BEGIN {looks} RETURN found; END $$"
+    )
+    return await _left_in(owner)
 
 
 DIRECTORY = {

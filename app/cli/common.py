@@ -20,7 +20,6 @@ from rich.text import Text
 from app.cli.failures import Failure
 from app.foundation.clock import Clock
 from app.foundation.settings import Settings
-from app.serving import reachable
 
 ACTOR: Final = re.compile(r"[\x21-\x7e]{1,64}")
 _STEERS_A_TERMINAL: Final = re.compile(
@@ -55,7 +54,7 @@ def at_port(settings: Settings, port: int) -> Settings:
     if settings.env != "development" or "public_url" in settings.model_fields_set:
         return settings
     scheme = "http" if settings.tls_certificate is None else "https"
-    return settings.model_copy(update={"public_url": f"{scheme}://{reachable(settings.host)}:{port}"})
+    return settings.model_copy(update={"public_url": f"{scheme}://{settings.reachable_host}:{port}"})
 
 
 def clock_of(settings: Settings) -> Clock:

@@ -10,8 +10,7 @@ import asyncpg
 import httpx
 
 from app.client import TokenRefusedError
-from app.exchange.retention.erasing import ErasuresToReplay
-from app.exchange.retention.erasure_list import ErasureListUnusable
+from app.exchange.retention.erasure_list import ErasureListUnusable, ErasuresToReplay
 from app.foundation.database import UNREACHABLE, MissingAddress
 from app.foundation.keyring import KeyringUnusable
 from app.foundation.settings import UnsafeSettings

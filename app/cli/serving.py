@@ -20,8 +20,7 @@ from app.cli.failures import Code, Failure
 from app.foundation import logs, metrics
 from app.foundation.keyring import Keyring
 from app.foundation.settings import Settings
-from app.main import create_app
-from app.serving import configure, listen, reachable, tls_context
+from app.serving import configure, listen, tls_context
 from app.worker import Worker
 from auth.client_auth import mtls
 from auth.people.oidc import own_key
@@ -49,6 +48,8 @@ def serve(
     listening = _bind(settings)
     if settings.socket is None:
         settings = at_port(settings, listening.getsockname()[1])
+    from app.main import create_app  # which takes seconds: what is refused above is refused at once
+
     clock = clock_of(settings)
     where = asyncio.run(prepared(settings, clock))
     service = create_app(settings, clock=clock, where=where)
@@ -111,7 +112,7 @@ class _Server(uvicorn.Server):
             where = str(settings.socket)
         else:
             scheme = "http" if settings.tls_certificate is None else "https"
-            where = f"{scheme}://{reachable(settings.host)}:{sockets[0].getsockname()[1]}"
+            where = f"{scheme}://{settings.reachable_host}:{sockets[0].getsockname()[1]}"
         typer.echo(f"Rujukan listens on {where} ({settings.env})")
         typer.echo(f"  issuer       {url}\n  for people   {url}/docs\n  for programs {url}/openapi.json")
         if not settings.worker_in_process:

@@ -40,7 +40,6 @@ from app.foundation.settings import Settings
 from app.foundation.zones import zone_of
 from app.main import create_app
 from app.prepare import prepare
-from app.serving import reachable
 from app.worker import Worker
 
 _EARLY: Final = timedelta(hours=6)
@@ -73,7 +72,7 @@ def _at_its_address(settings: Settings, listening: socket.socket) -> Settings:
     """Return the settings with the address at which callers find us, unless one was set; the jobs are ours to run."""
     changed: Document = {"worker_in_process": False}
     if "public_url" not in settings.model_fields_set or settings.port == 0:
-        changed["public_url"] = f"http://{reachable(settings.host)}:{listening.getsockname()[1]}"
+        changed["public_url"] = f"http://{settings.reachable_host}:{listening.getsockname()[1]}"
     for name, value in (("client_rate", 1000.0), ("client_burst", 10_000), ("client_concurrency", 64)):
         if name not in settings.model_fields_set:  # it does in a minute what agencies do in months
             changed[name] = value

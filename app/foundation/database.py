@@ -17,7 +17,6 @@ from urllib.parse import quote
 import asyncpg
 import fasteners
 import psutil
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.foundation.settings import Settings
 
@@ -164,16 +163,6 @@ async def open_pool(url: str, *, size: int, minimum: int = 1, **options: Any) ->
         url, min_size=minimum, max_size=size, reset=_nothing_to_reset, command_timeout=10, timeout=5, **options
     )
     return pool
-
-
-def engine(url: str) -> AsyncEngine:
-    """Return a SQLAlchemy engine over asyncpg, for migrations and for administration, where nobody waits.
-
-    asyncpg reads the URL itself, so that libpq's parameters (`sslmode`, `host`) mean the same everywhere.
-    """
-    return create_async_engine(
-        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(url, timeout=5), pool_pre_ping=True
-    )
 
 
 @asynccontextmanager

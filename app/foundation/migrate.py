@@ -11,12 +11,23 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from app.foundation.database import connection, engine
+from app.foundation.database import connection
 
 FOLDER = Path(__file__).parent.parent / "migrations"
 _LOCK = 7_201_000
 """Advisory lock of whoever migrates."""
+
+
+def engine(url: str) -> AsyncEngine:
+    """Return a SQLAlchemy engine over asyncpg, for migrations and for administration, where nobody waits.
+
+    asyncpg reads the URL itself, so that libpq's parameters (`sslmode`, `host`) mean the same everywhere.
+    """
+    return create_async_engine(
+        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(url, timeout=5), pool_pre_ping=True
+    )
 
 
 def config() -> Config:

@@ -621,6 +621,13 @@ class Settings(BaseSettings):
         return _host_and_port(self.metrics_address)
 
     @property
+    def reachable_host(self) -> str:
+        """The host as a caller on this machine writes it in a URL."""
+        if self.host in ("", "0.0.0.0", "::"):  # noqa: S104 -- compared, not listened on
+            return "127.0.0.1"
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+    @property
     def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """The networks of the proxies that may pass client certificates."""
         return _networks_of(self.trusted_proxies)

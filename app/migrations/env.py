@@ -8,7 +8,7 @@ from typing import Any
 from alembic import context
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.foundation.database import engine
+from app.foundation.migrate import engine
 from app.migrations.models import METADATA, is_compared
 
 

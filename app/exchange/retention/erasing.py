@@ -22,6 +22,7 @@ from app.exchange.retention.erasure_list import (
     Entry,
     ErasureList,
     ErasureListUnusable,
+    ErasuresToReplay,
     in_memory,
     read_if_there,
     read_lists,
@@ -153,14 +154,6 @@ async def brought_back(conn: Connection, folder: Path, *, newest: bool = False) 
     entries, done = await asyncio.to_thread(read_if_there, folder, newest=newest)
     unknown = await unknown_of(conn, [entry.id for entry in entries if entry.id in done])
     return [entry for entry in entries if entry.id in unknown]
-
-
-class ErasuresToReplay(Exception):
-    """The database is an older copy: it holds what was erased since. Nothing may be served until the erasure list is replayed."""
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-        super().__init__(f"the database holds {count} thing(s) that were erased after it was backed up")
 
 
 async def refuse_restored(conn: Connection, folder: Path) -> None:

@@ -33,6 +33,14 @@ class ErasureListUnusable(Exception):
     """The folder or a file of the erasure list cannot be read or written; nothing is erased, nothing is served after a restore."""
 
 
+class ErasuresToReplay(Exception):
+    """The database is an older copy: it holds what was erased since. Nothing may be served until the erasure list is replayed."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        super().__init__(f"the database holds {count} thing(s) that were erased after it was backed up")
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One erasure."""

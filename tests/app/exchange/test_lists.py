@@ -313,7 +313,7 @@ class TestAtTwentyThousandRows:
                 )
                 name = f"{kind}_{role}{index}"
                 assert (rows, scans, set(indexes)) == (51, 0, {name}), "no sequential scan, no other index"
-                assert indexes[name] <= 4 * rows, "no more of it than the page needs"
+                assert indexes[name] <= 10 * rows, "what the page needs, and what deleted rows have left in it"
 
     async def test_nor_is_it_sorted_for_an_agency_that_has_most_rows(self, world: World, many: int, kind: str) -> None:
         """Statistics that speak of an empty table, and an agency with half of all rows, whose own are the older half."""

@@ -16,8 +16,8 @@ import orjson
 import pytest
 
 from app.exchange.retention import erasing
-from app.exchange.retention.erasing import ErasuresToReplay, Replayed, brought_back, refuse_restored, replay
-from app.exchange.retention.erasure_list import Entry, ErasureList, ErasureListUnusable, read_lists
+from app.exchange.retention.erasing import Replayed, brought_back, refuse_restored, replay
+from app.exchange.retention.erasure_list import Entry, ErasureList, ErasureListUnusable, ErasuresToReplay, read_lists
 from app.foundation import json
 from app.foundation.database import Addresses
 from app.foundation.keyring import Place

@@ -13,7 +13,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from app.foundation import migrate
-from app.foundation.database import Addresses, engine
+from app.foundation.database import Addresses
+from app.foundation.migrate import engine
 from app.migrations.models import METADATA, is_compared
 
 
