@@ -32,6 +32,7 @@ from app.foundation.keyring import Keyring
 from app.foundation.settings import Settings
 from app.main import create_app
 from app.worker import Worker
+from tests.makers.effort import ALL
 from tests.makers.world import World
 
 ISSUER = "https://rujukan.test"
@@ -109,7 +110,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     root = Path(__file__).parent
     items.sort(key=lambda item: not item.path.relative_to(root).as_posix().startswith(WAITING))
     named = any(part in argument for argument in config.args for part in ("::", *SWEEPS))
-    if os.environ.get("ALL") == "1" or named or config.getoption("keyword"):
+    if ALL or named or config.getoption("keyword"):
         return
     left = [
         item

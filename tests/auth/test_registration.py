@@ -12,6 +12,7 @@ from app.foundation.settings import Settings
 from auth import jose
 from auth.registration.claims import Allowed, ClientMetadata, from_store, to_store
 from auth.registration.server import new_client_id
+from tests.makers.effort import examples
 
 GOOD = {"client_name": "A system", "jwks": {"keys": [jose.generate().public_jwk()]}}
 ALLOWED = Allowed(frozenset({"cases.read", "events.read"}), Settings())
@@ -40,13 +41,13 @@ def checked(metadata: dict[str, Any]) -> dict[str, Any] | None:
     return found
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.sampled_from(ClientMetadata.REGISTERED_CLAIMS), JSON)
 def test_any_member_is_taken_or_refused(name: str, value: Any) -> None:
     checked({**GOOD, name: value})
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(KEY, max_size=3))
 def test_any_keys_are_taken_or_refused(keys: list[Any]) -> None:
     checked({**GOOD, "jwks": {"keys": keys}})

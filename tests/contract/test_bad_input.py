@@ -25,6 +25,7 @@ from app.sealing import generate_key, public_part
 from auth import jose
 from tests.contract.test_openapi import DOCUMENT
 from tests.makers import cases, records
+from tests.makers.effort import examples
 from tests.makers.world import Agency, World
 
 CANARY = "Kanari4711"
@@ -914,7 +915,13 @@ async def test_no_mutation_of_a_referral_breaks_the_service(world: World, caplog
     seen: list[Any] = []
 
     @given(mutated(body))
-    @settings(max_examples=150, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=examples(150),
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
     def collect(document: Any) -> None:
         seen.append(document)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import zlib
 from functools import cache
 from typing import Any
@@ -22,12 +21,12 @@ from schemathesis.pytest._test_builder import build_operation_test
 
 from tests.contract.conftest import Proof, Served
 from tests.contract.test_openapi import DOCUMENT, OPERATIONS, SCHEMAS
+from tests.makers.effort import ALL
 
 load_all_checks()
 
 BUDGET = 8
 """Generated examples an operation, after those that cover each keyword of its schemas."""
-ALL = os.environ.get("ALL") == "1"
 ONE_IN = 1 if ALL else 6
 """Of the operations with a body, chosen by name, so that a run can be repeated. It is the making of such requests that takes the time;
 `test_bad_input.py` tries every body in every run, and `tests/schemas/test_json_schema.py` holds the record's schema to its models."""

@@ -27,6 +27,7 @@ from schemas.record.extensions import ExtensionsSection
 from schemas.record.identity import PersonName
 from schemas.record.needs import NeedsSection
 from schemas.record.sealed import EphemeralKey, SealedSection, SealedSections
+from tests.makers.effort import examples
 from tests.makers.sealed_page import JWE, KID, PROTECTED, b64
 from tests.schemas.instances import A_FEW, ODD, models, smallest, variants
 from tests.schemas.record_strategies import records
@@ -266,18 +267,18 @@ UNHURRIED = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
 class TestWholeRecords:
-    @settings(UNHURRIED, max_examples=50)
+    @settings(UNHURRIED, max_examples=examples(50))
     @given(records)
     def test_that_are_valid_are_taken_by_both(self, document):
         assert refusals(Record, document) == set()
         assert validator().is_valid(document)
 
-    @settings(UNHURRIED, max_examples=200)
+    @settings(UNHURRIED, max_examples=examples(200))
     @given(spoilt(st.just(SAMPLE)))
     def test_that_were_spoilt_get_one_verdict(self, document):
         assert disagreement(Record, document) is None
 
-    @settings(UNHURRIED, max_examples=40)
+    @settings(UNHURRIED, max_examples=examples(40))
     @given(spoilt(records))
     def test_of_chance_that_were_spoilt_get_one_verdict(self, document):
         assert disagreement(Record, document) is None

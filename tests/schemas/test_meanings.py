@@ -21,7 +21,8 @@ def members():
 
 
 def named_types():
-    return [name for name in NAMED if name in record_schema()["$defs"]]
+    defined = record_schema()["$defs"]
+    return [name for name in NAMED if name in defined]
 
 
 class TestMeanings:

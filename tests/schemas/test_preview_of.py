@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from schemas import Record, preview_of
 from schemas.record.age import age_band, is_child
 from schemas.record.identity import Birth
+from tests.makers.effort import examples
 from tests.schemas.record_strategies import MARK, previewed_records
 
 TODAY = date(2026, 11, 25)
@@ -30,7 +31,7 @@ def words(node):
         yield node
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=list(HealthCheck))
 @given(previewed_records)
 def test_no_name_and_no_free_text_of_a_record_is_ever_in_its_preview(drawn):
     shown = preview_of(Record.model_validate(drawn), on=TODAY).model_dump(mode="json", exclude_none=True)

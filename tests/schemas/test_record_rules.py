@@ -10,6 +10,7 @@ from schemas import MAX_RECORD_BYTES, SECTION_MODELS, SECTIONS, Record, included
 from schemas.record.common import SectionBase
 from schemas.record.nik import nik_number
 from schemas.shapes import every_model
+from tests.makers.effort import examples
 from tests.schemas.record_strategies import records
 
 SMALLEST = {
@@ -274,7 +275,7 @@ class TestNik:
         assert refusal(identity={"documents": [{"kind": "family_card", "number": "12"}]})
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
 @given(records)
 def test_a_record_survives_the_wire(drawn):
     taken = Record.model_validate(drawn)

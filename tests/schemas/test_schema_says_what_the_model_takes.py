@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from schemas import base, text
 from schemas.record.contact import Channel
 from schemas.record.identity import Document
+from tests.makers.effort import examples
 
 SURROGATES = re.compile("[\ud800-\udfff]")
 KINDS = {
@@ -54,7 +55,7 @@ def test_a_type(name):
         st.text("0123456789X-?~% ", max_size=12),
     )
 
-    @settings(max_examples=40)
+    @settings(max_examples=examples(40))
     @given(st.tuples(_spaces, inside, _spaces).map("".join))
     @example("")
     @example(" \u200b\u00a0")

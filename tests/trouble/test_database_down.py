@@ -35,7 +35,7 @@ class Load:
         while not self.over:
             (key,) = keys(1)
             await self.send(client, key, referral())
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1 if self.told[-1][0] == 201 else 0.3)
 
     async def send(self, client: ExchangeClient, key: str, body: dict[str, Any]) -> None:
         self.asked.setdefault(key, (body, None))

@@ -15,6 +15,7 @@ from app.exchange.records.sealing import PREVIEW_DRAWN_FROM, preview_in_parts, p
 from schemas.record.preview import Preview, PreviewCare, preview_of
 from schemas.record.record import SECTIONS, Record
 from tests.makers import records
+from tests.makers.effort import examples
 from tests.makers.world import Agency, Passed, World
 from tests.schemas.record_strategies import previewed_records
 
@@ -371,7 +372,7 @@ class TestThePreview:
         assert set(PREVIEW_DRAWN_FROM) == (set(Preview.model_fields) - {"care_tonight", "safety_flags"}) | nested
         assert set(PREVIEW_DRAWN_FROM.values()) <= set(SECTIONS)
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=examples(150), deadline=None)
     @given(document=previewed_records, kept=st.sets(st.sampled_from(SECTIONS)))
     def test_of_some_sections_is_that_of_a_record_which_has_no_others(
         self, document: dict[str, Any], kept: set[str]

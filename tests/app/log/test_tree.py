@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from app.log import tree
 from app.log.tree import Frontier, ProofRefused
+from tests.makers.effort import examples
 
 # the leaves and roots by which implementations of RFC 6962 are tested (transparency-dev/merkle: testonly/constants.go)
 LEAVES = [
@@ -139,7 +140,7 @@ def test_proves_nothing_else() -> None:
                     tree.check_consistency(*pair)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.integers(1, 3000), st.data())
 def test_grows_the_same_in_whatever_batches(size: int, data: st.DataObject) -> None:
     leaves = [n.to_bytes(3, "big") for n in range(size)]

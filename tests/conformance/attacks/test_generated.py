@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tests.conformance.mutations.sample import refusal_of, sample
 from tests.conformance.mutations.table import KINDS, Good
 from tests.makers.auth import b64
+from tests.makers.effort import examples
 
 ALGORITHMS = (
     "ES256",
@@ -164,7 +165,7 @@ def signed(good: Good, frame: str) -> str:
     return good.sealed(frame)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.sampled_from(KINDS), st.data())
 def test_whatever_is_made_is_taken_or_refused_in_our_words(kind: str, data: st.DataObject):
     """No other exception gets out, no refusal repeats what was sent, and what is taken says what it must."""

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from schemas.checks import MAX_WARNINGS, warnings_of, words_of
 from schemas.codes.warnings import WarningCode
 from schemas.record import Record
+from tests.makers.effort import examples
 from tests.schemas.record_strategies import records
 
 TODAY = date(2026, 11, 25)
@@ -426,7 +427,7 @@ def at(document, pointer):
     return document
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=list(HealthCheck))
 @given(records)
 def test_of_any_record(drawn):
     record = Record.model_validate(deepcopy(drawn))

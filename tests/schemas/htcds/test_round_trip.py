@@ -9,6 +9,7 @@ from schemas.mappings.htcds import export, import_row
 from schemas.mappings.htcds.fields import CARRIED, WRITTEN
 from schemas.mappings.htcds.writing import REASONS_OF_LOSS, leaves
 from schemas.record import Record
+from tests.makers.effort import examples
 from tests.schemas.htcds.rows import rows
 from tests.schemas.record_strategies import records
 
@@ -28,7 +29,7 @@ def anywhere(pointer):
 
 class TestFromHtcds:
     @given(rows)
-    @limits(max_examples=60, deadline=None)
+    @limits(max_examples=examples(60), deadline=None)
     def test_every_cell_is_taken_and_comes_back_as_it_went(self, row):
         outcome = import_row(row)
         assert outcome.problems == ()
@@ -53,7 +54,7 @@ class TestFromHtcds:
 
 class TestFromTheRecord:
     @given(records)
-    @limits(max_examples=100, deadline=None)
+    @limits(max_examples=examples(100), deadline=None)
     def test_each_value_is_in_the_row_or_among_the_losses(self, plain):
         record = Record.model_validate(plain)
         made = export(record)
@@ -70,7 +71,7 @@ class TestFromTheRecord:
                 assert (anywhere(pointer), value) in back, pointer
 
     @given(records)
-    @limits(max_examples=30, deadline=None)
+    @limits(max_examples=examples(30), deadline=None)
     def test_nothing_is_written_that_the_record_does_not_say(self, plain):
         made = export(Record.model_validate(plain))
         assert set(made.row) <= set(CARRIED)
