@@ -6,10 +6,27 @@ function resolved(document, part, within = []) {
   if (Array.isArray(part)) return part.map((each) => resolved(document, each, within));
   if (part === null || typeof part !== "object") return part;
   const { $ref, ...beside } = part;
-  if (typeof $ref !== "string") return mapped(part, (each) => resolved(document, each, within));
+  if (typeof $ref !== "string") return together(mapped(part, (each) => resolved(document, each, within)));
   if (within.includes($ref)) return part; // inside of itself: shown as a reference
   const there = $ref.split("/").slice(1).reduce((found, key) => found[key], document);
   return { ...resolved(document, there, [...within, $ref]), ...beside, $$ref: $ref };
+}
+
+// What is described by several schemas at once is shown as one; conditions stay apart.
+function together(schema) {
+  if (!Array.isArray(schema.allOf) || schema.allOf.some((part) => "if" in part)) return schema;
+  const { allOf, ...beside } = schema;
+  return [...allOf, beside].reduce(merged);
+}
+
+function merged(one, other) {
+  const both = (value, also) => value && also && typeof value === "object" && typeof also === "object" && !Array.isArray(also);
+  return Object.fromEntries(
+    Object.keys({ ...one, ...other }).map((key) => {
+      if (!(key in other)) return [key, one[key]];
+      return [key, both(one[key], other[key]) ? merged(one[key], other[key]) : other[key]];
+    }),
+  );
 }
 
 function mapped(object, change) {
@@ -63,7 +80,7 @@ function lightly(system) {
         const [open, setOpen] = React.useState(window.location.hash.startsWith("#/webhooks"));
         return React.createElement(
           "details",
-          { className: "wrapper messages", open, onToggle: (event) => setOpen(event.currentTarget.open) },
+          { className: "messages", open, onToggle: (event) => setOpen(event.currentTarget.open) },
           React.createElement("summary", null, "Messages that webhooks are sent"),
           open && React.createElement(Messages, props),
         );

@@ -34,6 +34,11 @@ class TestDocs:
         await docs.page.get_by_text("Messages that webhooks are sent").click()
         messages = docs.page.locator(".messages .opblock")
         await expect(messages).to_have_count(len(DOCUMENT["webhooks"]), timeout=PATIENCE)
+        message = messages.filter(has_text="referral.declined").first
+        await message.locator(".opblock-summary-control").click()
+        sample = json.loads(await message.locator(".opblock-section-request-body code").first.inner_text())
+        assert sample["type"] == "referral.declined"
+        assert sample.keys() == DOCUMENT["components"]["schemas"]["WebhookMessage"]["properties"].keys()
         await docs.page.get_by_text("Messages that webhooks are sent").click()
         await expect(messages).to_have_count(0, timeout=PATIENCE)
         assert await docs.page.title() == "Rujukan: documentation of the API"
