@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from importlib.resources import files
 from typing import Any, Final
 
@@ -55,8 +58,9 @@ _MUTUAL_TLS = {
     " the same certificate; there is nothing to sign.",
 }
 _RAW_EXCHANGE = files("app.published").joinpath("raw_exchange.json")
-_LIMIT_FIELDS = {
-    "RateLimit-Policy": {
+_HEADERS: Final = {
+    "RetryAfter": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}},
+    "RateLimitPolicy": {
         "description": 'What your client may ask for: `"client";q=500;w=10` is 500 requests, which all come back within 10 seconds'
         " (draft-ietf-httpapi-ratelimit-headers; structured fields, RFC 9651). Absent where the exchange sets no limit.",
         "schema": {"type": "string"},
@@ -66,14 +70,12 @@ _LIMIT_FIELDS = {
         "schema": {"type": "string"},
     },
 }
+_LIMIT_FIELDS: Final = {
+    "RateLimit-Policy": {"$ref": "#/components/headers/RateLimitPolicy"},
+    "RateLimit": {"$ref": "#/components/headers/RateLimit"},
+}
 _TOO_MANY = {
-    status: {
-        **answer,
-        "headers": {
-            "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}},
-            **_LIMIT_FIELDS,
-        },
-    }
+    status: {**answer, "headers": {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}, **_LIMIT_FIELDS}}
     for status, answer in answers(TooManyRequests).items()
 }
 _ADMINISTRATION = """
@@ -130,11 +132,19 @@ _MESSAGE_HEADERS: Final = {
     "signature": "One or two signatures with a space between: `v1a,` and the base64 of an Ed25519 signature over"
     " `<webhook-id>.<webhook-timestamp>.<body>`. One that verifies is enough.",
 }
+_MESSAGE_ANSWERS: Final = {
+    "2XX": ("MessageReceived", "You have it. Answer as soon as it is stored, before you act on it."),
+    "410": ("MessageUnwanted", "Nothing of this is wanted any more: the webhook is gone until it is enabled."),
+    "default": ("MessageNotReceived", "Tried again, for three days. `Retry-After` is respected."),
+}
+"""By status: the name of the answer, and what follows from it."""
 _TEST: Final = (
     "A test message, asked for with `POST /v1/webhooks/{webhook_id}/test`. No feed has it. Answer as to any other."
 )
 _TWO_FORMS = re.compile(r"(#/components/schemas/)?(\w+)-(Input|Output)")
 """How FastAPI names a model whose form in requests is not that in answers."""
+_TYPE: Final = re.compile(r"^`([a-z-]+)`:", re.MULTILINE)
+"""A problem's type where an answer is described."""
 
 
 def document(app: FastAPI, contract: Contract = EXCHANGE) -> dict[str, Any]:
@@ -167,6 +177,7 @@ def document(app: FastAPI, contract: Contract = EXCHANGE) -> dict[str, Any]:
             if "requestBody" in operation:
                 _add(found, _NOT_READ)
             operation["responses"] = dict(sorted(found.items()))
+    made["components"]["headers"] = dict(_HEADERS)
     schemes = made["components"]["securitySchemes"]
     schemes["mutualTLS"] = _MUTUAL_TLS
     if contract.tells_events:
@@ -188,10 +199,12 @@ def document(app: FastAPI, contract: Contract = EXCHANGE) -> dict[str, Any]:
             }
             for name, text in _MESSAGE_HEADERS.items()
         }
+        made["components"]["responses"] = {name: {"description": text} for name, text in _MESSAGE_ANSWERS.values()}
         made["webhooks"] = {name: _message(name, what) for name, what in {**EVENT_TYPES, TEST: _TEST}.items()}
     if contract.reads and contract.writes:
         flow = schemes["oauth2"]["flows"]["clientCredentials"]
         flow["scopes"] = {str(name): flow["scopes"][name] for name in (contract.reads, contract.writes)}
+    _share(made)
     app.openapi_schema = _renamed(made)
     if contract.tells_events:
         app.openapi_schema["x-raw-exchange"] = json.loads(_RAW_EXCHANGE.read_text(encoding="ascii"))
@@ -214,9 +227,7 @@ def _message(name: str, what: str) -> dict[str, Any]:
                 },
             },
             "responses": {
-                "2XX": {"description": "You have it. Answer as soon as it is stored, before you act on it."},
-                "410": {"description": "Nothing of this is wanted any more: the webhook is gone until it is enabled."},
-                "default": {"description": "Tried again, for three days. `Retry-After` is respected."},
+                status: {"$ref": f"#/components/responses/{name}"} for status, (name, _) in _MESSAGE_ANSWERS.items()
             },
         }
     }
@@ -250,6 +261,58 @@ def _add(found: dict[str, Any], more: dict[int | str, dict[str, Any]]) -> None:
         lines = [] if own is None else own["description"].split("\n\n")
         lines += [line for line in answer["description"].split("\n\n") if line not in lines]
         found[str(status)] = {**answer, "description": "\n\n".join(lines)}
+
+
+def _share(made: dict[str, Any]) -> None:
+    """Write what several operations have in common once, in `components`: parameters, and answers that are problems."""
+    operations = [operation for path in made["paths"].values() for operation in path.values()]
+    parameters = [(each["parameters"], at) for each in operations for at in range(len(each.get("parameters", ())))]
+    for held, at in parameters:
+        # FastAPI writes the description in both, and makes a title of the name
+        schema = held[at]["schema"]
+        held[at]["schema"] = {key: value for key, value in schema.items() if key not in ("title", "description")}
+    _share_each(made, "parameters", parameters, lambda found: _camel(found["name"]))
+    answers = [(each["responses"], status) for each in operations for status in each["responses"]]
+    problems = [(held, status) for held, status in answers if MEDIA_TYPE in held[status].get("content", ())]
+    forms: dict[str, set[str]] = {}
+    for held, status in problems:
+        forms.setdefault(status, set()).add(held[status]["description"])
+    phrases = {of.pop(): HTTPStatus(int(status)).phrase for status, of in forms.items() if len(of) == 1}
+    _share_each(made, "responses", problems, lambda found: _named_by_problems(found["description"], phrases))
+
+
+def _named_by_problems(description: str, phrases: dict[str, str]) -> str | None:
+    """Return a name for an answer, by the problems it may be, or by its status if no other answer has that."""
+    types = _TYPE.findall(description)
+    if 1 <= len(types) <= 3:
+        return "Or".join(_camel(name) for name in types)
+    return _camel(phrases[description]) if description in phrases else None
+
+
+def _share_each(
+    made: dict[str, Any],
+    kind: str,
+    places: list[tuple[Any, Any]],
+    name_of: Callable[[dict[str, Any]], str | None],
+) -> None:
+    """Move what is the same in several of `places`, a container and a key each, to `components`.
+
+    Of what would have the same name that is moved which most of them are; the rest stays where it is.
+    """
+    shared = made["components"].setdefault(kind, {})
+    written = [json.dumps(held[key], sort_keys=True) for held, key in places]
+    names = [name_of(held[key]) for held, key in places]
+    times, named = Counter(written), Counter(names)
+    taken = set(shared)
+    for (held, key), text, name in zip(places, written, names, strict=True):
+        if name and name not in taken and times[text] > 1 and times[text] * 2 > named[name]:
+            shared[name] = held[key]
+            held[key] = {"$ref": f"#/components/{kind}/{name}"}
+    made["components"][kind] = dict(sorted(shared.items()))
+
+
+def _camel(name: str) -> str:
+    return "".join(word[:1].upper() + word[1:] for word in re.split(r"[^A-Za-z0-9]+", name))
 
 
 def _renamed(part: Any) -> Any:

@@ -21,7 +21,7 @@ from app.foundation.settings import Settings
 from auth.scopes import Scope
 from schemas.checks import RecordWarning
 from schemas.exchange import case, common, consent, event, referral
-from tests.contract.test_openapi import DOCUMENT
+from tests.contract.document import DOCUMENT, operations_of
 from tests.makers.world import World
 
 ROOT = Path(__file__).parents[1]
@@ -46,8 +46,7 @@ def operations() -> dict[str, dict]:
     """Every operation by method and path, with `{id}` for any parameter."""
     return {
         f"{method.upper()} {re.sub(r'{[^}]+}', '{id}', path)}": operation
-        for path, methods in DOCUMENT["paths"].items()
-        for method, operation in methods.items()
+        for method, path, operation in operations_of(DOCUMENT)
     }
 
 

@@ -10,6 +10,8 @@ from datetime import timedelta
 from functools import cache
 from typing import Final
 
+from fastapi.routing import iter_route_contexts
+
 from app.exchange.cases.lifecycle import CASE
 from app.exchange.lifecycle import PREVIOUS, REMIND_AT, Deadline, Lifecycle, Move, Party, Tell
 from app.exchange.links.lifecycle import LINK
@@ -188,8 +190,8 @@ def _endpoint(lifecycle: Lifecycle, move: Move, paths: dict[tuple[str, str], str
 @cache
 def _paths() -> dict[tuple[str, str], str]:
     """Return the path of each move's endpoint, as the API has it."""
-    document = create_app(Settings.model_construct()).openapi()
-    served = {re.sub(r"{\w+}", "{id}", path) for path, operations in document["paths"].items() if "post" in operations}
+    routes = iter_route_contexts(create_app(Settings.model_construct()).routes)
+    served = {re.sub(r"{\w+}", "{id}", str(route.path)) for route in routes if "POST" in (route.methods or ())}
     found: dict[tuple[str, str], str] = {}
     for lifecycle in LIFECYCLES:
         root = _ROOTS.get(lifecycle.name, f"/v1/{lifecycle.name}s")

@@ -9,6 +9,7 @@ from app.admin.assembly import create_admin
 from app.foundation import http
 from app.foundation.settings import Settings
 from app.main import create_app
+from tests.contract.document import ADMIN, DOCUMENT
 
 
 def schemas_of_bodies(document):
@@ -34,18 +35,21 @@ def schemas_of_bodies(document):
 
 
 @pytest.fixture(scope="module", params=["exchange", "administration"])
-def app(request):
-    return create_app(Settings()) if request.param == "exchange" else create_admin(State())
+def served(request):
+    """An application, and its document."""
+    return (create_app(Settings()), DOCUMENT) if request.param == "exchange" else (create_admin(State()), ADMIN)
 
 
-def test_the_members_it_names_are_those_that_bodies_may_have(app):
+def test_the_members_it_names_are_those_that_bodies_may_have(served):
+    app, document = served
     names = http.member_names(app)
     assert app.openapi_schema is None, "no document was made for it"
-    assert names == {name for schema in schemas_of_bodies(app.openapi()) for name in schema.get("properties", ())}
+    assert names == {name for schema in schemas_of_bodies(document) for name in schema.get("properties", ())}
 
 
-def test_the_methods_it_allows_are_those_of_the_document(app):
-    for path, operations in app.openapi()["paths"].items():
+def test_the_methods_it_allows_are_those_of_the_document(served):
+    app, document = served
+    for path, operations in document["paths"].items():
         inside = path.removeprefix("/admin")
         assert set(http.allowed_methods(app, inside)) >= {method.upper() for method in operations}, path
     assert http.allowed_methods(app, "/nowhere") == ["GET"]

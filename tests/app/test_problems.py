@@ -20,6 +20,7 @@ from app.sealing import generate_key
 from auth import jose
 from auth.binding.nonces import Nonces
 from auth.people.person import Role
+from tests.contract.document import DOCUMENT, operations_of
 from tests.makers import cases, files, ndjson, record_files, records, sealed
 from tests.makers.admins import Administrator, new_agency, new_client, signed_in
 from tests.makers.people import Browser, new_browser, new_link
@@ -80,25 +81,21 @@ async def test_there_is_no_page_of_a_problem_that_does_not_exist(world: World):
 
 
 class TestOpenapi:
-    async def test_names_only_problems_there_are_at_their_status(self, world: World):
-        document = (await world.exchange.http.get("/openapi.json")).json()
+    def test_names_only_problems_there_are_at_their_status(self):
         statuses = {problem.type: str(problem.status) for problem in EVERY}
         named = set()
-        for operations in document["paths"].values():
-            for operation in operations.values():
-                for status, answer in operation["responses"].items():
-                    for name in re.findall(r"`([a-z-]+)`:", answer["description"]):
-                        assert statuses.get(name) == status, f"{operation['operationId']}: {name} at {status}"
-                        named.add(name)
+        for _, __, operation in operations_of(DOCUMENT):
+            for status, answer in operation["responses"].items():
+                for name in re.findall(r"`([a-z-]+)`:", answer["description"]):
+                    assert statuses.get(name) == status, f"{operation['operationId']}: {name} at {status}"
+                    named.add(name)
         assert len(named) > 20
 
-    async def test_answers_every_error_under_v1_as_a_problem(self, world: World):
-        document = (await world.exchange.http.get("/openapi.json")).json()
-        for path, operations in document["paths"].items():
-            for operation in operations.values():
-                for status, answer in operation["responses"].items():
-                    if path.startswith("/v1") and int(status) >= 400:
-                        assert answer["content"] == {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    def test_answers_every_error_under_v1_as_a_problem(self):
+        for _, path, operation in operations_of(DOCUMENT):
+            for status, answer in operation["responses"].items():
+                if path.startswith("/v1") and int(status) >= 400:
+                    assert answer["content"] == {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
 
 Provoke = Callable[[World], Awaitable[httpx.Response]]

@@ -23,7 +23,7 @@ from app.exchange.transfers.lifecycle import TRANSFER
 from app.foundation.problems import MEDIA_TYPE, all_problems
 from app.sealing import generate_key, public_part
 from auth import jose
-from tests.contract.test_openapi import DOCUMENT
+from tests.contract.document import DOCUMENT
 from tests.makers import cases, records
 from tests.makers.effort import examples
 from tests.makers.world import Agency, World

@@ -20,11 +20,12 @@ from schemathesis.generation.feedback import FeedbackSources
 from schemathesis.pytest._test_builder import build_operation_test
 
 from tests.contract.conftest import Proof, Served
-from tests.contract.test_openapi import DOCUMENT, OPERATIONS, SCHEMAS
+from tests.contract.document import DOCUMENT, operations_of
 from tests.makers.effort import ALL
 
 load_all_checks()
 
+SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
 BUDGET = 8
 """Generated examples an operation, after those that cover each keyword of its schemas."""
 ONE_IN = 1 if ALL else 6
@@ -61,7 +62,7 @@ def _named(part: Any) -> set[str]:
 def _tries() -> list[tuple[str, str | None]]:
     """Each operation with the phases it has."""
     found: list[tuple[str, str | None]] = []
-    for _, _, operation in OPERATIONS:
+    for _, _, operation in operations_of(DOCUMENT):
         name, body = operation["operationId"], operation.get("requestBody")
         if body and name not in (WHOLE, SHORT) and zlib.crc32(name.encode()) % ONE_IN:
             continue

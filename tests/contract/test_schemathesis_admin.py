@@ -15,7 +15,8 @@ from schemathesis.generation.feedback import FeedbackSources
 from schemathesis.pytest._test_builder import build_operation_test
 
 from tests.contract.conftest import Proof, Served
-from tests.contract.test_admin_openapi import DOCUMENT, OPERATIONS
+from tests.contract.document import ADMIN as DOCUMENT
+from tests.contract.document import operations_of
 from tests.contract.test_schemathesis import RULES
 
 load_all_checks()
@@ -26,7 +27,7 @@ LEFT_OUT = {"rotate_signing_key", "rotate_signing_key_at_once"}
 """Would end the tokens of the tests beside this one."""
 BY_A_TOKEN = "ignored_auth"
 """A check that leaves out the session cookie and expects 401: but there is a token, of which it does not know."""
-NAMES = sorted({each.values[2]["operationId"] for each in OPERATIONS} - LEFT_OUT)
+NAMES = sorted({operation["operationId"] for _, __, operation in operations_of(DOCUMENT)} - LEFT_OUT)
 
 
 @cache

@@ -7,15 +7,22 @@ import os
 import shutil
 import socket
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from playwright.async_api import Browser, Page, Request, async_playwright
 
+from app.foundation.settings import Settings
+from app.main import create_app
 from app.serving import configure
+from tests.contract.document import DOCUMENT
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PATIENCE = 120_000
+"""Milliseconds: nothing is measured here, and the machine may be busy."""
 NO_BROWSER = """no browser found, and these tests are worth nothing without one: `make test` gets one, or install Chromium
 (`apt-get install chromium`, or `.venv/bin/playwright install chromium`) and put it on PATH or name it in RUJUKAN_CHROMIUM"""
 QUIET = [
@@ -71,17 +78,33 @@ class Visit:
         assert [url for url in self.asked if not url.startswith((f"{self.origin}/", "data:"))] == []
 
 
-@pytest.fixture
-async def origin(exchange) -> AsyncIterator[str]:
-    """Where the service is to be had."""
+@asynccontextmanager
+async def served(app: FastAPI) -> AsyncIterator[str]:
+    """Serves an application on a port of this machine."""
     listening = socket.create_server(("127.0.0.1", 0))
-    config = configure(exchange.app, grace=1)
+    config = configure(app, grace=1)
     config.lifespan = "off"  # the service runs already
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server._serve([listening]))  # who calls early waits in the socket's queue
     yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     server.should_exit = True
     await serving
+
+
+@pytest.fixture
+async def origin(exchange) -> AsyncIterator[str]:
+    """Where the service is to be had."""
+    async with served(exchange.app) as origin:
+        yield origin
+
+
+@pytest.fixture(scope="module")
+async def bare_origin() -> AsyncIterator[str]:
+    """Where what needs no database is to be had; the document is the committed one, which is made only to compare it."""
+    app = create_app(Settings())
+    app.openapi_schema = DOCUMENT
+    async with served(app) as origin:
+        yield origin
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +116,24 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest.fixture
-async def visit(browser: Browser, origin: str) -> AsyncIterator[Visit]:
+@asynccontextmanager
+async def visiting(browser: Browser, origin: str) -> AsyncIterator[Visit]:
     page = await browser.new_page(viewport={"width": 1200, "height": 900})
+    page.set_default_timeout(PATIENCE)
     await page.add_init_script(WATCH)
     yield Visit(page, origin)
     await page.close()
+
+
+@pytest.fixture
+async def visit(browser: Browser, origin: str) -> AsyncIterator[Visit]:
+    async with visiting(browser, origin) as visit:
+        yield visit
+
+
+@pytest.fixture(scope="module")
+async def docs(browser: Browser, bare_origin: str) -> AsyncIterator[Visit]:
+    """`/docs`, loaded once: each test looks for what it is about."""
+    async with visiting(browser, bare_origin) as visit:
+        await visit.go("/docs")
+        yield visit
