@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from importlib.resources import files
 from typing import Any, Final
@@ -92,6 +92,40 @@ Administration of the exchange: who takes part, which systems call it, what agen
 """
 
 
+_GROUPS: Final = {
+    "referrals": "Ask another agency to see to a need. The sender goes on leading the case.",
+    "transfers": "Hand a case over: with it goes the lead, and what the receiver needs for it.",
+    "inbox": "What waits for your agency, the most urgent first.",
+    "events": "The feed: what has happened, in order, read by position or followed as it comes.",
+    "cases": "What holds referrals and transfers about one person together, and who leads it.",
+    "consents": "What a person has agreed to: given, narrowed, widened, withdrawn.",
+    "disclosures": "What could go where, on which basis, asked before anything is sent.",
+    "attachments": "Files that belong to a section and go where it goes.",
+    "forms": "Referrals and transfers on paper, blank or filled in.",
+    "directory": "Who takes part and where; your own client's keys; the keys that sections are sealed to.",
+    "webhooks": "Have events sent to your system, signed.",
+    "messages": "What your receiver of webhooks gets, by the type of the event.",
+    "imports": "Many referrals at once, a line each.",
+    "exports": "Your agency's own data, a line each.",
+    "escalations": "What nobody answered in time, and who sees to it.",
+    "reassignments": "A new lead where the old one has fallen silent.",
+    "links": "Cases that belong together.",
+    "corrections": "What another agency has wrong, and what came of saying so.",
+    "requests": "What one agency asks another to do about data.",
+    "subject requests": "What the person asks for: to read, correct, erase or restrict what is held.",
+    "access report": "Who saw what of a case, on which basis.",
+    "emergency access": "A named section for a named reason and a limited time, told at once.",
+    "reviews": "Whether what was disclosed without consent had a ground.",
+    "incidents": "Data that got where it must not be, and whom to tell.",
+    "legal holds": "What must not be erased yet.",
+    "retention": "What is kept how long, and what was erased.",
+    "receipts": "Proof of what was sent and done, and the log it stands in.",
+    "code lists": "Every code, in English and Indonesian.",
+    "schemas": "The record's JSON Schema.",
+    "health": "Whether the service answers, and can reach what it needs.",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Contract:
     """What a document says besides its routes."""
@@ -102,6 +136,8 @@ class Contract:
     """How whoever is not known is answered."""
     not_let_in: dict[int | str, dict[str, Any]]
     """How a request is answered whose credentials do not suffice."""
+    groups: dict[str, str] = field(default_factory=dict)
+    """What each tag stands for, in the order in which to read them."""
     prefix: str = ""
     """Where the application is mounted."""
     tells_events: bool = True
@@ -112,7 +148,7 @@ class Contract:
 
 _TOKEN = (InvalidToken, InvalidProof, NonceRequired, ProofReplayed)
 EXCHANGE: Final = Contract(
-    "Rujukan", _INTRODUCTION.strip(), answers(Unauthenticated, *_TOKEN), answers(InsufficientScope)
+    "Rujukan", _INTRODUCTION.strip(), answers(Unauthenticated, *_TOKEN), answers(InsufficientScope), groups=_GROUPS
 )
 ADMINISTRATION: Final = Contract(
     "Rujukan: administration",
@@ -157,6 +193,7 @@ def document(app: FastAPI, contract: Contract = EXCHANGE) -> dict[str, Any]:
         openapi_version="3.1.0",
         description=contract.introduction,
         routes=app.routes,
+        tags=[{"name": name, "description": says} for name, says in contract.groups.items()] or None,
         separate_input_output_schemas=True,
         license_info={"name": "Apache 2.0", "identifier": "Apache-2.0"},
     )

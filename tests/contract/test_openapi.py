@@ -77,6 +77,12 @@ class TestTheDocument:
         assert "`open-twin`" in send["responses"]["409"]["description"], "what only this one has stays with it"
         assert (FOLDER / "openapi.json").stat().st_size < 10_000 * len(operations)
 
+    def test_says_what_each_group_of_operations_is_for(self):
+        described = (*DOCUMENT["paths"].values(), *DOCUMENT["webhooks"].values())
+        used = {tag for operations in described for operation in operations.values() for tag in operation["tags"]}
+        assert {tag["name"] for tag in DOCUMENT["tags"]} == used
+        assert all(tag["description"].endswith(".") for tag in DOCUMENT["tags"])
+
     def test_names_schemas_as_the_code_does(self):
         made_by_a_generator = [name for name in SCHEMAS if not re.fullmatch(r"([A-Z][a-z0-9]+)+", name)]
         assert made_by_a_generator == []
