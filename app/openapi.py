@@ -104,7 +104,6 @@ _GROUPS: Final = {
     "forms": "Referrals and transfers on paper, blank or filled in.",
     "directory": "Who takes part and where; your own client's keys; the keys that sections are sealed to.",
     "webhooks": "Have events sent to your system, signed.",
-    "messages": "What your receiver of webhooks gets, by the type of the event.",
     "imports": "Many referrals at once, a line each.",
     "exports": "Your agency's own data, a line each.",
     "escalations": "What nobody answered in time, and who sees to it.",
