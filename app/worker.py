@@ -67,6 +67,8 @@ class Job:
     batch: int = BATCH
     wake: asyncio.Event | None = None
     """Set by whoever knows that there is something to do: then it is run before its time."""
+    rest: float = 0.0
+    """How many times as long as it took it rests before that, so that it takes no more than its part however much it has to look at."""
 
 
 async def _each(*parts: Callable[[], Awaitable[int]]) -> int:
@@ -129,7 +131,7 @@ class Worker:
         """Return every job there is."""
         return [
             Job("sequence events", 0.03, self.sequence_events),
-            Job("make deliveries", 1.0, self.make_deliveries, batch=1, wake=self._sequenced),
+            Job("make deliveries", 1.0, self.make_deliveries, batch=1, wake=self._sequenced, rest=2.0),
             Job("send deliveries", 1.0, self.send_deliveries, batch=1, wake=self._to_send),
             Job("remove old deliveries", 600.0, self.remove_old_deliveries, batch=DELIVERIES_AT_ONCE),
             Job("seal log", self._settings.log_seal_seconds, self.seal_log),
@@ -187,7 +189,9 @@ class Worker:
                 await asyncio.sleep(pause)
                 continue
             with suppress(TimeoutError):
-                await asyncio.wait_for(wake.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await asyncio.sleep(job.rest * (time.perf_counter() - began))
+                    await wake.wait()
 
     async def _note(self, job: Job, error: Exception | None) -> bool:
         """Note that a job as a whole failed, or does not any more; return whether that could be written down."""

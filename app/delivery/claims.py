@@ -128,9 +128,9 @@ async def fan_out_to(
 
 
 # Round robin: the first of each webhook comes before the second of any, those under way counted. A delivery with an earlier one of its case
-# before it waits, unless that one has failed for long and is not to be tried again soon: so what is under way or due always goes first.
-# That question is no join, so that it is asked of the first that are due alone. It and the others about one webhook's deliveries are ordered:
-# so the index answers them, whatever the statistics say while one webhook has most of the table, and never a walk through all of it.
+# before it waits (`first_due`), unless that one has failed for long and is not to be tried again soon: so what is under way or due always goes
+# first. The questions about one webhook's deliveries are ordered: so the index answers them, whatever the statistics say while one webhook has
+# most of the table, and never a walk through all of it.
 _CLAIM = """
 WITH open AS (
     SELECT w.id, w.failing_since IS NOT NULL AS failing, coalesce(b.count, 0) AS busy, CASE WHEN w.failing_since IS NULL THEN $5 ELSE 1 END AS most
@@ -140,16 +140,7 @@ WITH open AS (
       AND webhook_in_service(w.client_id, w.agency_id, $1) AND NOT is_parked('send_deliveries', w.id, $1)
 ), due AS (
     SELECT open.id, d.message_id, open.busy + row_number() OVER (PARTITION BY open.id ORDER BY d.due_at, d.position) AS place, open.most, open.failing
-    FROM open CROSS JOIN LATERAL (
-        SELECT d.message_id, d.due_at, d.position FROM delivery d
-        WHERE d.webhook_id = open.id AND d.state = 'waiting' AND d.due_at <= $1 AND open.busy < open.most
-          AND NOT is_parked('send_deliveries', d.message_id, $1)
-          AND (SELECT true FROM delivery e
-               WHERE e.webhook_id = d.webhook_id AND e.case_id = d.case_id AND e.position < d.position AND e.state = 'waiting'
-                 AND (e.first_at IS NULL OR e.first_at > $1::timestamptz - $9::interval
-                      OR (e.due_at <= $1::timestamptz + $2::interval AND NOT is_parked('send_deliveries', e.message_id, $1)))
-               ORDER BY e.position LIMIT 1) IS NULL
-        ORDER BY d.due_at, d.position LIMIT $5) d
+    FROM open CROSS JOIN LATERAL first_due(open.id, $1, $2, $9, greatest(open.most - open.busy, 0)) d
 ), turns AS (
     SELECT id, message_id, place, failing, row_number() OVER (PARTITION BY place > 1, failing ORDER BY place, random()) AS turn
     FROM due WHERE place <= most

@@ -246,6 +246,25 @@ async def test_a_job_that_fails_as_a_whole_is_shown_until_it_does_not(world: Wor
     await own.stop()
 
 
+async def test_what_is_always_woken_takes_no_more_than_its_part(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much a job has to look at, and however often there is news: it rests before it looks again."""
+    own = Worker(world.exchange.settings, world.exchange.addresses, world.exchange.keyring, world.exchange.clock)
+    news, runs = asyncio.Event(), 0
+
+    async def looks() -> int:
+        nonlocal runs
+        runs += 1
+        await asyncio.sleep(0.05)
+        news.set()
+        return 0
+
+    monkeypatch.setattr(own, "jobs", lambda: [Job("look", 5.0, looks, wake=news, rest=2.0)])
+    await own.start()
+    await asyncio.sleep(0.8)
+    await own.stop()
+    assert 2 <= runs <= 6
+
+
 async def test_no_row_of_the_outbox_can_stop_the_sequencer(world: World) -> None:
     """It moves rows as they are; what the one table takes the other takes too."""
     columns: dict[str, dict[str, Any]] = {"outbox": {}, "event": {}}

@@ -40,6 +40,7 @@ def main() -> None:
             given.seed,
             at_once=given.at_once,
             play_for=None if given.minutes is None else given.minutes * 60,
+            say=typer.echo,
         )
     )
     for what, count in sorted(outcome.counted.items()):

@@ -6,9 +6,12 @@ import asyncio
 import time
 import uuid
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 from random import Random
 from typing import Any
+from uuid import UUID
 
 import httpx
 
@@ -26,6 +29,10 @@ TO = {
     "shelter": ("iom", "ministry"),
 }
 UNVERSIONED = ("acknowledge", "record_service", "note")
+SEEN_TO = ("accept", "decline", "provide_info", "start", "confirm_cancel", "refuse_cancel")
+"""What ends a wait."""
+PUT_OFF = 12
+"""Seconds within which a duty officer sees to what is overdue: for some of it the ladder gets to the desk, and none goes on climbing for ever."""
 
 
 class Unanswered(AssertionError):
@@ -110,6 +117,7 @@ class Play:
             code: System(code, stage.client(code), self.ledger, Random(f"{seed} {code}")) for code in stage.credentials
         }
         self._clock = Clock()
+        self._over = False
 
     async def run(self, referrals: int, *, at_once: int = 8, acts: int = 6, seconds: float | None = None) -> None:
         """Send so many, and do about so many other things for each; begin nothing new after so many seconds."""
@@ -125,9 +133,50 @@ class Play:
                 for _ in range(random.randint(0, 2 * acts)):
                     await self._act(random, random.choice(self.items[-60:]))
 
-        async with asyncio.TaskGroup() as group:
-            for _ in range(at_once):
-                group.create_task(player())
+        async with asyncio.TaskGroup() as others:
+            for code in self.systems:
+                others.create_task(self._attend(code))
+            async with asyncio.TaskGroup() as group:
+                for _ in range(at_once):
+                    group.create_task(player())
+            self._over = True  # never cut off: what was asked for must be in the ledger
+
+    async def _attend(self, code: str) -> None:
+        """See to what is overdue for one agency as long as there is play, as its duty officer does. Without that reminders of the forgotten would
+        grow with all that was ever sent, until there is nothing else."""
+        who, random = self.systems[code], Random(f"{self.seed} duty of {code}")
+        while not self._over:
+            await asyncio.sleep(random.uniform(0.5, 3))
+            waiting: list[dict[str, Any]] = []
+            path: str | None = "/v1/inbox?overdue=true&limit=100"
+            while path is not None:
+                reply = await who.get(path)
+                assert reply.status_code == 200, reply.text
+                waiting += reply.json()["items"]
+                path = reply.json()["next"]
+            for each in waiting:
+                if self._over:
+                    return
+                late = self._clock.now() - datetime.fromisoformat(each["deadline"])
+                if late.total_seconds() < UUID(each["id"]).int % PUT_OFF:
+                    continue
+                if each["kind"] == "escalation":
+                    if "take" in each["moves"] and random.random() < 0.3:
+                        await self._take(code, each["id"])
+                elif each["id"] in self.ledger.sent and not self._is_left(each):
+                    await self._move(random, self.ledger.sent[each["id"]], by=code, among=SEEN_TO)
+
+    @staticmethod
+    def _is_left(waiting: dict[str, Any]) -> bool:
+        """Whether it is left to the clock, which ends whatever is not immediate."""
+        return waiting["urgency"] != "immediate" and UUID(waiting["id"]).int % 3 == 0
+
+    async def _take(self, code: str, id: str) -> None:
+        reply = await self.systems[code].post(f"/v1/escalations/{id}/take")
+        if reply.status_code == 200:
+            self.ledger.counted["escalation taken"] += 1
+        else:
+            self._refused("take", reply)
 
     def _note(self, item: Item, event: str, reply: httpx.Response) -> None:
         answer = reply.json()
@@ -173,15 +222,19 @@ class Play:
         else:
             await self._move(random, item)
 
-    async def _move(self, random: Random, item: Item) -> None:
-        who = self.systems[random.choice((item.sender, item.receiver, item.receiver))]
+    async def _move(
+        self, random: Random, item: Item, *, by: str | None = None, among: Collection[str] | None = None
+    ) -> None:
+        who = self.systems[by or random.choice((item.sender, item.receiver, item.receiver))]
         reply = await who.get(item.path)
         if reply.status_code != 200:
             self._refused("get", reply)
             return
         known = reply.json()
         now = self._clock.now()
-        moves = [event for event in known["moves"] if _body(event, now) is not None]
+        moves = [
+            event for event in known["moves"] if _body(event, now) is not None and (among is None or event in among)
+        ]
         if not moves:
             return
         event = random.choice(moves)

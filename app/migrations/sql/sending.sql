@@ -17,6 +17,26 @@ CREATE FUNCTION webhook_in_service(p_client text, p_agency uuid, p_at timestampt
               AND a.from_at <= p_at AND (a.until_at IS NULL OR p_at < a.until_at))))
 $$;
 
+-- The first deliveries of a webhook that are due and may be sent, at most `p_most`. A walk along `delivery_due` that ends with the last of them: so
+-- it costs what is sent, and never what waits. No estimate of how many may be sent is any good, and with a bad one all that waits would be looked
+-- at and sorted, for each claim anew, while a webhook that comes back has thousands of them; so there is no other plan than the walk. What waits
+-- behind an earlier one of its case is found first, since it is cheaper to find.
+CREATE FUNCTION first_due(
+    p_webhook uuid, p_at timestamptz, p_lease interval, p_overtaken_after interval, p_most integer
+) RETURNS TABLE (message_id uuid, due_at timestamptz, "position" bigint) LANGUAGE plpgsql STABLE ROWS 8
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off AS $$
+BEGIN
+    RETURN QUERY SELECT d.message_id, d.due_at, d.position FROM delivery d
+    WHERE d.webhook_id = p_webhook AND d.state = 'waiting' AND d.due_at <= p_at AND CASE
+        WHEN (SELECT true FROM delivery e
+              WHERE e.webhook_id = d.webhook_id AND e.case_id = d.case_id AND e.position < d.position AND e.state = 'waiting'
+                AND (e.first_at IS NULL OR e.first_at > p_at - p_overtaken_after
+                     OR (e.due_at <= p_at + p_lease AND NOT is_parked('send_deliveries', e.message_id, p_at)))
+              ORDER BY e.position LIMIT 1) THEN false
+        ELSE NOT is_parked('send_deliveries', d.message_id, p_at) END
+    ORDER BY d.due_at, d.position LIMIT p_most;
+END $$;
+
 -- Records what came of an attempt, with all that follows from it, and returns `recovered` (it answers after a long time), `paused` or `gone` where
 -- that is so. The webhook's row comes before the delivery's, as everywhere. An attempt whose delivery was claimed again meanwhile, or replayed,
 -- is recorded and decides nothing: but what was delivered is delivered, however late that is known.
@@ -76,6 +96,6 @@ GRANT SELECT, UPDATE (state, state_at, position, failing_since) ON webhook TO ru
 GRANT SELECT ON webhook_key TO rujukan_worker;
 GRANT SELECT, INSERT, DELETE, UPDATE (state, due_at, attempts, first_at, ended_at) ON delivery TO rujukan_worker;
 GRANT INSERT, SELECT (webhook_id, message_id, at) ON delivery_attempt TO rujukan_worker;
-GRANT EXECUTE ON FUNCTION webhook_in_service(text, uuid, timestamptz),
+GRANT EXECUTE ON FUNCTION webhook_in_service(text, uuid, timestamptz), first_due(uuid, timestamptz, interval, interval, integer),
     record_attempt(uuid, uuid, text, integer, timestamptz, timestamptz, text, timestamptz, uuid, integer, text, integer, bytea, interval, interval, integer)
     TO rujukan_worker;

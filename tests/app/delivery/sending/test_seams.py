@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import threading
 from datetime import timedelta
@@ -130,6 +131,30 @@ class TestHowManyHang:
 
 
 class TestABacklog:
+    async def test_of_many_cases_is_never_looked_at_as_a_whole(self, office: Office) -> None:
+        """A claim costs what it takes, not what waits behind that: also in what was planned while there was nothing yet."""
+        id, other = await office.webhook(), await office.webhook()
+        now, agency = office.world.exchange.clock.now(), office.world.id_of("iom")
+        walk = await office.owner.prepare(
+            """EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)
+               SELECT * FROM first_due($1, $2, interval '60 seconds', interval '5 minutes', 8)"""
+        )
+        for analysed in (False, True):
+            await office.owner.execute(
+                """INSERT INTO delivery (webhook_id, message_id, agency_id, position, type, subject, subject_id, case_id, event_state,
+                                         recorded_at, due_at)
+                   SELECT $1, gen_random_uuid(), $2, g, 'referral.sent', 'referral', $2, gen_random_uuid(), 'sent', $3, $3
+                   FROM generate_series(1, 2000) g""",
+                other if analysed else id,
+                agency,
+                now,
+            )
+            if analysed:
+                await office.owner.execute("ANALYZE delivery")
+            plan = json.loads(await walk.fetchval(id, now))[0]["Plan"]
+            assert plan["Actual Rows"] == 8
+            assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 400, plan
+
     async def test_of_one_case_makes_no_claim_slow_whatever_the_statistics_say(self, office: Office) -> None:
         """Nobody else's messages wait while the database walks through one webhook's."""
         id = await office.webhook()
