@@ -39,6 +39,8 @@ class Claimed:
     """Of the attempt, from 1."""
     first_at: datetime
     """The first attempt: with the number, what tells this claim from another."""
+    reached_nobody: timedelta
+    """How much of the time since then the exchange reached nobody at all, which counts against no message."""
     failing: bool
     """Whether its webhook has failed last."""
     noted: bool
@@ -161,7 +163,7 @@ WITH open AS (
 )
 UPDATE delivery d SET due_at = $1::timestamptz + $2::interval, attempts = d.attempts + 1, first_at = coalesce(d.first_at, $1)
 FROM taken t, webhook w WHERE d.webhook_id = t.webhook_id AND d.message_id = t.message_id AND w.id = d.webhook_id
-RETURNING d.*, w.url, w.failing_since IS NOT NULL AS failing,
+RETURNING d.*, w.url, w.failing_since IS NOT NULL AS failing, reached_nobody(d.first_at, $1) AS reached_nobody,
     EXISTS (SELECT FROM parked_job p WHERE p.job = 'send_deliveries' AND p.subject_id IN (d.message_id, w.id)) AS noted,
     ARRAY(SELECT (k.id, k.private_sealed) FROM webhook_key k WHERE k.webhook_id = w.id AND (k.ends_at IS NULL OR k.ends_at > $1)
           ORDER BY k.created_at DESC, k.id) AS keys
@@ -213,6 +215,7 @@ async def claim(
             ),
             number=row["attempts"],
             first_at=row["first_at"],
+            reached_nobody=row["reached_nobody"],
             failing=row["failing"],
             noted=row["noted"],
             keys=tuple((key[0], key[1]) for key in row["keys"]),
@@ -222,7 +225,10 @@ async def claim(
 
 
 async def record(pool: asyncpg.Pool, claimed: Claimed, attempt: Attempt, *, pause_after: timedelta) -> str | None:
-    """Record what came of an attempt; return what became of its webhook: `recovered` after a long time, `paused`, `gone`, or nothing."""
+    """Record what came of an attempt; return what became of its webhook: `recovered` after a long time, `paused`, `gone`, or nothing.
+
+    Or what became of all: for some time `nobody` is reached, or for the first time since then somebody was `reached`.
+    """
     became: str | None = await pool.fetchval(
         "SELECT record_attempt($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         claimed.webhook_id,
@@ -259,6 +265,20 @@ async def hasten(pool: asyncpg.Pool, webhook_id: UUID, now: datetime) -> int:
     return int(done.split()[-1])
 
 
+async def hasten_all(pool: asyncpg.Pool, now: datetime) -> int:
+    """The same of all webhooks that fail: it was not they who could not be reached."""
+    done = await pool.execute(
+        """UPDATE delivery SET due_at = $1::timestamptz WHERE (webhook_id, message_id) IN (
+               SELECT d.webhook_id, d.message_id FROM webhook w JOIN delivery d
+                   ON d.webhook_id = w.id AND d.state = 'waiting' AND d.due_at > $1::timestamptz + $2::interval
+               WHERE w.state = 'active' AND w.failing_since IS NOT NULL LIMIT $3 FOR NO KEY UPDATE OF d SKIP LOCKED)""",
+        now,
+        LEASE,
+        REMOVED,
+    )
+    return int(done.split()[-1])
+
+
 async def put_right(conn: Connection, now: datetime) -> int:
     """Make due what is due further ahead than anything can be: a clock had gone wrong. Return how many."""
     done = await conn.execute(
@@ -273,8 +293,9 @@ async def put_right(conn: Connection, now: datetime) -> int:
 async def remove_old(conn: Connection, before: datetime, given_up_before: datetime) -> int:
     """Remove deliveries that ended before then, with their attempts; return how many, a batch at most.
 
-    What is sent again once its webhook is enabled again, since it was given up, stays up to the other time.
+    What is sent again once its webhook is enabled again, since it was given up, stays up to the other time; so does when nobody was reached.
     """
+    await conn.execute("DELETE FROM webhook_outage WHERE until_at < $1", given_up_before)
     removed = await conn.execute(
         """DELETE FROM delivery WHERE (webhook_id, message_id) IN (
                SELECT d.webhook_id, d.message_id FROM delivery d WHERE d.state <> 'waiting' AND d.ended_at < $1

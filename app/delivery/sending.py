@@ -200,7 +200,8 @@ class Sender:
         now = self._clock.now()
         state, due_at = "delivered", now
         if not outcome.succeeded:
-            delay = retry.next_delay(claimed.number, now - claimed.first_at, outcome, self._chance)
+            tried_for = now - claimed.first_at - claimed.reached_nobody
+            delay = retry.next_delay(claimed.number, tried_for, outcome, self._chance)
             state, due_at = ("failed", now) if delay is None else ("waiting", now + delay)
         id = uuid7(now)
         place = Place("delivery_attempt.answer", id, claimed.webhook_id)
@@ -229,4 +230,10 @@ class Sender:
             log.warning("the webhook %s is %s", claimed.webhook_id, became)
         elif became == "recovered":
             while await claims.hasten(self._pool, claimed.webhook_id, self._clock.now()) == claims.REMOVED:
+                pass
+        elif became == "nobody":
+            log.error("nothing gets through to any webhook: is it the exchange's own line, its names or its clock?")
+        elif became == "reached":
+            log.warning("something gets through to webhooks again")
+            while await claims.hasten_all(self._pool, self._clock.now()) == claims.REMOVED:
                 pass

@@ -17,14 +17,14 @@ CREATE FUNCTION webhook_in_service(p_client text, p_agency uuid, p_at timestampt
               AND a.from_at <= p_at AND (a.until_at IS NULL OR p_at < a.until_at))))
 $$;
 
--- Records what came of an attempt, with all that follows from it, and returns `recovered` (it answers after a long time), `paused` or `gone` where
--- that is so. The webhook's row comes before the delivery's, as everywhere. An attempt whose delivery was claimed again meanwhile, or replayed,
+-- Records what came of an attempt, with all that follows from it, and returns `recovered` (it answers after a long time), `paused`, `gone`, or what
+-- note_reach does, where that is so. The webhook's row comes before the delivery's, as everywhere. An attempt whose delivery was claimed again meanwhile, or replayed,
 -- is recorded and decides nothing: but what was delivered is delivered, however late that is known.
 CREATE FUNCTION record_attempt(
     p_webhook uuid, p_message uuid, p_url text, p_number integer, p_first_at timestamptz, p_at timestamptz, p_state text, p_due_at timestamptz,
     p_id uuid, p_status integer, p_fault text, p_milliseconds integer, p_answer bytea, p_long interval, p_pause_after interval, p_fewest integer
 ) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE w webhook; v_since timestamptz; v_became text;
+DECLARE w webhook; v_since timestamptz; v_became text; v_reach text := note_reach(webhook_host(p_url), p_state = 'delivered', p_at, p_long);
 BEGIN
     IF p_state = 'failed' AND p_url <> (SELECT url FROM webhook WHERE id = p_webhook FOR NO KEY UPDATE) THEN
         -- another address was given meanwhile, which has not been asked yet
@@ -49,14 +49,15 @@ BEGIN
     WHERE webhook_id = p_webhook AND message_id = p_message AND state = 'waiting' AND first_at = p_first_at
       AND (p_state = 'delivered' OR attempts = p_number);
     IF p_state = 'delivered' THEN
-        RETURN v_became;
+        RETURN coalesce(v_reach, v_became);
     END IF;
     IF p_status = 410 THEN
         UPDATE webhook SET state = 'gone', state_at = p_at WHERE id = p_webhook AND state = 'active' AND url = p_url RETURNING * INTO w;
     ELSE
-        -- a clock that jumped pauses nothing: it takes some attempts too
+        -- a clock that jumped pauses nothing: it takes some attempts too; nor does a time in which nobody was reached
         UPDATE webhook SET state = 'paused', state_at = p_at
-        WHERE id = p_webhook AND state = 'active' AND greatest(failing_since, state_at) <= p_at - p_pause_after AND url = p_url
+        WHERE id = p_webhook AND state = 'active' AND url = p_url AND greatest(failing_since, state_at) <= p_at - p_pause_after
+          AND greatest(failing_since, state_at) <= p_at - p_pause_after - reached_nobody(greatest(failing_since, state_at), p_at)
           AND (SELECT count(*) FROM (SELECT FROM delivery_attempt a WHERE a.webhook_id = p_webhook AND a.at >= webhook.failing_since LIMIT p_fewest) n)
               = p_fewest
         RETURNING * INTO w;
@@ -68,7 +69,7 @@ BEGIN
         PERFORM append_log(p_at, w.agency_id, w.client_id, 'system', NULL, CASE v_became WHEN 'gone' THEN 'webhook:gone' ELSE 'webhook:pause' END,
                            'done', 'webhook', w.id, NULL, jsonb_build_object('failing_since', w.failing_since));
     END IF;
-    RETURN v_became;
+    RETURN coalesce(v_became, v_reach);
 END $$;
 
 -- What a row is, and whose, is never the worker's to change.
@@ -76,6 +77,6 @@ GRANT SELECT, UPDATE (state, state_at, position, failing_since) ON webhook TO ru
 GRANT SELECT ON webhook_key TO rujukan_worker;
 GRANT SELECT, INSERT, DELETE, UPDATE (state, due_at, attempts, first_at, ended_at) ON delivery TO rujukan_worker;
 GRANT INSERT, SELECT (webhook_id, message_id, at) ON delivery_attempt TO rujukan_worker;
-GRANT EXECUTE ON FUNCTION webhook_in_service(text, uuid, timestamptz),
+GRANT EXECUTE ON FUNCTION webhook_host(text), webhook_in_service(text, uuid, timestamptz),
     record_attempt(uuid, uuid, text, integer, timestamptz, timestamptz, text, timestamptz, uuid, integer, text, integer, bytea, interval, interval, integer)
     TO rujukan_worker;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import threading
 from datetime import timedelta
@@ -14,6 +15,7 @@ import pytest
 from app.delivery import claims, jobs, subscriptions
 from app.delivery.claims import Attempt
 from app.foundation.ids import uuid7
+from app.outbox.jobs.claims import PARKED_FROM
 from tests.app.delivery.sending.conftest import Office, running
 from tests.makers.receivers import HANG, Reply
 
@@ -127,6 +129,55 @@ class TestHowManyHang:
         await quick.has_got(3, within=2)
         task.cancel()
         await task
+
+
+class TestWhenNobodyIsReached:
+    """The exchange's own line is down: nobody is paused for that, and nothing is given up."""
+
+    async def test_that_time_counts_against_no_webhook_and_no_message_and_operators_are_told(
+        self, office: Office, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        back, away = await office.receivers.open(), await office.receivers.open()
+        first, second = await office.webhook(back), await office.webhook(away, who="police")
+
+        async def days(count: int) -> None:
+            for _ in range(3 * count):
+                await office.later(hours=8.5)
+                await office.world.exchange.directory.refresh()
+                await office.news()
+                await office.news(who="police")
+                office.sender._rests.clear()
+                await office.deliver()
+
+        async def told() -> list[tuple[str, str]]:
+            rows = await office.owner.fetch("SELECT job, error FROM parked_job WHERE attempts >= $1", PARKED_FROM)
+            return [tuple(row) for row in rows]
+
+        await days(1)
+        assert (len(back.got), len(away.got)) == (3, 3)
+        for each in (back, away):
+            await each.stop()
+        with caplog.at_level(logging.WARNING, "rujukan.delivery"):
+            await days(6)
+        assert [(await office.of(id))["state"] for id in (first, second)] == ["active"] * 2
+        assert {*(await office.states(first)), *(await office.states(second))} == {"delivered", "waiting"}
+        assert await told() == [("reach_receivers", "reached_nobody")]
+        assert [each.getMessage()[:20] for each in caplog.records] == ["nothing gets through"], "once"
+
+        await back.start()
+        await days(1)
+        assert set(await office.states(first)) == {"delivered"}
+        assert await told() == []
+        outage = await office.owner.fetchval("SELECT until_at - since FROM webhook_outage")
+        assert timedelta(days=5.5) < outage < timedelta(days=7)
+        await days(1)
+        # seven days and more of failure, of which some two count
+        assert (await office.of(second))["state"] == "active"
+        assert set(await office.states(second)) == {"delivered", "waiting"}
+        await days(2)
+        assert (await office.of(second))["state"] == "paused", "for by now others were reached for days"
+        assert "failed" in await office.states(second)
+        assert (await office.of(first))["state"] == "active"
 
 
 class TestABacklog:
