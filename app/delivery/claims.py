@@ -11,6 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from app.delivery.message import Message
+from app.delivery.pace import Share
 from app.delivery.retry import FEWEST
 from app.foundation.database import Connection
 
@@ -42,7 +43,7 @@ class Claimed:
     reached_nobody: timedelta
     """How much of the time since then the exchange reached nobody at all, which counts against no message."""
     failing: bool
-    """Whether its webhook has failed last."""
+    """Whether its webhook has failed last, or is slow."""
     noted: bool
     """Whether it, or its webhook, is noted as something that the exchange could not do."""
     keys: tuple[tuple[UUID, bytes], ...] = field(repr=False)
@@ -135,8 +136,9 @@ async def fan_out_to(
 # so the index answers them, whatever the statistics say while one webhook has most of the table, and never a walk through all of it.
 _CLAIM = """
 WITH open AS (
-    SELECT w.id, w.failing_since IS NOT NULL AS failing, coalesce(b.count, 0) AS busy, CASE WHEN w.failing_since IS NULL THEN $5 ELSE 1 END AS most
-    FROM webhook w LEFT JOIN unnest($3::uuid[], $4::integer[]) AS b (id, count) ON b.id = w.id
+    SELECT w.id, w.failing_since IS NOT NULL OR coalesce(b.slow, false) AS failing, coalesce(b.busy, 0) AS busy,
+           CASE WHEN w.failing_since IS NOT NULL OR b.slow THEN 1 ELSE coalesce(b.most, $13) END AS most
+    FROM webhook w LEFT JOIN unnest($3::uuid[], $4::integer[], $11::integer[], $12::boolean[]) AS b (id, busy, most, slow) ON b.id = w.id
     WHERE w.state = 'active' AND NOT w.id = ANY ($8::uuid[])
       AND (SELECT true FROM delivery d WHERE d.webhook_id = w.id AND d.state = 'waiting' AND d.due_at <= $1 ORDER BY d.due_at, d.position LIMIT 1)
       AND webhook_in_service(w.client_id, w.agency_id, $1) AND NOT is_parked('send_deliveries', w.id, $1)
@@ -156,14 +158,14 @@ WITH open AS (
     SELECT id, message_id, place, failing, row_number() OVER (PARTITION BY place > 1, failing ORDER BY place, random()) AS turn
     FROM due WHERE place <= most
 ), taken AS (
-    SELECT d.webhook_id, d.message_id FROM delivery d JOIN (
+    SELECT d.webhook_id, d.message_id, t.failing FROM delivery d JOIN (
         SELECT * FROM turns WHERE turn <= CASE WHEN failing THEN $10::bigint WHEN place > 1 THEN $7::bigint ELSE $6::bigint END
         ORDER BY place, turn LIMIT $6) t ON t.id = d.webhook_id AND t.message_id = d.message_id
     WHERE d.state = 'waiting' AND d.due_at <= $1 FOR NO KEY UPDATE OF d SKIP LOCKED
 )
 UPDATE delivery d SET due_at = $1::timestamptz + $2::interval, attempts = d.attempts + 1, first_at = coalesce(d.first_at, $1)
 FROM taken t, webhook w WHERE d.webhook_id = t.webhook_id AND d.message_id = t.message_id AND w.id = d.webhook_id
-RETURNING d.*, w.url, w.failing_since IS NOT NULL AS failing, reached_nobody(d.first_at, $1) AS reached_nobody,
+RETURNING d.*, w.url, t.failing, reached_nobody(d.first_at, $1) AS reached_nobody,
     EXISTS (SELECT FROM parked_job p WHERE p.job = 'send_deliveries' AND p.subject_id IN (d.message_id, w.id)) AS noted,
     ARRAY(SELECT (k.id, k.private_sealed) FROM webhook_key k WHERE k.webhook_id = w.id AND (k.ends_at IS NULL OR k.ends_at > $1)
           ORDER BY k.created_at DESC, k.id) AS keys
@@ -174,7 +176,8 @@ async def claim(
     pool: asyncpg.Pool,
     now: datetime,
     *,
-    under_way: Mapping[UUID, int],
+    shares: Mapping[UUID, Share],
+    first: int,
     resting: Sequence[UUID],
     each: int,
     room: int,
@@ -182,22 +185,26 @@ async def claim(
     room_for_failing: int,
 ) -> list[Claimed]:
     """Claim what is due, the oldest first: at most `room`, of which at most `room_for_more` for webhooks that something is being sent to, and at
-    most `room_for_failing` for those that have failed last.
+    most `room_for_failing` for those that have failed last or are slow.
 
-    `under_way` says how much of each webhook this process is sending, `each` how much that may be, `resting` which webhooks it leaves alone.
+    `shares` says how much of each webhook this process is sending and how much that may be, `first` how much of any other, `each` how much of one
+    that ever is; `resting` which webhooks it leaves alone.
     """
     rows = await pool.fetch(
         _CLAIM,
         now,
         LEASE,
-        list(under_way),
-        list(under_way.values()),
+        list(shares),
+        [share.busy for share in shares.values()],
         each,
         room,
         room_for_more,
         list(resting),
         OVERTAKEN_AFTER,
         room_for_failing,
+        [share.most for share in shares.values()],
+        [share.slow for share in shares.values()],
+        first,
     )
     return [
         Claimed(

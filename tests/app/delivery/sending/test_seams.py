@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 
-from app.delivery import claims, jobs, subscriptions
+from app.delivery import claims, jobs, pace, subscriptions
 from app.delivery.claims import Attempt
 from app.foundation.ids import uuid7
 from app.outbox.jobs.claims import PARKED_FROM
@@ -71,7 +71,7 @@ class TestGone:
         await office.fan_out()
         now = office.world.exchange.clock.now()
         claimed = await claims.claim(
-            office.pool, now, under_way={}, resting=[], each=8, room=8, room_for_more=8, room_for_failing=8
+            office.pool, now, shares={}, first=8, resting=[], each=8, room=8, room_for_more=8, room_for_failing=8
         )
         for each, at in zip(claimed, (now + timedelta(milliseconds=2), now + timedelta(milliseconds=1)), strict=True):
             attempt = Attempt(uuid7(at), at, "failed", at, 410, None, 1, None)
@@ -129,6 +129,55 @@ class TestHowManyHang:
         await quick.has_got(3, within=2)
         task.cancel()
         await task
+
+
+class TestWhoAnswersAndHangsByTurns:
+    async def test_has_no_more_places_than_who_only_hangs_and_delays_nobody(
+        self, office: Office, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Eight of them, one for each place there is; a success in between makes them no quicker."""
+        monkeypatch.setattr(pace, "SLOW", 0.2)
+        turns = [await office.receivers.open() for _ in range(8)]
+        for each in turns:
+            await office.webhook(each)
+            each.answers(*[Reply(delay=0.8), Reply()] * 20)
+        quick = await office.receivers.open()
+        id = await office.webhook(quick, who="police")
+        await office.news(40)
+        sender = office.another(webhooks_at_once=8)
+        await office.fan_out()
+        task = asyncio.create_task(running(sender))
+        await asyncio.sleep(1)  # by now they are known
+        for each in turns:
+            each.most_at_once = 0
+        loop, delays = asyncio.get_running_loop(), []
+        for number in range(1, 21):
+            await office.news(who="police")
+            began = loop.time()
+            await office.fan_out()
+            sender.wake.set()
+            got = await quick.has_got(number)
+            delays.append(got[-1].at - began)
+            await asyncio.sleep(0.05)
+        task.cancel()
+        await task
+        assert max(delays) < 0.6, delays
+        assert max(each.most_at_once for each in turns) == 1
+        assert min(len(each.got) for each in turns) > 0, "and none of them waits for ever"
+        await sender.settled()
+        assert set(await office.states(id)) == {"delivered"}
+
+    async def test_begins_with_little_and_is_sent_more_with_each_quick_answer(self, office: Office) -> None:
+        receiver = await office.receivers.open(Reply(delay=0.05))
+        await office.webhook(receiver)
+        await office.news(40)
+        await office.fan_out()
+        assert await office.sender.send_due() == pace.FIRST
+        task = asyncio.create_task(running(office.sender))
+        await receiver.has_got(40)
+        task.cancel()
+        await task
+        assert receiver.most_at_once == office.settings.webhooks_at_once_each
 
 
 class TestWhenNobodyIsReached:
@@ -195,7 +244,7 @@ class TestABacklog:
         began = asyncio.get_running_loop().time()
         for claimed in (1, 0):
             got = await claims.claim(
-                office.pool, now, under_way={}, resting=[], each=8, room=8, room_for_more=8, room_for_failing=8
+                office.pool, now, shares={}, first=8, resting=[], each=8, room=8, room_for_more=8, room_for_failing=8
             )
             assert len(got) == claimed
         assert asyncio.get_running_loop().time() - began < 2
