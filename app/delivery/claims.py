@@ -27,6 +27,9 @@ EVENTS: Final = 200
 WAITING: Final = 5000
 """Deliveries that may wait for one webhook before no more are made: what it is behind by then stays in the feed."""
 REMOVED: Final = 1000
+FRONT: Final = 100
+"""Of what is due at one webhook, how much is looked at in order; if less may go than there is room for, its cases are, up to `CASES`."""
+CASES: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,38 +133,30 @@ async def fan_out_to(
     return row["events"], row["most"]
 
 
-# Round robin: the first of each webhook comes before the second of any, those under way counted. A delivery with an earlier one of its case
-# before it waits, unless that one has failed for long and is not to be tried again soon: so what is under way or due always goes first.
-# That question is no join, so that it is asked of the first that are due alone. It and the others about one webhook's deliveries are ordered:
-# so the index answers them, whatever the statistics say while one webhook has most of the table, and never a walk through all of it.
+# Round robin: the first of each webhook comes before the second of any, those under way counted. Which of a webhook's may go, due_deliveries says.
 _CLAIM = """
 WITH open AS (
     SELECT w.id, w.failing_since IS NOT NULL OR coalesce(b.slow, false) AS failing, coalesce(b.busy, 0) AS busy,
-           CASE WHEN w.failing_since IS NOT NULL OR b.slow THEN 1 ELSE coalesce(b.most, $13) END AS most
-    FROM webhook w LEFT JOIN unnest($3::uuid[], $4::integer[], $11::integer[], $12::boolean[]) AS b (id, busy, most, slow) ON b.id = w.id
+           CASE WHEN w.failing_since IS NOT NULL OR b.slow THEN 1 ELSE coalesce(b.most, $14) END AS most
+    FROM webhook w LEFT JOIN unnest($3::uuid[], $11::integer[], $12::integer[], $13::boolean[]) AS b (id, busy, most, slow) ON b.id = w.id
     WHERE w.state = 'active' AND NOT w.id = ANY ($8::uuid[])
       AND (SELECT true FROM delivery d WHERE d.webhook_id = w.id AND d.state = 'waiting' AND d.due_at <= $1 ORDER BY d.due_at, d.position LIMIT 1)
       AND webhook_in_service(w.client_id, w.agency_id, $1) AND NOT is_parked('send_deliveries', w.id, $1)
 ), due AS (
-    SELECT open.id, d.message_id, open.busy + row_number() OVER (PARTITION BY open.id ORDER BY d.due_at, d.position) AS place, open.most, open.failing
-    FROM open CROSS JOIN LATERAL (
-        SELECT d.message_id, d.due_at, d.position FROM delivery d
-        WHERE d.webhook_id = open.id AND d.state = 'waiting' AND d.due_at <= $1 AND open.busy < open.most
-          AND NOT is_parked('send_deliveries', d.message_id, $1)
-          AND (SELECT true FROM delivery e
-               WHERE e.webhook_id = d.webhook_id AND e.case_id = d.case_id AND e.position < d.position AND e.state = 'waiting'
-                 AND (e.first_at IS NULL OR e.first_at > $1::timestamptz - $9::interval
-                      OR (e.due_at <= $1::timestamptz + $2::interval AND NOT is_parked('send_deliveries', e.message_id, $1)))
-               ORDER BY e.position LIMIT 1) IS NULL
-        ORDER BY d.due_at, d.position LIMIT $5) d
+    SELECT open.id, d.o_message_id AS message_id, open.most, open.failing,
+           open.busy + row_number() OVER (PARTITION BY open.id ORDER BY d.o_due_at, d.o_position) AS place
+    FROM open CROSS JOIN LATERAL due_deliveries(open.id, $1, $2, $9, open.most - open.busy, $5, $4) d
+    WHERE open.most > open.busy
 ), turns AS (
     SELECT id, message_id, place, failing, row_number() OVER (PARTITION BY place > 1, failing ORDER BY place, random()) AS turn
     FROM due WHERE place <= most
 ), taken AS (
-    SELECT d.webhook_id, d.message_id, t.failing FROM delivery d JOIN (
+    SELECT d.webhook_id, d.message_id, t.failing FROM (
         SELECT * FROM turns WHERE turn <= CASE WHEN failing THEN $10::bigint WHEN place > 1 THEN $7::bigint ELSE $6::bigint END
-        ORDER BY place, turn LIMIT $6) t ON t.id = d.webhook_id AND t.message_id = d.message_id
-    WHERE d.state = 'waiting' AND d.due_at <= $1 FOR NO KEY UPDATE OF d SKIP LOCKED
+        ORDER BY place, turn LIMIT $6) t
+    JOIN delivery d ON d.webhook_id = t.id AND d.message_id = t.message_id
+    -- written so that no index of what waits fits: each is found by its key, and not by a walk through all that is due
+    WHERE d.state || '' = 'waiting' AND d.due_at + interval '0' <= $1 FOR NO KEY UPDATE OF d SKIP LOCKED
 )
 UPDATE delivery d SET due_at = $1::timestamptz + $2::interval, attempts = d.attempts + 1, first_at = coalesce(d.first_at, $1)
 FROM taken t, webhook w WHERE d.webhook_id = t.webhook_id AND d.message_id = t.message_id AND w.id = d.webhook_id
@@ -179,7 +174,6 @@ async def claim(
     shares: Mapping[UUID, Share],
     first: int,
     resting: Sequence[UUID],
-    each: int,
     room: int,
     room_for_more: int,
     room_for_failing: int,
@@ -187,48 +181,67 @@ async def claim(
     """Claim what is due, the oldest first: at most `room`, of which at most `room_for_more` for webhooks that something is being sent to, and at
     most `room_for_failing` for those that have failed last or are slow.
 
-    `shares` says how much of each webhook this process is sending and how much that may be, `first` how much of any other, `each` how much of one
-    that ever is; `resting` which webhooks it leaves alone.
+    `shares` says how much of each webhook this process is sending and how much that may be, `first` how much of any other; `resting` which webhooks
+    it leaves alone.
     """
-    rows = await pool.fetch(
+    async with pool.acquire() as conn, conn.transaction():
+        # planned each time: a plan that was made while the table was small walks through all of it once it is not
+        await conn.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+        rows = await _claim(conn, now, shares, first, resting, room, room_for_more, room_for_failing)
+    return [_claimed(row) for row in sorted(rows, key=lambda row: (row["due_at"], row["position"] or 0))]
+
+
+async def _claim(
+    conn: Connection,
+    now: datetime,
+    shares: Mapping[UUID, Share],
+    first: int,
+    resting: Sequence[UUID],
+    room: int,
+    room_for_more: int,
+    room_for_failing: int,
+) -> list[asyncpg.Record]:
+    rows: list[asyncpg.Record] = await conn.fetch(
         _CLAIM,
         now,
         LEASE,
         list(shares),
-        [share.busy for share in shares.values()],
-        each,
+        CASES,
+        FRONT,
         room,
         room_for_more,
         list(resting),
         OVERTAKEN_AFTER,
         room_for_failing,
+        [share.busy for share in shares.values()],
         [share.most for share in shares.values()],
         [share.slow for share in shares.values()],
         first,
     )
-    return [
-        Claimed(
-            webhook_id=row["webhook_id"],
-            url=row["url"],
-            message=Message(
-                id=row["message_id"],
-                position=row["position"],
-                type=row["type"],
-                subject=row["subject"],
-                subject_id=row["subject_id"],
-                case_id=row["case_id"],
-                state=row["event_state"],
-                time=row["recorded_at"],
-            ),
-            number=row["attempts"],
-            first_at=row["first_at"],
-            reached_nobody=row["reached_nobody"],
-            failing=row["failing"],
-            noted=row["noted"],
-            keys=tuple((key[0], key[1]) for key in row["keys"]),
-        )
-        for row in sorted(rows, key=lambda row: (row["due_at"], row["position"] or 0))
-    ]
+    return rows
+
+
+def _claimed(row: asyncpg.Record) -> Claimed:
+    return Claimed(
+        webhook_id=row["webhook_id"],
+        url=row["url"],
+        message=Message(
+            id=row["message_id"],
+            position=row["position"],
+            type=row["type"],
+            subject=row["subject"],
+            subject_id=row["subject_id"],
+            case_id=row["case_id"],
+            state=row["event_state"],
+            time=row["recorded_at"],
+        ),
+        number=row["attempts"],
+        first_at=row["first_at"],
+        reached_nobody=row["reached_nobody"],
+        failing=row["failing"],
+        noted=row["noted"],
+        keys=tuple((key[0], key[1]) for key in row["keys"]),
+    )
 
 
 async def record(pool: asyncpg.Pool, claimed: Claimed, attempt: Attempt, *, pause_after: timedelta) -> str | None:

@@ -97,7 +97,6 @@ class Sender:
             shares=shares,
             first=self._pace.first,
             resting=list(self._rests),
-            each=self._settings.webhooks_at_once_each,
             room=room,
             room_for_more=max(
                 0, self._settings.webhooks_at_once // 2 - (len(self._tasks) - busy)

@@ -17,6 +17,71 @@ CREATE FUNCTION webhook_in_service(p_client text, p_agency uuid, p_at timestampt
               AND a.from_at <= p_at AND (a.until_at IS NULL OR p_at < a.until_at))))
 $$;
 
+-- What of a webhook may be sent now, at most p_most: of each case the first in order, and of what belongs to no case all that is due. In a case the
+-- first that is under way, to be tried soon, or has not failed for p_overtaken yet keeps all behind it waiting; one that has failed for longer does not.
+-- That is asked of each case among the first that are due (p_front), and only where they are too few of each case there is: so it takes no longer
+-- with 100,000 of one case before it. The index answers each question, whatever the statistics say while one webhook has most of the table.
+CREATE FUNCTION due_deliveries(p_webhook uuid, p_now timestamptz, p_lease interval, p_overtaken interval, p_most integer, p_front integer, p_cases integer)
+RETURNS TABLE (o_message_id uuid, o_due_at timestamptz, o_position bigint)
+LANGUAGE plpgsql STABLE ROWS 8
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET plan_cache_mode = force_generic_plan AS $$
+DECLARE d record; v_case uuid; v_seen uuid[] := '{}'; v_ids uuid[] := '{}'; v_looked integer := 0; v_found integer := 0; v_goes boolean;
+BEGIN
+    FOR d IN SELECT e.message_id, e.due_at, e.position, e.case_id FROM delivery e
+             WHERE e.webhook_id = p_webhook AND e.state = 'waiting' AND e.due_at <= p_now ORDER BY e.due_at, e.position LIMIT p_front LOOP
+        IF v_found >= p_most THEN
+            RETURN;
+        END IF;
+        v_looked := v_looked + 1;
+        IF d.case_id IS NULL THEN
+            IF NOT is_parked('send_deliveries', d.message_id, p_now) THEN
+                v_found := v_found + 1;
+                v_ids := v_ids || d.message_id;
+                o_message_id := d.message_id; o_due_at := d.due_at; o_position := d.position;
+                RETURN NEXT;
+            END IF;
+        ELSIF d.case_id <> ALL (v_seen) THEN
+            v_seen := v_seen || d.case_id;
+            -- what keeps the case's later ones waiting is its first that is under way, to be tried soon, or has not failed for long
+            SELECT e.message_id, e.due_at, e.position, e.due_at <= p_now AND NOT is_parked('send_deliveries', e.message_id, p_now)
+            INTO o_message_id, o_due_at, o_position, v_goes FROM delivery e
+            WHERE e.webhook_id = p_webhook AND e.case_id = d.case_id AND e.state = 'waiting'
+              AND (e.first_at IS NULL OR e.first_at > p_now - p_overtaken
+                   OR (e.due_at <= p_now + p_lease AND NOT is_parked('send_deliveries', e.message_id, p_now)))
+            ORDER BY e.position LIMIT 1;
+            IF v_goes THEN
+                v_found := v_found + 1;
+                RETURN NEXT;
+            END IF;
+        END IF;
+    END LOOP;
+    IF v_looked < p_front THEN
+        RETURN;  -- there is no more that is due
+    END IF;
+    FOR d IN SELECT e.message_id, e.due_at, e.position FROM delivery e
+             WHERE e.webhook_id = p_webhook AND e.case_id IS NULL AND e.state = 'waiting' AND e.due_at <= p_now AND e.message_id <> ALL (v_ids)
+               AND NOT is_parked('send_deliveries', e.message_id, p_now) ORDER BY e.case_id, e.position LIMIT p_most - v_found LOOP
+        v_found := v_found + 1;
+        o_message_id := d.message_id; o_due_at := d.due_at; o_position := d.position;
+        RETURN NEXT;
+    END LOOP;
+    v_case := '00000000-0000-0000-0000-000000000000';
+    FOR i IN 1..p_cases LOOP
+        EXIT WHEN v_found >= p_most;
+        SELECT e.case_id, e.message_id, e.due_at, e.position, e.due_at <= p_now AND NOT is_parked('send_deliveries', e.message_id, p_now)
+        INTO v_case, o_message_id, o_due_at, o_position, v_goes FROM delivery e
+        WHERE e.webhook_id = p_webhook AND e.case_id > v_case AND e.state = 'waiting'
+          AND (e.first_at IS NULL OR e.first_at > p_now - p_overtaken
+               OR (e.due_at <= p_now + p_lease AND NOT is_parked('send_deliveries', e.message_id, p_now)))
+        ORDER BY e.case_id, e.position LIMIT 1;
+        EXIT WHEN v_case IS NULL;
+        IF v_goes AND v_case <> ALL (v_seen) THEN
+            v_found := v_found + 1;
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+END $$;
+
 -- Records what came of an attempt, with all that follows from it, and returns `recovered` (it answers after a long time), `paused`, `gone`, or what
 -- note_reach does, where that is so. The webhook's row comes before the delivery's, as everywhere. An attempt whose delivery was claimed again meanwhile, or replayed,
 -- is recorded and decides nothing: but what was delivered is delivered, however late that is known.
@@ -78,5 +143,6 @@ GRANT SELECT ON webhook_key TO rujukan_worker;
 GRANT SELECT, INSERT, DELETE, UPDATE (state, due_at, attempts, first_at, ended_at) ON delivery TO rujukan_worker;
 GRANT INSERT, SELECT (webhook_id, message_id, at) ON delivery_attempt TO rujukan_worker;
 GRANT EXECUTE ON FUNCTION webhook_host(text), webhook_in_service(text, uuid, timestamptz),
+    due_deliveries(uuid, timestamptz, interval, interval, integer, integer, integer),
     record_attempt(uuid, uuid, text, integer, timestamptz, timestamptz, text, timestamptz, uuid, integer, text, integer, bytea, interval, interval, integer)
     TO rujukan_worker;
