@@ -72,7 +72,7 @@ class Attempt:
 _BEHIND = """
 SELECT w.id, f.position AS feed_position
 FROM webhook w JOIN feed_end f ON f.agency_id = w.agency_id
-WHERE w.state = 'active' AND w.position < f.position AND webhook_in_service(w.client_id, w.agency_id, $1)
+WHERE w.state = 'active' AND w.position < f.position AND webhook_in_service(w.client_id, w.agency_id)
   AND w.id <> ALL ($4) AND NOT is_parked('make_deliveries', w.id, $1)
   AND (SELECT true FROM delivery d WHERE d.webhook_id = w.id AND d.state = 'waiting' ORDER BY d.due_at, d.position OFFSET $3 LIMIT 1) IS NULL
 ORDER BY random() LIMIT $2 FOR NO KEY UPDATE OF w SKIP LOCKED
@@ -141,7 +141,7 @@ WITH open AS (
     FROM webhook w LEFT JOIN unnest($3::uuid[], $11::integer[], $12::integer[], $13::boolean[]) AS b (id, busy, most, slow) ON b.id = w.id
     WHERE w.state = 'active' AND NOT w.id = ANY ($8::uuid[])
       AND (SELECT true FROM delivery d WHERE d.webhook_id = w.id AND d.state = 'waiting' AND d.due_at <= $1 ORDER BY d.due_at, d.position LIMIT 1)
-      AND webhook_in_service(w.client_id, w.agency_id, $1) AND NOT is_parked('send_deliveries', w.id, $1)
+      AND webhook_in_service(w.client_id, w.agency_id) AND NOT is_parked('send_deliveries', w.id, $1)
 ), due AS (
     SELECT open.id, d.o_message_id AS message_id, open.most, open.failing,
            open.busy + row_number() OVER (PARTITION BY open.id ORDER BY d.o_due_at, d.o_position) AS place
@@ -333,7 +333,7 @@ async def drop_waiting(conn: Connection, before: datetime, now: datetime) -> int
     dropped = await conn.execute(
         """UPDATE delivery SET state = 'dropped', ended_at = $2 WHERE (webhook_id, message_id) IN (
                SELECT d.webhook_id, d.message_id FROM webhook w JOIN delivery d ON d.webhook_id = w.id AND d.state = 'waiting' AND d.due_at < $1
-               WHERE NOT (w.state = 'active' AND webhook_in_service(w.client_id, w.agency_id, $2)) LIMIT $3 FOR NO KEY UPDATE OF d SKIP LOCKED)""",
+               WHERE NOT (w.state = 'active' AND webhook_in_service(w.client_id, w.agency_id)) LIMIT $3 FOR NO KEY UPDATE OF d SKIP LOCKED)""",
         before,
         now,
         REMOVED,

@@ -1,20 +1,16 @@
 -- What the worker does with webhooks (app/delivery/claims.py). Nothing here acts for an agency: all runs as the worker itself.
 
 -- Whether anything may be sent to a webhook now: as auth/directory.Snapshot says of a token its client would ask for. Its client and its agency are
--- let in, the client speaks for the agency (or for one that acts for it), and has the scopes to read events and to have webhooks. An emergency
--- takes the second of these away, whatever stands in the client's row. It costs more than an index: it is asked last.
-CREATE FUNCTION webhook_in_service(p_client text, p_agency uuid, p_at timestamptz) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE COST 100000 AS $$
+-- let in, the client speaks for the agency itself, and has the scopes to read events and to have webhooks. Under an agreement alone it would not see
+-- its webhook (app/delivery/subscriptions.itself), so nothing is sent then. An emergency takes the second of these away, whatever stands in the
+-- client's row. It costs more than an index: it is asked last.
+CREATE FUNCTION webhook_in_service(p_client text, p_agency uuid) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE COST 100000 AS $$
     SELECT EXISTS (
         SELECT FROM client c
         JOIN client_agency ca ON ca.client_id = c.client_id
-        JOIN agency speaks ON speaks.id = ca.agency_id
-        JOIN agency party ON party.id = p_agency
-        WHERE c.client_id = p_client AND c.emergency_until IS NULL AND c.scopes @> ARRAY['events.read', 'webhooks.write']
-          AND speaks.status = 'active' AND party.status = 'active'
-          AND (c.status = 'active' OR (speaks.sandbox AND c.status IN ('sandbox', 'requested', 'approved')))
-          AND (speaks.id = party.id OR EXISTS (
-              SELECT FROM agreement a WHERE a.kind = 'acts_for' AND a.agency_id = party.id AND a.other_id = speaks.id
-              AND a.from_at <= p_at AND (a.until_at IS NULL OR p_at < a.until_at))))
+        JOIN agency g ON g.id = ca.agency_id
+        WHERE c.client_id = p_client AND g.id = p_agency AND c.emergency_until IS NULL AND c.scopes @> ARRAY['events.read', 'webhooks.write']
+          AND g.status = 'active' AND (c.status = 'active' OR (g.sandbox AND c.status IN ('sandbox', 'requested', 'approved'))))
 $$;
 
 -- What of a webhook may be sent now, at most p_most: of each case the first in order, and of what belongs to no case all that is due. In a case the
@@ -142,7 +138,7 @@ GRANT SELECT, UPDATE (state, state_at, position, failing_since) ON webhook TO ru
 GRANT SELECT ON webhook_key TO rujukan_worker;
 GRANT SELECT, INSERT, DELETE, UPDATE (state, due_at, attempts, first_at, ended_at) ON delivery TO rujukan_worker;
 GRANT INSERT, SELECT (webhook_id, message_id, at) ON delivery_attempt TO rujukan_worker;
-GRANT EXECUTE ON FUNCTION webhook_host(text), webhook_in_service(text, uuid, timestamptz),
+GRANT EXECUTE ON FUNCTION webhook_host(text), webhook_in_service(text, uuid),
     due_deliveries(uuid, timestamptz, interval, interval, integer, integer, integer),
     record_attempt(uuid, uuid, text, integer, timestamptz, timestamptz, text, timestamptz, uuid, integer, text, integer, bytea, interval, interval, integer)
     TO rujukan_worker;
