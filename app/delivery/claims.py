@@ -286,12 +286,13 @@ async def hasten(pool: asyncpg.Pool, webhook_id: UUID, now: datetime) -> int:
 
 
 async def hasten_all(pool: asyncpg.Pool, now: datetime) -> int:
-    """The same of all webhooks that fail: it was not they who could not be reached."""
+    """The same of all webhooks that fail since the last time in which nobody was reached began: it was not their fault."""
     done = await pool.execute(
         """UPDATE delivery SET due_at = $1::timestamptz WHERE (webhook_id, message_id) IN (
                SELECT d.webhook_id, d.message_id FROM webhook w JOIN delivery d
                    ON d.webhook_id = w.id AND d.state = 'waiting' AND d.due_at > $1::timestamptz + $2::interval
-               WHERE w.state = 'active' AND w.failing_since IS NOT NULL LIMIT $3 FOR NO KEY UPDATE OF d SKIP LOCKED)""",
+               WHERE w.state = 'active' AND w.failing_since >= (SELECT began_at FROM webhook_outage ORDER BY since DESC LIMIT 1)
+               LIMIT $3 FOR NO KEY UPDATE OF d SKIP LOCKED)""",
         now,
         LEASE,
         REMOVED,

@@ -104,7 +104,10 @@ class WebhookSilenceRow(SQLModel, table=True):
     __tablename__ = "webhook_silence"
 
     one: bool = Field(default=True, primary_key=True)
+    began_at: datetime = Field(sa_type=Timestamp)
     first_host: str = Field(sa_type=Text)
+    several: bool
+    worked: bool
     since: datetime | None = Field(default=None, sa_type=Timestamp)
 
 
@@ -115,3 +118,4 @@ class WebhookOutageRow(SQLModel, table=True):
 
     since: datetime = Field(sa_type=Timestamp, primary_key=True)
     until_at: datetime = Field(sa_type=Timestamp)
+    began_at: datetime = Field(sa_type=Timestamp)

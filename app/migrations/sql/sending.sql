@@ -85,7 +85,9 @@ CREATE FUNCTION record_attempt(
     p_webhook uuid, p_message uuid, p_url text, p_number integer, p_first_at timestamptz, p_at timestamptz, p_state text, p_due_at timestamptz,
     p_id uuid, p_status integer, p_fault text, p_milliseconds integer, p_answer bytea, p_long interval, p_pause_after interval, p_fewest integer
 ) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE w webhook; v_since timestamptz; v_became text; v_reach text := note_reach(webhook_host(p_url), p_state = 'delivered', p_at, p_long);
+DECLARE
+    w webhook; v_since timestamptz; v_became text;
+    v_reach text := note_reach(p_webhook, webhook_host(p_url), p_state = 'delivered', p_at, p_long);
 BEGIN
     IF p_state = 'failed' AND p_url <> (SELECT url FROM webhook WHERE id = p_webhook FOR NO KEY UPDATE) THEN
         -- another address was given meanwhile, which has not been asked yet
