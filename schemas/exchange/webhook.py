@@ -121,6 +121,9 @@ class Webhook(Wire):
     """Events of the feed up to here are sent, or wait to be."""
     behind: int
     """How many events of the feed come after that, whatever their types: more than a few only while it is out of service."""
+    lost: int
+    """How many events after `position` the feed does not keep any more, since it was out of service for too long: they are never sent. More than
+    none: read the lists before it is enabled, as where a place in the feed is lost (`cursor-too-old`)."""
     waiting: int
     """How many messages wait to be sent, or sent again."""
     oldest_waiting_at: Moment | None
