@@ -11,6 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from app.delivery.message import Message
+from app.delivery.pace import Share
 from app.delivery.retry import FEWEST
 from app.foundation.database import Connection
 
@@ -26,6 +27,9 @@ EVENTS: Final = 200
 WAITING: Final = 5000
 """Deliveries that may wait for one webhook before no more are made: what it is behind by then stays in the feed."""
 REMOVED: Final = 1000
+FRONT: Final = 100
+"""Of what is due at one webhook, how much is looked at in order; if less may go than there is room for, its cases are, up to `CASES`."""
+CASES: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,10 @@ class Claimed:
     """Of the attempt, from 1."""
     first_at: datetime
     """The first attempt: with the number, what tells this claim from another."""
+    reached_nobody: timedelta
+    """How much of the time since then the exchange reached nobody at all, which counts against no message."""
     failing: bool
-    """Whether its webhook has failed last."""
+    """Whether its webhook has failed last, or is slow."""
     noted: bool
     """Whether it, or its webhook, is noted as something that the exchange could not do."""
     keys: tuple[tuple[UUID, bytes], ...] = field(repr=False)
@@ -66,7 +72,7 @@ class Attempt:
 _BEHIND = """
 SELECT w.id, f.position AS feed_position
 FROM webhook w JOIN feed_end f ON f.agency_id = w.agency_id
-WHERE w.state = 'active' AND w.position < f.position AND webhook_in_service(w.client_id, w.agency_id, $1)
+WHERE w.state = 'active' AND w.position < f.position AND webhook_in_service(w.client_id, w.agency_id)
   AND w.id <> ALL ($4) AND NOT is_parked('make_deliveries', w.id, $1)
   AND (SELECT true FROM delivery d WHERE d.webhook_id = w.id AND d.state = 'waiting' ORDER BY d.due_at, d.position OFFSET $3 LIMIT 1) IS NULL
 ORDER BY random() LIMIT $2 FOR NO KEY UPDATE OF w SKIP LOCKED
@@ -127,32 +133,34 @@ async def fan_out_to(
     return row["events"], row["most"]
 
 
-# Round robin: the first of each webhook comes before the second of any, those under way counted. A delivery with an earlier one of its case
-# before it waits (`first_due`), unless that one has failed for long and is not to be tried again soon: so what is under way or due always goes
-# first. The questions about one webhook's deliveries are ordered: so the index answers them, whatever the statistics say while one webhook has
-# most of the table, and never a walk through all of it.
+# Round robin: the first of each webhook comes before the second of any, those under way counted. Which of a webhook's may go, due_deliveries says.
 _CLAIM = """
 WITH open AS (
-    SELECT w.id, w.failing_since IS NOT NULL AS failing, coalesce(b.count, 0) AS busy, CASE WHEN w.failing_since IS NULL THEN $5 ELSE 1 END AS most
-    FROM webhook w LEFT JOIN unnest($3::uuid[], $4::integer[]) AS b (id, count) ON b.id = w.id
+    SELECT w.id, w.failing_since IS NOT NULL OR coalesce(b.slow, false) AS failing, coalesce(b.busy, 0) AS busy,
+           CASE WHEN w.failing_since IS NOT NULL OR b.slow THEN 1 ELSE coalesce(b.most, $14) END AS most
+    FROM webhook w LEFT JOIN unnest($3::uuid[], $11::integer[], $12::integer[], $13::boolean[]) AS b (id, busy, most, slow) ON b.id = w.id
     WHERE w.state = 'active' AND NOT w.id = ANY ($8::uuid[])
       AND (SELECT true FROM delivery d WHERE d.webhook_id = w.id AND d.state = 'waiting' AND d.due_at <= $1 ORDER BY d.due_at, d.position LIMIT 1)
-      AND webhook_in_service(w.client_id, w.agency_id, $1) AND NOT is_parked('send_deliveries', w.id, $1)
+      AND webhook_in_service(w.client_id, w.agency_id) AND NOT is_parked('send_deliveries', w.id, $1)
 ), due AS (
-    SELECT open.id, d.message_id, open.busy + row_number() OVER (PARTITION BY open.id ORDER BY d.due_at, d.position) AS place, open.most, open.failing
-    FROM open CROSS JOIN LATERAL first_due(open.id, $1, $2, $9, greatest(open.most - open.busy, 0)) d
+    SELECT open.id, d.o_message_id AS message_id, open.most, open.failing,
+           open.busy + row_number() OVER (PARTITION BY open.id ORDER BY d.o_due_at, d.o_position) AS place
+    FROM open CROSS JOIN LATERAL due_deliveries(open.id, $1, $2, $9, open.most - open.busy, $5, $4) d
+    WHERE open.most > open.busy
 ), turns AS (
     SELECT id, message_id, place, failing, row_number() OVER (PARTITION BY place > 1, failing ORDER BY place, random()) AS turn
     FROM due WHERE place <= most
 ), taken AS (
-    SELECT d.webhook_id, d.message_id FROM delivery d JOIN (
+    SELECT d.webhook_id, d.message_id, t.failing FROM (
         SELECT * FROM turns WHERE turn <= CASE WHEN failing THEN $10::bigint WHEN place > 1 THEN $7::bigint ELSE $6::bigint END
-        ORDER BY place, turn LIMIT $6) t ON t.id = d.webhook_id AND t.message_id = d.message_id
-    WHERE d.state = 'waiting' AND d.due_at <= $1 FOR NO KEY UPDATE OF d SKIP LOCKED
+        ORDER BY place, turn LIMIT $6) t
+    JOIN delivery d ON d.webhook_id = t.id AND d.message_id = t.message_id
+    -- written so that no index of what waits fits: each is found by its key, and not by a walk through all that is due
+    WHERE d.state || '' = 'waiting' AND d.due_at + interval '0' <= $1 FOR NO KEY UPDATE OF d SKIP LOCKED
 )
 UPDATE delivery d SET due_at = $1::timestamptz + $2::interval, attempts = d.attempts + 1, first_at = coalesce(d.first_at, $1)
 FROM taken t, webhook w WHERE d.webhook_id = t.webhook_id AND d.message_id = t.message_id AND w.id = d.webhook_id
-RETURNING d.*, w.url, w.failing_since IS NOT NULL AS failing,
+RETURNING d.*, w.url, t.failing, reached_nobody(d.first_at, $1) AS reached_nobody,
     EXISTS (SELECT FROM parked_job p WHERE p.job = 'send_deliveries' AND p.subject_id IN (d.message_id, w.id)) AS noted,
     ARRAY(SELECT (k.id, k.private_sealed) FROM webhook_key k WHERE k.webhook_id = w.id AND (k.ends_at IS NULL OR k.ends_at > $1)
           ORDER BY k.created_at DESC, k.id) AS keys
@@ -163,57 +171,84 @@ async def claim(
     pool: asyncpg.Pool,
     now: datetime,
     *,
-    under_way: Mapping[UUID, int],
+    shares: Mapping[UUID, Share],
+    first: int,
     resting: Sequence[UUID],
-    each: int,
     room: int,
     room_for_more: int,
     room_for_failing: int,
 ) -> list[Claimed]:
     """Claim what is due, the oldest first: at most `room`, of which at most `room_for_more` for webhooks that something is being sent to, and at
-    most `room_for_failing` for those that have failed last.
+    most `room_for_failing` for those that have failed last or are slow.
 
-    `under_way` says how much of each webhook this process is sending, `each` how much that may be, `resting` which webhooks it leaves alone.
+    `shares` says how much of each webhook this process is sending and how much that may be, `first` how much of any other; `resting` which webhooks
+    it leaves alone.
     """
-    rows = await pool.fetch(
+    async with pool.acquire() as conn, conn.transaction():
+        # planned each time: a plan that was made while the table was small walks through all of it once it is not
+        await conn.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+        rows = await _claim(conn, now, shares, first, resting, room, room_for_more, room_for_failing)
+    return [_claimed(row) for row in sorted(rows, key=lambda row: (row["due_at"], row["position"] or 0))]
+
+
+async def _claim(
+    conn: Connection,
+    now: datetime,
+    shares: Mapping[UUID, Share],
+    first: int,
+    resting: Sequence[UUID],
+    room: int,
+    room_for_more: int,
+    room_for_failing: int,
+) -> list[asyncpg.Record]:
+    rows: list[asyncpg.Record] = await conn.fetch(
         _CLAIM,
         now,
         LEASE,
-        list(under_way),
-        list(under_way.values()),
-        each,
+        list(shares),
+        CASES,
+        FRONT,
         room,
         room_for_more,
         list(resting),
         OVERTAKEN_AFTER,
         room_for_failing,
+        [share.busy for share in shares.values()],
+        [share.most for share in shares.values()],
+        [share.slow for share in shares.values()],
+        first,
     )
-    return [
-        Claimed(
-            webhook_id=row["webhook_id"],
-            url=row["url"],
-            message=Message(
-                id=row["message_id"],
-                position=row["position"],
-                type=row["type"],
-                subject=row["subject"],
-                subject_id=row["subject_id"],
-                case_id=row["case_id"],
-                state=row["event_state"],
-                time=row["recorded_at"],
-            ),
-            number=row["attempts"],
-            first_at=row["first_at"],
-            failing=row["failing"],
-            noted=row["noted"],
-            keys=tuple((key[0], key[1]) for key in row["keys"]),
-        )
-        for row in sorted(rows, key=lambda row: (row["due_at"], row["position"] or 0))
-    ]
+    return rows
+
+
+def _claimed(row: asyncpg.Record) -> Claimed:
+    return Claimed(
+        webhook_id=row["webhook_id"],
+        url=row["url"],
+        message=Message(
+            id=row["message_id"],
+            position=row["position"],
+            type=row["type"],
+            subject=row["subject"],
+            subject_id=row["subject_id"],
+            case_id=row["case_id"],
+            state=row["event_state"],
+            time=row["recorded_at"],
+        ),
+        number=row["attempts"],
+        first_at=row["first_at"],
+        reached_nobody=row["reached_nobody"],
+        failing=row["failing"],
+        noted=row["noted"],
+        keys=tuple((key[0], key[1]) for key in row["keys"]),
+    )
 
 
 async def record(pool: asyncpg.Pool, claimed: Claimed, attempt: Attempt, *, pause_after: timedelta) -> str | None:
-    """Record what came of an attempt; return what became of its webhook: `recovered` after a long time, `paused`, `gone`, or nothing."""
+    """Record what came of an attempt; return what became of its webhook: `recovered` after a long time, `paused`, `gone`, or nothing.
+
+    Or what became of all: for some time `nobody` is reached, or for the first time since then somebody was `reached`.
+    """
     became: str | None = await pool.fetchval(
         "SELECT record_attempt($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         claimed.webhook_id,
@@ -250,6 +285,21 @@ async def hasten(pool: asyncpg.Pool, webhook_id: UUID, now: datetime) -> int:
     return int(done.split()[-1])
 
 
+async def hasten_all(pool: asyncpg.Pool, now: datetime) -> int:
+    """The same of all webhooks that fail since the last time in which nobody was reached began: it was not their fault."""
+    done = await pool.execute(
+        """UPDATE delivery SET due_at = $1::timestamptz WHERE (webhook_id, message_id) IN (
+               SELECT d.webhook_id, d.message_id FROM webhook w JOIN delivery d
+                   ON d.webhook_id = w.id AND d.state = 'waiting' AND d.due_at > $1::timestamptz + $2::interval
+               WHERE w.state = 'active' AND w.failing_since >= (SELECT began_at FROM webhook_outage ORDER BY since DESC LIMIT 1)
+               LIMIT $3 FOR NO KEY UPDATE OF d SKIP LOCKED)""",
+        now,
+        LEASE,
+        REMOVED,
+    )
+    return int(done.split()[-1])
+
+
 async def put_right(conn: Connection, now: datetime) -> int:
     """Make due what is due further ahead than anything can be: a clock had gone wrong. Return how many."""
     done = await conn.execute(
@@ -264,8 +314,9 @@ async def put_right(conn: Connection, now: datetime) -> int:
 async def remove_old(conn: Connection, before: datetime, given_up_before: datetime) -> int:
     """Remove deliveries that ended before then, with their attempts; return how many, a batch at most.
 
-    What is sent again once its webhook is enabled again, since it was given up, stays up to the other time.
+    What is sent again once its webhook is enabled again, since it was given up, stays up to the other time; so does when nobody was reached.
     """
+    await conn.execute("DELETE FROM webhook_outage WHERE until_at < $1", given_up_before)
     removed = await conn.execute(
         """DELETE FROM delivery WHERE (webhook_id, message_id) IN (
                SELECT d.webhook_id, d.message_id FROM delivery d WHERE d.state <> 'waiting' AND d.ended_at < $1
@@ -283,7 +334,7 @@ async def drop_waiting(conn: Connection, before: datetime, now: datetime) -> int
     dropped = await conn.execute(
         """UPDATE delivery SET state = 'dropped', ended_at = $2 WHERE (webhook_id, message_id) IN (
                SELECT d.webhook_id, d.message_id FROM webhook w JOIN delivery d ON d.webhook_id = w.id AND d.state = 'waiting' AND d.due_at < $1
-               WHERE NOT (w.state = 'active' AND webhook_in_service(w.client_id, w.agency_id, $2)) LIMIT $3 FOR NO KEY UPDATE OF d SKIP LOCKED)""",
+               WHERE NOT (w.state = 'active' AND webhook_in_service(w.client_id, w.agency_id)) LIMIT $3 FOR NO KEY UPDATE OF d SKIP LOCKED)""",
         before,
         now,
         REMOVED,

@@ -28,6 +28,7 @@ from app.foundation.problems import (
     UnsupportedMediaType,
     answers,
 )
+from app.outbox.problems import CursorTooOld
 from auth.caller import Caller
 from auth.guard import requires
 from auth.scopes import Scope
@@ -63,7 +64,7 @@ async def list_webhooks(caller: CanManage, db: CallerConnection) -> Response:
     "",
     status_code=201,
     response_model=wire.Webhook,
-    responses=answers(*_POSTED, *_WITH_BODY, WebhookUrlUnusable, TooManyWebhooks),
+    responses=answers(*_POSTED, *_WITH_BODY, WebhookUrlUnusable, TooManyWebhooks, CursorTooOld),
 )
 async def add_webhook(body: wire.NewWebhook, caller: CanManage, db: CallerConnection, key: IdempotencyKey) -> Response:
     """Have your agency's events sent to an address, from now on. The answer has the public key that verifies them.
@@ -174,13 +175,14 @@ async def replay_webhook_delivery(
 @router.post(
     "/{webhook_id}/replay",
     response_model=wire.Replayed,
-    responses=answers(*_POSTED, *_WITH_BODY, NotFound),
+    responses=answers(*_POSTED, *_WITH_BODY, NotFound, CursorTooOld),
 )
 async def replay_webhook(
     webhook_id: WebhookId, body: wire.Replay, caller: CanManage, db: CallerConnection, key: IdempotencyKey
 ) -> Response:
     """Have what was given up sent again, or all from a time or place in the feed on.
 
-    As far back as the feed is kept. At most 10,000 at once; `more` says whether to ask again. Receivers know by `webhook-id` what they have.
+    As far back as the feed is kept: from further back it is refused, with the oldest that is kept. At most 10,000 at once; `more` says whether to
+    ask again. Receivers know by `webhook-id` what they have.
     """
     return _answer(await subscriptions.replay(db, webhook_id, body, key))

@@ -17,6 +17,7 @@ TRIES_SHOWN: Final = 15
 _WEBHOOKS = """
 SELECT w.id, w.url, w.description, w.types, w.state, w.state_at, w.position, w.failing_since, w.created_at, w.changed_at,
     coalesce((SELECT f.position - least(greatest(w.position, f.dropped), f.position) FROM feed_end f WHERE f.agency_id = w.agency_id), 0) AS behind,
+    coalesce((SELECT greatest(f.dropped - w.position, 0) FROM feed_end f WHERE f.agency_id = w.agency_id), 0) AS lost,
     d.waiting, d.oldest_waiting_at, d.failed, d.last_success_at
 FROM webhook w, LATERAL (SELECT
     (SELECT count(*) FROM delivery x WHERE x.webhook_id = w.id AND x.state = 'waiting') AS waiting,

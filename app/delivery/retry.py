@@ -55,7 +55,8 @@ class Outcome:
 def next_delay(attempt: int, tried_for: timedelta, outcome: Outcome, chance: Callable[[], float]) -> timedelta | None:
     """Return how long after a failed attempt the next one is due; None: none is.
 
-    `attempt` is its number, from 1; `tried_for` the time since the first; `chance` returns a number from 0 to 1, as `random.random`.
+    `attempt` is its number, from 1; `tried_for` the time since the first, without that in which nobody was reached; `chance` returns a number
+    from 0 to 1, as `random.random`.
     """
     if outcome.status == GONE:
         return None

@@ -1,7 +1,8 @@
 """Sends what is due: claim, commit, send, record. A worker that is killed loses nothing; its claims come due again when their lease ends.
 
 What is sent twice by that has the same `webhook-id`. One receiver that is slow or fails keeps no other waiting: each has few deliveries under
-way, a failing one a single one, half of all places are for receivers that nothing is being sent to, and all that fail have a quarter together.
+way, a failing or slow one a single one (`pace.py`), half of all places are for receivers that nothing is being sent to, and all that fail or are
+slow have a quarter together.
 One that goes on failing is left alone for as long as it has failed, up to a minute: that is this process's own memory; when a delivery is due
 is the database's.
 """
@@ -11,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
@@ -23,6 +23,7 @@ import tink
 
 from app.delivery import claims, message, retry, signing
 from app.delivery.claims import Attempt, Claimed
+from app.delivery.pace import Pace, Sending
 from app.delivery.retry import Outcome
 from app.foundation.clock import Clock
 from app.foundation.database import UNREACHABLE
@@ -73,8 +74,7 @@ class Sender:
         self._chance = chance
         self._poster = Poster(settings)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._under_way: Counter[UUID] = Counter()
-        self._failing_under_way = 0
+        self._pace = Pace(settings.webhooks_at_once_each)
         self._failing: dict[UUID, float] = {}
         self._rests: dict[UUID, float] = {}
         self._keys: dict[UUID, bytes] = {}
@@ -89,22 +89,23 @@ class Sender:
             return 0
         now = monotonic()
         self._rests = {webhook: until for webhook, until in self._rests.items() if until > now}
+        shares = self._pace.shares()
+        busy = sum(share.busy > 0 for share in shares.values())
         claimed = await claims.claim(
             self._pool,
             self._clock.now(),
-            under_way=self._under_way,
+            shares=shares,
+            first=self._pace.first,
             resting=list(self._rests),
-            each=self._settings.webhooks_at_once_each,
             room=room,
             room_for_more=max(
-                0, self._settings.webhooks_at_once // 2 - (len(self._tasks) - len(self._under_way))
+                0, self._settings.webhooks_at_once // 2 - (len(self._tasks) - busy)
             ),  # each webhook's first is none of them
-            room_for_failing=max(0, -(-self._settings.webhooks_at_once // 4) - self._failing_under_way),
+            room_for_failing=max(0, -(-self._settings.webhooks_at_once // 4) - self._pace.failing(shares)),
         )
         for each in claimed:
-            self._under_way[each.webhook_id] += 1
-            self._failing_under_way += each.failing
-            task = asyncio.create_task(self._deliver(each), name="deliver")
+            sending = self._pace.begin(each.webhook_id, failing=each.failing)
+            task = asyncio.create_task(self._deliver(each, sending), name="deliver")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return len(claimed)
@@ -125,7 +126,7 @@ class Sender:
                 await task
         await self._poster.close()
 
-    async def _deliver(self, claimed: Claimed) -> None:
+    async def _deliver(self, claimed: Claimed, sending: Sending) -> None:
         """Send one. Whatever goes wrong here is ours: it is noted, and tried again when its lease has ended, later and later."""
         try:
             keys = [self._key(claimed.webhook_id, *each) for each in claimed.keys]
@@ -134,6 +135,7 @@ class Sender:
             began = monotonic()
             outcome, answer = await self._send(claimed, keys)
             took = monotonic() - began
+            self._pace.heard(claimed.webhook_id, took, succeeded=outcome.succeeded)
             self._remember(claimed.webhook_id, outcome, began)
             await self._record(claimed, outcome, answer, round(took * 1000))
             if claimed.noted:
@@ -147,10 +149,7 @@ class Sender:
         except Exception as error:
             await self._failed("delivery", claimed.message.id, claimed.message.case_id, error)
         finally:
-            self._failing_under_way -= claimed.failing
-            self._under_way[claimed.webhook_id] -= 1
-            if not self._under_way[claimed.webhook_id]:
-                del self._under_way[claimed.webhook_id]
+            self._pace.end(sending)
             self.wake.set()
 
     async def _failed(self, subject: str, id: UUID, case_id: UUID | None, error: Exception) -> None:
@@ -200,7 +199,8 @@ class Sender:
         now = self._clock.now()
         state, due_at = "delivered", now
         if not outcome.succeeded:
-            delay = retry.next_delay(claimed.number, now - claimed.first_at, outcome, self._chance)
+            tried_for = now - claimed.first_at - claimed.reached_nobody
+            delay = retry.next_delay(claimed.number, tried_for, outcome, self._chance)
             state, due_at = ("failed", now) if delay is None else ("waiting", now + delay)
         id = uuid7(now)
         place = Place("delivery_attempt.answer", id, claimed.webhook_id)
@@ -229,4 +229,10 @@ class Sender:
             log.warning("the webhook %s is %s", claimed.webhook_id, became)
         elif became == "recovered":
             while await claims.hasten(self._pool, claimed.webhook_id, self._clock.now()) == claims.REMOVED:
+                pass
+        elif became == "nobody":
+            log.error("nothing gets through to any webhook: is it the exchange's own line, its names or its clock?")
+        elif became == "reached":
+            log.warning("something gets through to webhooks again")
+            while await claims.hasten_all(self._pool, self._clock.now()) == claims.REMOVED:
                 pass

@@ -24,6 +24,7 @@ from app.foundation.keyring import Place
 from app.foundation.outbound import FAULTS, PATIENCE, OutboundError, check_url, resolve
 from app.foundation.paging import decode_cursor, encode_cursor, next_link
 from app.foundation.problems import InvalidRequest, NotFound, Problem
+from app.outbox.problems import CursorTooOld
 from schemas.exchange import webhook as wire
 
 PATH: Final = "/v1/webhooks"
@@ -184,6 +185,8 @@ async def _asked(doing: Any) -> Any:
     except asyncpg.PostgresError as error:
         if error.sqlstate == "RJ153":
             raise InvalidRequest([{"pointer": "/after_position", "code": "after_the_end"}]) from error
+        if error.sqlstate == "RJ154":
+            raise CursorTooOld(int(error.detail)) from error
         if (problem := _REFUSED.get(error.sqlstate or "")) is not None:
             raise problem() from error
         raise

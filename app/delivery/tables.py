@@ -96,3 +96,26 @@ class DeliveryAttemptRow(SQLModel, table=True):
     fault: str | None = Field(default=None, sa_type=Text)
     milliseconds: int
     answer: bytes | None = Field(default=None, sa_type=Bytes)
+
+
+class WebhookSilenceRow(SQLModel, table=True):
+    """That the last attempts of all failed, whosever they were: one row or none."""
+
+    __tablename__ = "webhook_silence"
+
+    one: bool = Field(default=True, primary_key=True)
+    began_at: datetime = Field(sa_type=Timestamp)
+    first_host: str = Field(sa_type=Text)
+    several: bool
+    worked: bool
+    since: datetime | None = Field(default=None, sa_type=Timestamp)
+
+
+class WebhookOutageRow(SQLModel, table=True):
+    """A time in which the exchange reached nobody."""
+
+    __tablename__ = "webhook_outage"
+
+    since: datetime = Field(sa_type=Timestamp, primary_key=True)
+    until_at: datetime = Field(sa_type=Timestamp)
+    began_at: datetime = Field(sa_type=Timestamp)

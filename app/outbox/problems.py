@@ -30,6 +30,8 @@ class CursorTooOld(Problem):
     3. Read each case, referral and transfer that is new to you or has another `version` than yours.
     4. Go on with `next`. You get events whose outcome you have read already: handling them again must do no harm.
 
+    For a webhook that was to begin, or a replay that was to go back, so far: do 2 and 3, then ask with `after_position` as `oldest` less one.
+
     Nothing that is shared is lost with its events, only the news of it.
     """
 

@@ -50,6 +50,7 @@ class FeedEnd(SQLModel, table=True):
     agency_id: UUID = Field(primary_key=True)
     position: int = Field(sa_type=BigInteger)
     dropped: int = Field(sa_type=BigInteger)
+    dropped_until: datetime | None = Field(default=None, sa_type=Timestamp)
 
 
 class FeedPositionRow(SQLModel, table=True):

@@ -52,11 +52,14 @@ class NotesRead(Wire):
 
 
 class Notes(Wire):
-    """All notes, oldest first."""
+    """A page of the notes, oldest first."""
 
     items: list[NoteInList]
+    next: str | None
+    """The address of the next page; None: there is none."""
     unread: int
-    """How many notes of the other side come after the last one the caller's agency has read; without those that were never for it."""
+    """How many notes of the other side, on whatever page, come after the last one the caller's agency has read; without those that were never for
+    it."""
     read: list[NotesRead]
     """How far each side has read; to the lead who is neither, nothing."""
 

@@ -460,6 +460,8 @@ class ServiceRecorded(Wire):
 class _Contents(Wire):
     record_version: UUID
     first_read_at: Moment | None
+    notes_unread: int
+    """How many notes of the other side the caller's agency has not said that it has read: `GET …/notes`."""
     preview: Preview | None
     """What the receiver sees before acceptance."""
     record: Record | None

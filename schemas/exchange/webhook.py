@@ -61,7 +61,7 @@ class NewWebhook(RequestBody):
     description: Description = ""
     after_position: Position | None = None
     """Events after this place in the feed are sent; left out: those that come from now on. To change over from the feed, the position of the last
-    event that was read there."""
+    event that was read there. Refused where the feed does not keep all that comes after it any more."""
 
 
 class WebhookChange(RequestBody):
@@ -86,7 +86,8 @@ class Replay(RequestBody):
     failed: Literal[True] = _LEFT_OUT
     """All that were given up."""
     since: Moment = _LEFT_OUT
-    """All the webhook wants of what was recorded from then on, as far as the feed keeps it, also from before the webhook was there."""
+    """All the webhook wants of what was recorded from then on, also from before the webhook was there. Refused where the feed does not keep
+    all of it any more."""
     after_position: Position = _LEFT_OUT
     """The same, of what comes after a place in the feed."""
 
@@ -120,6 +121,9 @@ class Webhook(Wire):
     """Events of the feed up to here are sent, or wait to be."""
     behind: int
     """How many events of the feed come after that, whatever their types: more than a few only while it is out of service."""
+    lost: int
+    """How many events after `position` the feed does not keep any more, since it was out of service for too long: they are never sent. More than
+    none: read the lists before it is enabled, as where a place in the feed is lost (`cursor-too-old`)."""
     waiting: int
     """How many messages wait to be sent, or sent again."""
     oldest_waiting_at: Moment | None

@@ -31,7 +31,10 @@ def notes(
 ) -> None:
     """Read what both sides have written, oldest first, as far as it is open to you. That it was read is logged."""
     found, _ = find(session, reference, PASSED)
-    answer = session.get(f"{found.path}/notes")
+    answer = session.get(f"{found.path}/notes?limit=200")
+    while answer["next"]:
+        page = session.get(answer["next"])
+        answer = page | {"items": answer["items"] + page["items"]}
     session.show(answer, lambda: _show(session, answer))
     if mark and answer["items"]:
         session.put(f"{found.path}/notes/read", {"through": answer["items"][-1]["id"]})

@@ -13,6 +13,7 @@ from app.exchange.passing import http
 from app.exchange.referrals.lifecycle import REFERRAL
 from app.exchange.transfers.lifecycle import TRANSFER
 from app.foundation.http import StrictRoute
+from app.foundation.paging import InvalidCursor
 from app.foundation.problems import MalformedBody, NotFound, UnsupportedMediaType, answers
 from auth.caller import Caller
 from auth.guard import requires
@@ -33,14 +34,20 @@ MARKED: dict[int | str, dict[str, Any]] = {204: {"description": "So it is: read 
     "/referrals/{referral_id}/notes",
     tags=["referrals"],
     response_model=wire.Notes,
-    responses=answers(*http.ALWAYS, NotFound),
+    responses=answers(*http.ALWAYS, NotFound, InvalidCursor),
 )
-async def list_notes_of_referral(referral_id: ReferralId, caller: CanReadReferrals, db: CaseConnection) -> Response:
+async def list_notes_of_referral(
+    referral_id: ReferralId,
+    caller: CanReadReferrals,
+    db: CaseConnection,
+    cursor: http.Cursor = None,
+    limit: http.PageLimit = 50,
+) -> Response:
     """Read what both sides of a referral have written, oldest first: each text while what it rests on is open to you. The reading is logged.
 
     It marks nothing as read, and changes nothing.
     """
-    return http.json_response(await service.list_notes(db, REFERRAL, referral_id))
+    return http.json_response(await service.list_notes(db, REFERRAL, referral_id, cursor=cursor, limit=limit))
 
 
 @router.put(
@@ -62,14 +69,20 @@ async def mark_notes_of_referral_read(
     "/transfers/{transfer_id}/notes",
     tags=["transfers"],
     response_model=wire.Notes,
-    responses=answers(*http.ALWAYS, NotFound),
+    responses=answers(*http.ALWAYS, NotFound, InvalidCursor),
 )
-async def list_notes_of_transfer(transfer_id: TransferId, caller: CanReadTransfers, db: CaseConnection) -> Response:
+async def list_notes_of_transfer(
+    transfer_id: TransferId,
+    caller: CanReadTransfers,
+    db: CaseConnection,
+    cursor: http.Cursor = None,
+    limit: http.PageLimit = 50,
+) -> Response:
     """Read what both sides of a transfer have written, oldest first: each text while what it rests on is open to you. The reading is logged.
 
     It marks nothing as read, and changes nothing.
     """
-    return http.json_response(await service.list_notes(db, TRANSFER, transfer_id))
+    return http.json_response(await service.list_notes(db, TRANSFER, transfer_id, cursor=cursor, limit=limit))
 
 
 @router.put(

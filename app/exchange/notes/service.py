@@ -15,23 +15,33 @@ from app.exchange.notes import queries
 from app.exchange.passing import queries as passing
 from app.exchange.passing.reading import Reader, agency_ref, said_of
 from app.foundation import json
+from app.foundation.paging import decode_cursor, encode_cursor, next_link
 from app.foundation.problems import InvalidRequest, NotFound
 from app.policy import table
 
 Document = dict[str, Any]
 
 
-async def list_notes(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Document:
-    """Return the notes, each with its text as far as the caller may read it now; the reading is logged. It marks nothing as read.
+async def list_notes(db: Acting, lifecycle: Lifecycle, subject_id: UUID, *, cursor: str | None, limit: int) -> Document:
+    """Return a page of the notes, each with its text as far as the caller may read it now; the reading is logged. It marks nothing as read.
 
     The lead who is neither side learns that something was written, and of which kind. Raises `NotFound`.
     """
+    path, filters = f"/v1/{lifecycle.name}s/{subject_id}/notes", {"limit": str(limit)}
+    scope = f"{path} {db.agency_id} {sorted(filters.items(), key=str)}"
+    after = int(decode_cursor(db.keyring, scope, cursor, length=1)[0]) if cursor is not None else 0
     async with db.transaction() as tx:
         row = await passing.find(tx, lifecycle.name, subject_id)
         if row is None:
             raise NotFound
-        notes = await queries.notes_of(tx, subject_id)
+        notes = await queries.notes_of(tx, subject_id, after=after, limit=limit + 1)
+        more = None
+        if len(notes) > limit:
+            notes = notes[:limit]
+            more = encode_cursor(db.keyring, scope, [str(notes[-1]["number"])])
+        answers = await queries.answers_to(tx, subject_id, [each["id"] for each in notes if each["kind"] == "question"])
         seen = await queries.seen_by(tx, subject_id)
+        ids = await queries.numbered(tx, subject_id, [each["through"] for each in seen.values()])
         disclosures = await passing.disclosures_of(tx, subject_id, row["version_id"])
         sides = [row["sender_id"], row["receiver_id"]]
         is_party = db.agency_id in sides
@@ -52,23 +62,13 @@ async def list_notes(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Docu
         Reader(replace(db, agency=db.directory.agencies[other_id]), row, disclosures) if other_id is not None else None
     )
     read_by_other = seen[other_id]["through"] if other_id in seen else 0
-    answers: dict[UUID, list[UUID]] = {}
-    for each in notes:
-        if each["in_reply_to"] is not None:
-            answers.setdefault(each["in_reply_to"], []).append(each["id"])
-    ids = {each["number"]: each["id"] for each in notes}
-    mine = seen.get(db.agency_id)
-    through = mine["through"] if mine is not None else 0
     return {
         "items": [
             _note(db, each, reader, other, said, answers, read=each["number"] <= read_by_other, is_party=is_party)
             for each in notes
         ],
-        "unread": sum(
-            each["number"] > through and each["for_other"] and _came(db, row, each["agency_id"]) for each in notes
-        )
-        if is_party
-        else 0,
+        "next": next_link(path, filters, more),
+        "unread": row["notes_unread"] if is_party else 0,
         "read": [
             {
                 "agency": agency_ref(db, side),
@@ -80,11 +80,6 @@ async def list_notes(db: Acting, lifecycle: Lifecycle, subject_id: UUID) -> Docu
         if is_party
         else [],
     }
-
-
-def _came(db: Acting, row: asyncpg.Record, author_id: UUID) -> bool:
-    """Whether a note of that author came to the caller: to the receiver also what an earlier lead wrote, to a sender what the receiver wrote."""
-    return author_id == row["receiver_id"] if db.agency_id == row["sender_id"] else author_id != db.agency_id
 
 
 def _note(

@@ -235,13 +235,17 @@ async def list_page(
     )
 
 
+_FOUND = {
+    subject: f"""SELECT s.*, coalesce((SELECT n.unread FROM note_seen n WHERE n.agency_id = (SELECT current_agency())
+                                       AND n.subject_id = s.id AND n.case_id = s.case_id), 0) AS notes_unread
+                 FROM {subject} s WHERE s.id = $1"""  # noqa: S608 -- one of two names
+    for subject in ("referral", "transfer")
+}
+
+
 async def find(tx: Connection, subject: str, subject_id: UUID) -> asyncpg.Record | None:
-    """Return a referral or transfer the agency is party to."""
-    statement = {
-        "referral": "SELECT * FROM referral WHERE id = $1",
-        "transfer": "SELECT * FROM transfer WHERE id = $1",
-    }[subject]
-    return await tx.fetchrow(statement, subject_id)
+    """Return a referral or transfer the agency is party to, with how many notes wait for it to be read (`notes_unread`)."""
+    return await tx.fetchrow(_FOUND[subject], subject_id)
 
 
 async def disclosures_of(tx: Connection, subject_id: UUID, version_id: UUID) -> list[asyncpg.Record]:

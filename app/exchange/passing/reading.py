@@ -230,6 +230,7 @@ async def read(db: Acting, lifecycle: Lifecycle, subject_id: UUID, *, within: Co
     found |= {
         "record_version": row["version_id"],
         "first_read_at": row["first_read_at"],
+        "notes_unread": row["notes_unread"] if is_party else 0,
         "preview": preview,
         "record": as_record(version["schema_version"], sections | in_hand) if version and (shown or in_hand) else None,
         "files": files,

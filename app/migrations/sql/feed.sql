@@ -47,8 +47,8 @@ BEGIN
     PERFORM set_config('lock_timeout', '2s', true);
     -- the sequencer's lock (app/outbox/queries.py): what it puts in after the count would be dropped uncounted
     PERFORM pg_advisory_xact_lock(7201001);
-    UPDATE feed_end f SET dropped = gone.upto
-    FROM (SELECT agency_id, max(position) AS upto FROM event WHERE recorded_at < v_cut GROUP BY agency_id) AS gone
+    UPDATE feed_end f SET dropped = gone.upto, dropped_until = greatest(f.dropped_until, gone.until_at)
+    FROM (SELECT agency_id, max(position) AS upto, max(recorded_at) AS until_at FROM event WHERE recorded_at < v_cut GROUP BY agency_id) AS gone
     WHERE f.agency_id = gone.agency_id AND f.dropped < gone.upto;
     FOR v_name IN SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
                   WHERE i.inhparent = 'event'::regclass AND c.relname ~ '_\d{6}$' ORDER BY 1 LOOP
@@ -63,5 +63,5 @@ END $$;
 ALTER FUNCTION drop_events_before(timestamptz) OWNER TO rujukan_keeper;
 CREATE POLICY by_keeper ON event TO rujukan_keeper USING (true);
 CREATE POLICY by_keeper ON feed_end TO rujukan_keeper USING (true) WITH CHECK (true);
-GRANT SELECT (agency_id, dropped), UPDATE (dropped) ON feed_end TO rujukan_keeper;
+GRANT SELECT (agency_id, dropped, dropped_until), UPDATE (dropped, dropped_until) ON feed_end TO rujukan_keeper;
 GRANT EXECUTE ON FUNCTION drop_events_before(timestamptz) TO rujukan_worker;

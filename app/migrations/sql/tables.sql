@@ -302,7 +302,8 @@ CREATE TABLE event_default PARTITION OF event DEFAULT;
 CREATE TABLE feed_end (
     agency_id uuid PRIMARY KEY,
     position bigint NOT NULL,
-    dropped bigint NOT NULL DEFAULT 0  -- the last position that is not kept any more
+    dropped bigint NOT NULL DEFAULT 0, -- the last position that is not kept any more
+    dropped_until timestamptz          -- when the last event that is not kept any more was recorded
 );
 
 -- The answer to a POST, by the client's Idempotency-Key: never content.

@@ -42,7 +42,7 @@ END $$;
 CREATE FUNCTION add_webhook(
     a acting, p_key text, p_hash bytea, p_days integer, p jsonb, p_private bytea, p_at_most integer
 ) RETURNS moved LANGUAGE plpgsql AS $$
-DECLARE m moved; x record; v_end bigint;
+DECLARE m moved; x record; v_end bigint; v_dropped bigint;
 BEGIN
     PERFORM begin_acting(a);
     m := earlier_answer(a, p_key, p_hash, p_days);
@@ -53,7 +53,11 @@ BEGIN
     IF (SELECT count(*) FROM webhook WHERE client_id = a.client) >= p_at_most THEN
         RAISE EXCEPTION 'too many webhooks' USING ERRCODE = 'RJ150';
     END IF;
-    v_end := coalesce((SELECT f.position FROM feed_end f WHERE f.agency_id = a.agency), 0);
+    SELECT f.position, f.dropped INTO v_end, v_dropped FROM feed_end f WHERE f.agency_id = a.agency;
+    v_end := coalesce(v_end, 0);
+    IF x.after_position < v_dropped THEN
+        RAISE EXCEPTION 'not kept any more' USING ERRCODE = 'RJ154', DETAIL = v_dropped;
+    END IF;
     IF x.after_position > v_end THEN
         RAISE EXCEPTION 'after the end of the feed' USING ERRCODE = 'RJ153';
     END IF;
@@ -198,11 +202,11 @@ END $$;
 
 -- Many at once, at most `p_at_most`, in the feed's order: what was given up (neither time nor position is named), or all the webhook wants that is
 -- kept of the feed from then on, also from before it was there. Of the answer `version` is how many, `reference` the last position, and `state`
--- whether there is more. What lies behind the webhook's own position comes by itself.
+-- whether there is more. What lies behind the webhook's own position comes by itself. Where not all of it is kept any more, it refuses.
 CREATE FUNCTION replay_webhook(
     a acting, p_key text, p_hash bytea, p_days integer, p_id uuid, p_since timestamptz, p_after bigint, p_at_most integer
 ) RETURNS moved LANGUAGE plpgsql AS $$
-DECLARE m moved; w webhook; v_ids uuid[]; v_last bigint;
+DECLARE m moved; w webhook; v_ids uuid[]; v_last bigint; v_dropped bigint;
 BEGIN
     PERFORM begin_acting(a);
     m := earlier_answer(a, p_key, p_hash, p_days);
@@ -231,6 +235,11 @@ BEGIN
         )
         SELECT array_agg(t.event_id), max(t.position), CASE WHEN (SELECT count(*) FROM wanted) > p_at_most THEN 'more' END
         INTO v_ids, v_last, m.state FROM taken t;
+        -- asked for after the events, some of which may have been dropped meanwhile
+        SELECT f.dropped INTO v_dropped FROM feed_end f WHERE f.agency_id = a.agency AND (p_after < f.dropped OR p_since <= f.dropped_until);
+        IF FOUND THEN
+            RAISE EXCEPTION 'not kept any more' USING ERRCODE = 'RJ154', DETAIL = v_dropped;
+        END IF;
     END IF;
     m := (false, 'webhook', p_id, NULL, coalesce(v_last::text, ''), coalesce(m.state, 'all'), coalesce(cardinality(v_ids), 0),
           log_by(a, 'webhook:replay', 'done', 'webhook', p_id, NULL,

@@ -70,6 +70,36 @@ class TestAWebhook:
             assert reply.status_code == 422, reply.text
             assert reply.json()["errors"] == [{"pointer": "/after_position", "code": code}]
 
+    async def test_begins_and_replays_nowhere_before_what_the_feed_keeps(self, world: World, hooks: Hooks) -> None:
+        """A gap is never silent: it is refused, with where to go on."""
+        clock = world.exchange.clock
+        for days_ago in (400, 400, 1):
+            await world.owner.execute(
+                """INSERT INTO outbox (agency_id, type, subject, subject_id, state, recorded_at)
+                   VALUES ($1, 'agency.reviewer_named', 'agency', $1, 'x', $2)""",
+                world.ids["iom"],
+                clock.now() - timedelta(days=days_ago),
+            )
+            await world.exchange.settle()
+        await world.exchange.worker.drop_old_events()
+        made = await hooks.add()
+        path = f"/{made['id']}/replay"
+        for where, body in (
+            ("", {"url": URL, "after_position": 1}),
+            (path, {"after_position": 0}),
+            (path, {"since": (clock.now() - timedelta(days=400, seconds=1)).isoformat()}),
+        ):
+            reply = await hooks.ask("POST", where, body)
+            assert (reply.status_code, reply.json()["type"]) == (410, "/problems/cursor-too-old"), where
+            assert (reply.json()["oldest"], reply.json()["next"]) == (3, "/v1/events?after=2")
+        assert await world.owner.fetchval("SELECT count(*) FROM delivery") == 0
+        for body in ({"after_position": 2}, {"since": (clock.now() - timedelta(days=390)).isoformat()}):
+            assert (await hooks.ask("POST", path, body)).json()["replayed"] == 1, body
+        assert (await hooks.add(after_position=2))["behind"] >= 1
+        # another agency's feed, of which nothing was dropped, is asked as ever
+        police = await a_client(world, "police")
+        assert (await police.add(after_position=0))["state"] == "active"
+
     async def test_asked_for_twice_is_one_also_when_its_name_is_gone_since(self, world: World, hooks: Hooks) -> None:
         again = secrets.token_hex(8)
         first = await hooks.ask("POST", "", {"url": URL}, idempotency_key=again)

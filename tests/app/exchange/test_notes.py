@@ -72,6 +72,41 @@ class TestAConversation:
         assert (stranger.status_code, (await write(accepted, world.stranger)).status_code) == (404, 404)
         assert (await mark(accepted, world.stranger, asked)).status_code == 404
 
+    async def test_is_read_by_pages_and_counted_in_what_it_is_about(self, world: World, kind: str) -> None:
+        accepted = await world.moved(await world.send(kind=kind, sender="iom", receiver="ministry"), "accept")
+        asked = await wrote(accepted, world.ministry, "Which ship?", kind="question")
+        for number in range(2, 5):
+            await wrote(accepted, world.iom, f"Note {number}", section="needs")
+        said = await wrote(accepted, world.iom, "The Mina.", section="safety", kind="answer", in_reply_to=asked)
+
+        pages, path = [], f"{accepted.path}/notes?limit=2"
+        while path:
+            page = (await world.ministry.get(path)).json()
+            pages.append(page)
+            path = page["next"]
+        assert [[n["number"] for n in page["items"]] for page in pages] == [[1, 2], [3, 4], [5]]
+        assert [page["unread"] for page in pages] == [4, 4, 4], "of all pages"
+        assert pages[0]["items"][0]["answers"] == [said], "on whatever page that is"
+        entries = await world.owner.fetch(
+            "SELECT (detail->>'notes')::integer AS notes FROM log_entry WHERE action = 'note:read' AND agency_id = $1"
+            " ORDER BY recorded_at DESC, id DESC LIMIT 3",
+            world.id_of("ministry"),
+        )
+        assert sorted(row["notes"] for row in entries) == [1, 2, 2], "each page is a reading"
+
+        await mark(accepted, world.ministry, pages[1]["items"][-1]["id"])
+        for who, unread in ((world.ministry, 1), (world.iom, 1)):
+            assert (await who.get(accepted.path)).json()["notes_unread"] == unread
+        last = (await world.ministry.get(pages[1]["next"])).json()
+        assert [each["through"] for each in last["read"] if each["agency"]["code"] == "ministry"] == [
+            pages[1]["items"][-1]["id"]
+        ]
+        # a place in one list is none in another's, nor another agency's
+        for who, at in ((world.iom, pages[0]["next"]), (world.ministry, f"{accepted.path}/notes?cursor=x")):
+            reply = await who.get(at)
+            assert (reply.status_code, reply.json()["type"]) == (400, "/problems/invalid-cursor")
+        assert (await world.stranger.get(pages[0]["next"])).status_code in (400, 404)
+
     async def test_shows_each_side_how_far_the_other_has_read(self, world: World, kind: str) -> None:
         accepted = await world.moved(await world.send(kind=kind, sender="iom", receiver="ministry"), "accept")
         first, second, third = [await wrote(accepted, world.ministry, text) for text in ("One.", "Two.", "Three.")]

@@ -40,6 +40,8 @@ UNGUARDED = {
     "encryption_key": "numbers and months of keys, never the keys",
     "keyring_holder": "which process holds which keys, by number",
     "rewrap_progress": "how far moving keys has come",
+    "webhook_silence": "since when nobody could be reached; the worker's, and of no agency",
+    "webhook_outage": "when nobody could be reached; the worker's, and of no agency",
     "parked_job": "ids, codes and times; the worker's and the administrators', whom agencies' systems never ask",
     "alembic_version": "one word",
 }

@@ -99,8 +99,11 @@ class TestFanOut:
             == 4
         )
         hook = await office.world.iom.get(f"/v1/webhooks/{id}")
-        assert (hook.json()["position"], hook.json()["behind"]) == (0, 2), "what is not kept does not follow"
+        assert [hook.json()[name] for name in ("position", "lost", "behind")] == [0, 4, 2], (
+            "what is not kept does not follow"
+        )
         await office.fan_out()
+        assert (await office.world.iom.get(f"/v1/webhooks/{id}")).json()["lost"] == 0
         assert [row["position"] for row in await office.deliveries(id)] == [5, 6]
         assert [row["position"] for row in await office.deliveries(strangers)] == [1, 2], (
             "of another agency nothing went"

@@ -364,7 +364,7 @@ class TestWhoIsSentNothing:
             await transaction.start()
             try:
                 await owner.execute(change)
-                found = await owner.fetchval("SELECT webhook_in_service($1, $2, $3)", client, agency_id, now)
+                found = await owner.fetchval("SELECT webhook_in_service($1, $2)", client, agency_id)
                 snapshot = build(await queries.everything(Same(owner), now=now), world.exchange.keyring)  # type: ignore[arg-type]
             finally:
                 await transaction.rollback()
@@ -393,23 +393,45 @@ class TestWhoIsSentNothing:
         await office.deliver()
         assert sorted(receiver.positions) == [1, 2]
 
-    async def test_an_agency_that_acts_for_another_gets_its_news_as_long_as_that_is_agreed(
+    async def test_is_also_who_speaks_for_the_agency_under_an_agreement_alone_and_so_cannot_see_the_webhook(
         self, office: Office
     ) -> None:
+        """A client of two agencies loses one, whose other then acts for it; the agreement ends; it is given the agency back."""
         world, owner, now = office.world, office.owner, office.world.exchange.clock.now()
-        asked = "SELECT webhook_in_service('iom-system', $1, $2)"
-        shelter = world.id_of("shelter")
-        assert not await owner.fetchval(asked, shelter, now)
+        lost, kept = world.id_of("shelter"), world.id_of("iom")
+        to_both = "INSERT INTO client_agency (client_id, agency_id) VALUES ('iom-system', $1)"
+        receiver, others = await office.receivers.open(), await office.receivers.open()
+        await owner.execute(to_both, lost)
+        id = await office.webhook(receiver, who="shelter", client="iom-system")
+        own = await office.webhook(others)
+        await office.news(who="shelter")
+        await office.deliver()
+        assert receiver.positions == [1]
+
+        await office.news(who="shelter")
+        await office.fan_out()  # made, and not sent yet
+        await owner.execute("DELETE FROM client_agency WHERE client_id = 'iom-system' AND agency_id = $1", lost)
         await owner.execute(
             """INSERT INTO agreement (id, kind, agency_id, other_id, reference, from_at, until_at)
                VALUES (uuidv7(), 'acts_for', $1, $2, 'MoU 1', $3::timestamptz, $3::timestamptz + interval '1 day')""",
-            shelter,
-            world.id_of("iom"),
+            lost,
+            kept,
             now,
         )
-        assert await owner.fetchval(asked, shelter, now)
-        assert not await owner.fetchval(asked, world.id_of("police"), now)
-        assert not await owner.fetchval(asked, shelter, now + timedelta(days=1))
+        await world.exchange.directory.refresh()
+        await office.news(who="shelter")
+        await office.news()
+        await office.deliver()
+        read = await world.iom.get(f"/v1/webhooks/{id}", headers={"Rujukan-Acts-For": "shelter"})
+        assert (read.status_code, receiver.positions) == (403, [1]), "what it may not see it is not sent"
+        await office.later(days=2)
+        await office.deliver()
+        assert (receiver.positions, others.positions) == ([1], [1]), "nor at the agreement's end; its own go on"
+
+        await owner.execute(to_both, lost)
+        await office.deliver()
+        assert receiver.positions == [1, 2, 3]
+        assert set(await office.states(own)) == {"delivered"}
 
 
 class TestTrouble:
