@@ -258,17 +258,18 @@ class Found:
     def shown(self) -> Table:
         """Return medians, and the exchange's figures divided by the peer's, round by round."""
         table = Table(title="Feeds, one serving process each; medians of the rounds")
-        for column in ("what", OURS, PEER, "ratio"):
+        for column in ("what", OURS, PEER, "ratio", "of the rounds"):
             table.add_column(column, justify="left" if column == "what" else "right")
         for what, sides in self.figures.items():
             ours, theirs = sides[OURS], sides[PEER]
             # what of a processor the peer takes while nothing happens is too little to divide by
-            ratio = None if "%" in what else statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+            ratios = [] if "%" in what else [a / b for a, b in zip(ours, theirs, strict=True)]
             middle = [statistics.median(each) for each in (ours, theirs)]
             table.add_row(
                 what,
                 *(f"{each:,.0f}" if each >= 100 else f"{each:.2f}" if each < 1 else f"{each:.1f}" for each in middle),
-                "" if ratio is None else f"{ratio:.2f}",
+                f"{statistics.median(ratios):.2f}" if ratios else "",
+                ", ".join(f"{each:.2f}" for each in ratios),
             )
         return table
 

@@ -254,7 +254,7 @@ def shown(found: dict[str, list[Measured]], rate: int) -> Table:
     """Return medians, and what the exchange's are divided by the peer's, round by round."""
     table = Table(title=f"Webhooks over HTTPS, one worker each; medians of {len(found[OURS])} rounds")
     table.add_column("what")
-    for column in (OURS, PEER, "ratio", IN_ORDER, "ratio"):
+    for column in (OURS, PEER, "ratio (of the rounds)", IN_ORDER, "ratio (of the rounds)"):
         table.add_column(column, justify="right")
     for what, name, form in (
         ("deliveries a second", "rate", "{:.0f}"),
@@ -268,8 +268,8 @@ def shown(found: dict[str, list[Measured]], rate: int) -> Table:
         for side, runs in figures.items():
             cells.append(form.format(statistics.median(runs)))
             if side != OURS:
-                ratio = statistics.median(a / b for a, b in zip(figures[OURS], runs, strict=True))
-                cells.append(f"{ratio:.2f}")
+                ratios = [a / b for a, b in zip(figures[OURS], runs, strict=True)]
+                cells.append(f"{statistics.median(ratios):.2f} ({', '.join(f'{each:.2f}' for each in ratios)})")
         table.add_row(what, *cells)
     return table
 
