@@ -370,8 +370,9 @@ async def _left_in(owner: asyncpg.Connection) -> list[str]:
     return await _left_in(owner)
 
 
+SPEAKS = "client_id || ' ' || agency_id"
 DIRECTORY = {
-    "client_agency": "client_id",
+    "client_agency": SPEAKS,
     "client_key": "client_id",
     "client": "client_id",
     "agreement": "id",
@@ -383,7 +384,7 @@ DIRECTORY = {
 
 async def directory_rows(owner: asyncpg.Connection) -> dict[str, set[Any]]:
     """Return what the directory has now, by the column it goes by."""
-    tables = ("client", "agreement", "service_point", "agency")
+    tables = ("client_agency", "client", "agreement", "service_point", "agency")
     asked = ", ".join(f"ARRAY(SELECT {DIRECTORY[table]} FROM {table}) AS {table}" for table in tables)
     found = await owner.fetchrow(f"SELECT {asked}")
     assert found is not None

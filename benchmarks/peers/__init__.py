@@ -1,1 +1,1 @@
-"""The same creation, written the way the frameworks' own guides write it."""
+"""What the exchange is compared with: the same work, written the way the frameworks' and libraries' own guides write it."""
