@@ -45,7 +45,9 @@ def problem_of(
     if code == "RJ021":
         uncovered = {name: detail["sections"][name] for name in SECTIONS if name in detail["sections"]}
         return problems.DisclosureRefused(
-            refused=uncovered, sendable=[name for name in sections if name not in uncovered]
+            refused=uncovered,
+            sendable=[name for name in sections if name not in uncovered],
+            restrictions=detail.get("restrictions") or (),
         )
     made: dict[str, Any] = {
         "RJ404": NotFound,
@@ -91,6 +93,8 @@ def problem_of(
         "RJ102": problems.SealedSectionsUnanswered,
         "RJ103": problems.NothingToReseal,
         "RJ104": problems.ResealRequested,
+        "RJ110": problems.RestrictionNotInForce,
+        "RJ111": problems.RestrictionStands,
         "RJ130": problems.FilesUnusable,
         "RJ131": partial(InvalidRequest, [{"pointer": "/in_reply_to", "code": "unknown_question"}]),
     }

@@ -77,6 +77,7 @@ CREATE FUNCTION sealed_columns() RETURNS TABLE (place text, relation text, col t
         ('signing_key', 'private_sealed', 'id', NULL),
         ('subject_request', 'answer_detail', 'id', NULL),
         ('subject_request', 'detail', 'id', NULL),
+        ('subject_request', 'lift_detail', 'id', NULL),
         ('victim_status', 'detail', 'id', 'case_id'),
         ('webhook_key', 'private_sealed', 'id', 'webhook_id')
     ) AS v(relation, col, id_col, of_col)
