@@ -58,6 +58,12 @@ BEGIN
 END $$;
 CREATE TRIGGER mark_restricted BEFORE INSERT ON review FOR EACH ROW EXECUTE FUNCTION mark_restricted();
 
+-- The same for the log, of what went by no basis that its sender named: an emergency access, a lead that was replaced.
+CREATE FUNCTION despite_in_review(p_case uuid, p_subject uuid) RETURNS jsonb LANGUAGE sql STABLE AS $$
+    SELECT coalesce((SELECT jsonb_build_object('despite_restriction', to_jsonb(v.despite_restriction)) FROM review v
+                     WHERE v.case_id = p_case AND v.subject_id = p_subject AND v.despite_restriction <> '{}' LIMIT 1), '{}')
+$$;
+
 -- Why a section would be locked if nobody had restricted it; null: it would be open, as far as its basis lasts. What happened while it was restricted
 -- counts: a consent taken back, a review, an end.
 CREATE FUNCTION locked_besides(d disclosure, p_section text, p_at timestamptz) RETURNS text LANGUAGE plpgsql STABLE AS $$
@@ -236,7 +242,7 @@ BEGIN
     REVOKE CREATE ON SCHEMA public FROM rujukan_definer;
 END $$;
 GRANT EXECUTE ON FUNCTION unsendable_restricted(uuid,jsonb,timestamptz), sent_despite(uuid,jsonb,timestamptz),
-    restrictions_among(uuid,jsonb,timestamptz), lift_restriction(acting,text,bytea,integer,uuid,jsonb,bytea,interval) TO rujukan_app;
+    restrictions_among(uuid,jsonb,timestamptz), despite_in_review(uuid,uuid), lift_restriction(acting,text,bytea,integer,uuid,jsonb,bytea,interval) TO rujukan_app;
 GRANT EXECUTE ON FUNCTION restrictions_of(uuid,timestamptz), locked_besides(disclosure,text,timestamptz),
     open_restricted(subject_request,text[],uuid,timestamptz,interval) TO rujukan_definer;
 GRANT SELECT (case_id, agency_id) ON escalation_asked TO rujukan_definer;

@@ -8,13 +8,14 @@ from uuid import UUID
 
 import httpx
 
+from tests.app.exchange.test_a_lead_that_is_gone import proposed
 from tests.app.exchange.test_consents import CONSENTED, MIXED, act, give, locked, on, read
 from tests.app.exchange.test_consents import refused as refused_of
 from tests.app.exchange.test_escalations import reroute
 from tests.app.exchange.test_locks_meet import grant
 from tests.app.exchange.test_reviews import queue, rebased, reviewers
 from tests.app.exchange.test_subject_requests import FULL, answer, asked, open_to
-from tests.makers import records
+from tests.makers import cases, records
 from tests.makers.ndjson import imported, line, results
 from tests.makers.world import Agency, World
 
@@ -324,6 +325,8 @@ class TestSending:
         assert [
             each["despite_restriction"] for each in await queue(reviewers) if each["basis"] == "emergency_access"
         ] == [["health"]]
+        (entry,) = await world.log(action="emergency_access:open", outcome="done")
+        assert '"despite_restriction": ["health"]' in entry["detail"]
         # neither the sender's law nor a consent from before opens what is shut; a consent since does
         await grant(world, sent, "restrict", "identity")
         assert (await rebased(sent, records.legal_basis("identity"))).json()["type"] == "/problems/nothing-to-rebase"
@@ -331,3 +334,8 @@ class TestSending:
         assert (await lift(world.police, path, wish(world))).status_code == 200
         reply = await send(consent, "embassy", bases=[{**consent, "sections": ["health"]}])
         assert "restricted" not in refused_of(reply).values()
+        # a new lead gets all of it by law, and it is said
+        made = await proposed(world, await cases.case_of(world, case), "iom")
+        await made.moved("approve", "agree")
+        (entry,) = await world.log(action="reassignment:agree", outcome="done")
+        assert '"despite_restriction": ["identity"]' in entry["detail"]
