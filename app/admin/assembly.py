@@ -20,6 +20,7 @@ from app.admin import (
     client_life,
     clients,
     command_line,
+    encryption_keys,
     jobs,
     log,
     notices,
@@ -52,6 +53,7 @@ from auth.people.problems import CeremonyOver, CodeRequired, LinkOver, PasskeyRe
 ROUTERS: list[APIRouter] = [
     approvals.router,
     agencies.router,
+    encryption_keys.router,
     service_points.router,
     clients.router,
     client_life.router,

@@ -13,7 +13,7 @@ import asyncpg
 from app.foundation.database import Connection
 from app.foundation.keyring import Keyring
 
-ANOTHER_KEYRING = "RJ090"
+ANOTHER_KEYRING = "RJ123"
 LONG = 600.0
 """Seconds that reading every sealed row of a large exchange may take; nobody waits for it."""
 

@@ -95,6 +95,7 @@ PLACES: Final[dict[str, str]] = {
             "subject-requests",
             "subject-request",
             "answer-subject-request",
+            "lift-restriction",
             "export-person",
             "incidents",
             "report-incident",

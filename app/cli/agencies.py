@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from app.cli.administering import administer
 from app.cli.approving import Waiting, show_waiting, waiting
+from app.cli.client_life import read_time
 from app.cli.common import Actor, Json, faults_of, load_settings, read_json, say, show_json, show_table
 from app.cli.failures import Failure
 from app.exchange.agencies import queries as directory
@@ -26,7 +27,7 @@ from auth.admin.agencies import (
 )
 from auth.admin.offboarding import Offboarding, offboarding, take_nobody
 from auth.admin.queries import agency_id_of, log_act
-from auth.admin.sealing_keys import end_sealing_key
+from auth.admin.sealing_keys import end_sealing_key, list_sealing_keys
 from schemas.base import Count
 from schemas.codes.agencies import Accepts, AgencyGroup, AgencyKind
 from schemas.exchange.directory import DutyContacts
@@ -351,18 +352,65 @@ async def _duty_contacts(
         return await directory.duty_contacts(the.conn, id)
 
 
+@app.command("encryption-keys")
+def encryption_keys(
+    code: Annotated[str, typer.Argument(help="The agency's code.")], actor: Actor = None, as_json: Json = False
+) -> None:
+    """List the keys that sections are sealed to for an agency, the newest first, ended ones too."""
+    found = asyncio.run(_encryption_keys(load_settings(), code, actor))
+    if as_json:
+        show_json(found)
+        return
+    columns = ("kid", "added_by", "starts_at", "ends_at", "end_reason")
+    show_table(columns, [tuple(each[name] for name in columns) for each in found], empty=f"{code} has published none.")
+
+
+async def _encryption_keys(settings: Settings, code: str, actor: str | None) -> list[dict[str, Any]]:
+    async with administer(settings, actor) as the:
+        return [
+            {
+                **{name: row[name] for name in ("kid", "added_at", "starts_at", "ends_at", "end_reason")},
+                "added_by": row["client_id"],
+            }
+            for row in await list_sealing_keys(the.conn, code)
+        ]
+
+
 @app.command("end-encryption-key")
 def end_encryption_key(
     code: Annotated[str, typer.Argument(help="The agency's code.")],
-    kid: Annotated[str, typer.Argument(help="The key's thumbprint, as the directory gives it.")],
+    kid: Annotated[str, typer.Argument(help="The key's thumbprint, as `agencies encryption-keys` lists it.")],
     reason: Annotated[str, typer.Option(help="`replaced`, `lost` or `stolen`.", show_default=False)],
+    compromised_since: Annotated[
+        str | None,
+        typer.Option(
+            help="Of a stolen one: since when. What the same system has added for the agency since then ends too.",
+            show_default=False,
+        ),
+    ] = None,
     actor: Actor = None,
+    as_json: Json = False,
 ) -> None:
     """End a key that sections are sealed to, at once and for good. Nobody but the agency's own client adds one."""
-    asyncio.run(_end_encryption_key(load_settings(), code, kid, reason, actor))
-    typer.echo(f"{kid} has ended. The agency lists what was sealed to it alone: GET /v1/me/encryption-keys/ID/sealed.")
+    ended = asyncio.run(_end_encryption_key(load_settings(), code, kid, reason, compromised_since, actor))
+    if as_json:
+        show_json({"ended": ended})
+        return
+    for each in ended:
+        typer.echo(f"{each} has ended.")
+    typer.echo("The agency lists what was sealed to it alone: GET /v1/me/encryption-keys/ID/sealed.")
 
 
-async def _end_encryption_key(settings: Settings, code: str, kid: str, reason: str, actor: str | None) -> None:
+async def _end_encryption_key(
+    settings: Settings, code: str, kid: str, reason: str, since: str | None, actor: str | None
+) -> list[str]:
     async with administer(settings, actor) as the:
-        await end_sealing_key(the.conn, code, kid, reason=reason, now=the.now, actor=the.person.reference)
+        return await end_sealing_key(
+            the.conn,
+            code,
+            kid,
+            reason=reason,
+            compromised_since=None if since is None else read_time(since, the.now),
+            now=the.now,
+            actor=the.person.reference,
+        )

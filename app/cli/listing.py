@@ -110,6 +110,7 @@ LISTED: Final[dict[str, dict[str, str]]] = {
         "subject-requests": "List what persons ask about their data, which the lead answers within three days; or show one.",
         "subject-request": "Write down what a person asks about their data. The case's lead is told, and answers.",
         "answer-subject-request": "Answer what a person asks, once, as the case's lead. A granted restriction or erasure locks the sections for every holder at once.",
+        "lift-restriction": "Lift the restriction of data that was granted, as the case's lead. What only it kept shut is open again to who holds it.",
         "export-person": "Make the copy of everything about a person that your agency may read as the case's lead, for that person.",
         "incidents": "List incidents that concern your agency or a case it leads; or show one.",
         "report-incident": "Write down that something went wrong with personal data. The leads of the cases and the protection officers are told.",

@@ -70,6 +70,7 @@ SealedColumn = Literal[
     "signing_key.private_sealed",
     "subject_request.answer_detail",
     "subject_request.detail",
+    "subject_request.lift_detail",
     "victim_status.detail",
     "webhook_key.private_sealed",
 ]

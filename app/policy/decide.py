@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -104,6 +104,32 @@ def _refuse(
     if agreed is not None and not agreed.lets(section, vital=basis_kind is DisclosureBasis.VITAL_INTEREST):
         return "agreement"
     return None
+
+
+def goes_despite_restriction(kind: str) -> bool:
+    """Whether a basis of this kind lets go what the person had restricted. Of a consent the database knows whether it was given since."""
+    return kind in table.DESPITE_RESTRICTION
+
+
+def restricted_of(bases: Iterable[BasisLike], restricted: Collection[str]) -> list[str]:
+    """Return the sections that a restriction keeps back, of those that rest on anything but a consent."""
+    return [
+        str(section)
+        for basis in bases
+        if basis.kind != DisclosureBasis.CONSENT and not goes_despite_restriction(basis.kind)
+        for section in basis.sections
+        if section in restricted
+    ]
+
+
+def despite_restriction(bases: Sequence[BasisLike], restricted: Collection[str]) -> dict[int, list[str]]:
+    """Return the restricted sections that go all the same, by the place of the basis they rest on."""
+    found = {
+        place: [str(section) for section in basis.sections if section in restricted]
+        for place, basis in enumerate(bases)
+        if goes_despite_restriction(basis.kind)
+    }
+    return {place: sections for place, sections in found.items() if sections}
 
 
 def uncovered(

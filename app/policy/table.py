@@ -105,6 +105,12 @@ BASES: Final[dict[DisclosureBasis, frozenset[str]]] = {
 }
 """What each basis can open at all. Contract and legitimate interest are not offered."""
 
+DESPITE_RESTRICTION: Final = frozenset(
+    {DisclosureBasis.VITAL_INTEREST, DisclosureBasis.LEGAL_OBLIGATION, DisclosureBasis.COURT_ORDER}
+)
+"""On these a section goes although the person had it restricted (UU 27/2022 art 11, 41): somebody's life, a duty by law, an order. On a public task or the
+best interests of a child it does not; on consent only if that was given since. Sending it so is said in the answer, the log and the review."""
+
 
 class Back(StrEnum):
     """What of the receiver's doing and saying can flow back to the sender."""

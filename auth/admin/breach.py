@@ -63,7 +63,7 @@ class Touched(Wire):
     agency: str | None
     """Code of the agency in whose name."""
     how: str
-    """What the log calls the act, such as `referral:read`; of what could be read: `disclosed`, `written` (its own), `preview`, `led`."""
+    """What the log calls the act, such as `referral:read`; of what could be read: `disclosed`, `written` (its own), `preview`, `emergency`, `led`."""
     kind: str | None
     id: UUID | None
     reference: str | None

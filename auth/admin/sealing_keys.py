@@ -6,7 +6,7 @@ Only an agency's own client adds one: an administrator who could would read what
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from auth.admin.errors import InvalidValueError, UnknownKeyError, UnusableKeyErr
 from auth.example_keys import EXAMPLE_KEYS
 
 ALGORITHM: Final = "ECDH-ES+A256KW"
+_CLOCKS_APART: Final = timedelta(seconds=60)
 END_REASONS: Final = ("replaced", "lost", "stolen")
 _CURVES: Final = {"P-256": ("kty", "crv", "x", "y"), "X25519": ("kty", "crv", "x")}
 _PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
@@ -55,32 +56,58 @@ def public_encryption_key(jwk: object) -> tuple[str, dict[str, Any]]:
     return thumbprint, {**plain, "kid": thumbprint, "use": "enc", "alg": ALGORITHM}
 
 
-async def end_sealing_key(conn: Connection, agency: str, kid: str, *, reason: str, now: datetime, actor: str) -> None:
-    """End a key of an agency now, for good. Raises `UnknownKeyError`, `InvalidValueError`."""
+async def end_sealing_key(
+    conn: Connection,
+    agency: str,
+    kid: str,
+    *,
+    reason: str,
+    compromised_since: datetime | None = None,
+    now: datetime,
+    actor: str,
+) -> list[str]:
+    """End a key of an agency now, for good, and tell the agency; returns the `kid` of each that ended.
+
+    `compromised_since`: of a stolen one; what the system that added it has added for this agency since then ends with it, as by the kill switch.
+    Raises `UnknownKeyError`, `InvalidValueError`.
+    """
     if reason not in END_REASONS:
         raise InvalidValueError(f"a key ends because it is {', '.join(END_REASONS[:-1])} or {END_REASONS[-1]}")
+    if compromised_since is not None and reason != "stolen":
+        raise InvalidValueError("only of a stolen key is it asked since when it was another's")
+    if compromised_since is not None and compromised_since > now + _CLOCKS_APART:
+        raise InvalidValueError("a key cannot have been stolen in the future")
     async with conn.transaction():
         agency_id = await _agency(conn, agency)
-        id = await conn.fetchval(
+        row = await conn.fetchrow(
             """UPDATE sealing_key SET ends_at = $3, end_reason = $4
-               WHERE agency_id = $1 AND kid = $2 AND (ends_at IS NULL OR ends_at > $3) RETURNING id""",
+               WHERE agency_id = $1 AND kid = $2 AND (ends_at IS NULL OR ends_at > $3) RETURNING id, client_id""",
             agency_id,
             kid,
             now,
             reason,
         )
-        if id is None:
+        if row is None:
             raise UnknownKeyError(f"{agency} has no such encryption key that has not ended")
-        await conn.execute("SELECT tell_of_sealing_key($1, $2)", id, now)
+        await conn.execute("SELECT tell_of_sealing_key($1, $2)", row["id"], now)
+        ended = [kid]
+        if compromised_since is not None:
+            ended += await end_added_since(conn, row["client_id"], compromised_since, now, agency_id=agency_id)
         await queries.log_act(
             conn,
             at=now,
             actor=actor,
             action="agency:end_encryption_key",
             subject="encryption_key",
-            subject_id=id,
-            detail={"agency": agency, "kid": kid, "reason": reason},
+            subject_id=row["id"],
+            detail={"agency": agency, "kid": kid, "reason": reason}
+            | (
+                {"compromised_since": compromised_since.isoformat(timespec="seconds"), "ended": ended}
+                if compromised_since is not None
+                else {}
+            ),
         )
+    return ended
 
 
 async def list_sealing_keys(conn: Connection, agency: str) -> list[asyncpg.Record]:
@@ -93,14 +120,21 @@ async def list_sealing_keys(conn: Connection, agency: str) -> list[asyncpg.Recor
     return rows
 
 
-async def end_added_since(conn: Connection, client_id: str, since: datetime, now: datetime) -> list[str]:
-    """End every encryption key that a client has added since it may have been stolen; returns their `kid`s. In the caller's transaction."""
+async def end_added_since(
+    conn: Connection, client_id: str, since: datetime, now: datetime, *, agency_id: UUID | None = None
+) -> list[str]:
+    """End every encryption key that a client has added since it may have been stolen, for one agency or all; returns their `kid`s.
+
+    In the caller's transaction.
+    """
     rows = await conn.fetch(
         """UPDATE sealing_key SET ends_at = $3, end_reason = 'stolen'
-           WHERE client_id = $1 AND added_at >= $2 AND (ends_at IS NULL OR ends_at > $3) RETURNING id, kid""",
+           WHERE client_id = $1 AND added_at >= $2 AND (ends_at IS NULL OR ends_at > $3) AND agency_id = coalesce($4, agency_id)
+           RETURNING id, kid""",
         client_id,
         since,
         now,
+        agency_id,
     )
     for row in rows:
         await conn.execute("SELECT tell_of_sealing_key($1, $2)", row["id"], now)

@@ -65,6 +65,7 @@ from schemas.codes.protection import (
     IncidentKind,
     NoNoticeReason,
     RefusalGround,
+    RestrictionEnd,
     SubjectRequester,
     SubjectRequestKind,
 )
@@ -209,6 +210,7 @@ ENUMS: Final[dict[str, type[CodeEnum]]] = {
     "rehabilitation_focus": RehabilitationFocus,
     "relationship": Relationship,
     "restitution_status": RestitutionStatus,
+    "restriction_end": RestrictionEnd,
     "return_wish": ReturnWish,
     "risk_factor": RiskFactor,
     "risk_factor_level": RiskFactorLevel,
@@ -335,6 +337,7 @@ __all__ = [
     "Relationship",
     "RequestBody",
     "RestitutionStatus",
+    "RestrictionEnd",
     "ReturnWish",
     "RiskFactor",
     "RiskFactorLevel",

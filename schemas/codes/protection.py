@@ -58,6 +58,14 @@ class RefusalGround(CodeEnum):
     NOT_HELD = "not_held"
 
 
+class RestrictionEnd(CodeEnum):
+    """Why the restriction of data is lifted."""
+
+    PERSON_ASKED = "person_asked"
+    REASON_ENDED = "reason_ended"
+    COURT_ORDER = "court_order"
+
+
 class CopyDelivery(CodeEnum):
     """How what was granted reached the person."""
 

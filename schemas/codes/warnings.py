@@ -43,4 +43,5 @@ class WarningCode(CodeEnum):
     ARRIVAL_PAST = "arrival_past"
     CODE_DEPRECATED = "code_deprecated"
     ARTICLE_UNKNOWN = "article_unknown"
+    RESTRICTED_SENT = "restricted_sent"
     SEALED_UNCHECKED = "sealed_unchecked"

@@ -8,9 +8,22 @@ from schemas.codes.disclosure import DisclosureBasis, Section
 from schemas.codes.referral import Purpose
 from schemas.exchange.common import AgencyRef
 
-AccessKind = Literal["read", "file", "preview", "sent", "corrected", "consents", "case", "envelope", "report"]
+AccessKind = Literal[
+    "read",
+    "file",
+    "preview",
+    "sent",
+    "corrected",
+    "restricted",
+    "restriction_lifted",
+    "consents",
+    "case",
+    "envelope",
+    "report",
+]
 """What happened: the record was read (`read`), a file of it was downloaded (`file`), or before acceptance its summary in codes was read
-(`preview`); data was passed on (`sent`) or put right for everybody who has it (`corrected`); consents (`consents`), the case and its course
+(`preview`); data was passed on (`sent`) or put right for everybody who has it (`corrected`); the
+lead restricted sections because the person asked (`restricted`) or lifted that (`restriction_lifted`); consents (`consents`), the case and its course
 (`case`), or an envelope without data of the person (`envelope`) was looked at; this report was made (`report`)."""
 
 
@@ -41,6 +54,8 @@ class AccessEntry(Wire):
     subject_id: UUID | None
     sections: list[Section]
     """The sections that were shown or passed on; none for an envelope."""
+    despite_restriction: list[Section]
+    """What was passed on although the person had it restricted."""
     after_withdrawal: list[Section]
     """What stayed readable for a day to whoever has the person with them."""
     bases: list[AccessBasis]

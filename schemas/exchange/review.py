@@ -27,6 +27,8 @@ class ReviewEnvelope(Wire):
     """Who disclosed; nobody in an emergency access."""
     receiver: AgencyRef
     sections: list[Section]
+    despite_restriction: list[Section]
+    """Of these, what the person had restricted, or asked to erase, when it was disclosed."""
     legal_basis: str | None
     article: str | None
     article_known: bool | None

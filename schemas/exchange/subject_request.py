@@ -14,11 +14,12 @@ from schemas.codes.protection import (
     IdentityCheck,
     IdentityCheckedBy,
     RefusalGround,
+    RestrictionEnd,
     SubjectRequester,
     SubjectRequestKind,
 )
 from schemas.exchange.common import AgencyRef
-from schemas.text import Text
+from schemas.text import Line, Text
 
 Sections = Annotated[tuple[Section, ...], Field(min_length=1, max_length=15)]
 
@@ -70,6 +71,57 @@ class AnswerSubjectRequest(RequestBody):
         return self
 
 
+class CourtPaper(Wire):
+    """A court's order."""
+
+    authority: Line
+    """Which court."""
+    number: Line
+    dated_on: Day
+
+
+class RestrictionWish(Wire):
+    """Who asks that data be used again, and how it was made sure that they may."""
+
+    requester: Literal["person", "parent", "guardian", "court_guardian", "representative"]
+    identity_check: IdentityCheck
+    identity_checked_by: IdentityCheckedBy
+    asked_at: Moment
+
+
+class LiftRestriction(RequestBody):
+    """Why a granted restriction is over."""
+
+    ground: RestrictionEnd
+    text: Text
+    """Why, in words; read by the lead, who wrote the request down, and protection officers."""
+    wish: RestrictionWish | None = None
+    """With `person_asked`, and with nothing else."""
+    person_told_at: Moment | None = None
+    """With `reason_ended`, and with nothing else: when the person was told that it will be lifted."""
+    order: CourtPaper | None = None
+    """With `court_order`, and with nothing else."""
+
+    @model_validator(mode="after")
+    def _ground_has_what_it_needs(self) -> Self:
+        given = {"person_asked": self.wish, "reason_ended": self.person_told_at, "court_order": self.order}
+        if {ground for ground, said in given.items() if said is not None} != {str(self.ground)}:
+            raise PydanticCustomError(
+                "said_of_another_ground",
+                "person_asked has a wish, reason_ended person_told_at, court_order an order, and none has another's",
+            )
+        return self
+
+
+class Lift(Wire):
+    """What was said when a restriction was lifted; None once it is erased."""
+
+    text: str | None
+    wish: RestrictionWish | None
+    person_told_at: Moment | None
+    order: CourtPaper | None
+
+
 class SubjectRequestEnvelope(Wire):
     """A subject request without what is said in it."""
 
@@ -97,6 +149,10 @@ class SubjectRequestEnvelope(Wire):
     answered_by: AgencyRef | None
     erased_at: Moment | None
     """Of a granted erasure: when the exchange itself had erased it, after the holders' answers."""
+    lifted_at: Moment | None
+    """Of a granted restriction: since when it is over."""
+    lifted_by: AgencyRef | None
+    lift_ground: RestrictionEnd | None
 
 
 class SubjectRequest(SubjectRequestEnvelope):
@@ -104,6 +160,7 @@ class SubjectRequest(SubjectRequestEnvelope):
 
     text: str | None
     answer_text: str | None
+    lift: Lift | None
     requests: list[UUID]
     """What holders were asked in its consequence; for the lead."""
 

@@ -735,7 +735,7 @@ async def holding_without_being_an_officer(world: World) -> httpx.Response:
     return await world.police.post("/v1/holds", records.hold(world.exchange.clock.now(), "K-0000-0000-0"))
 
 
-async def _subject_request(world: World, sent: Passed, kind: str) -> str:
+async def _subject_request(world: World, sent: Passed, kind: str, **more: str) -> str:
     made = await sent.sender.post(
         "/v1/subject-requests",
         {
@@ -745,9 +745,28 @@ async def _subject_request(world: World, sent: Passed, kind: str) -> str:
             "identity_check": "known_to_staff",
             "identity_checked_by": "recording_agency",
             "received_at": world.exchange.clock.now().isoformat(),
+            **more,
         },
     )
     return str(made.headers["Location"])
+
+
+_TOLD = {"ground": "reason_ended", "text": "It was looked into."}
+
+
+@provokes("restriction-not-in-force")
+async def lifting_what_is_not_granted(world: World) -> httpx.Response:
+    path = await _subject_request(world, await world.send(), "restrict")
+    told = world.exchange.clock.now().isoformat()
+    return await world.police.post(f"{path}/lift", {**_TOLD, "person_told_at": told})
+
+
+@provokes("restriction-stands")
+async def lifting_what_a_court_asked_for(world: World) -> httpx.Response:
+    path = await _subject_request(world, await world.send(), "restrict", requester="court")
+    assert (await world.police.post(f"{path}/answer", {"answer": "granted"})).status_code == 200
+    told = world.exchange.clock.now().isoformat()
+    return await world.police.post(f"{path}/lift", {**_TOLD, "person_told_at": told})
 
 
 async def _hold(world: World, desk: Agency, sent: Passed) -> str:

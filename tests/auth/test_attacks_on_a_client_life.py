@@ -235,7 +235,7 @@ class TestAClientsOwnKey:
             await service.fetchval(end, party.client_id, first.id, world.clock.now())
             with pytest.raises(asyncpg.PostgresError) as refused:
                 await service.fetchval(end, party.client_id, second.id, world.clock.now() - timedelta(seconds=1))
-        assert refused.value.sqlstate == "RJ082"
+        assert refused.value.sqlstate == "RJ122"
 
     async def test_being_ended_does_not_hold_up_a_stop(self, world, service, party) -> None:
         """Whoever changes a client's keys takes the client first: else one of the two would be a deadlock's victim."""

@@ -236,6 +236,16 @@ def of_protection(now: Any) -> dict[str, Body]:
             "refusal_ground": "legal_case",
             "text": "A court needs the rest.",
         },
+        "/v1/subject-requests/{request_id}/lift": {
+            "ground": "person_asked",
+            "text": "She wants them to know again.",
+            "wish": {
+                "requester": "person",
+                "identity_check": "known_to_staff",
+                "identity_checked_by": "recording_agency",
+                "asked_at": now.isoformat(),
+            },
+        },
         "/v1/disclosures/preview": {
             "receiver_kind": "sentra",
             "purpose": "shelter",

@@ -183,6 +183,10 @@ async def said_of_protection(world: World, said: Callable[..., Awaitable[dict[st
     request = await said(world.shelter, "/v1/subject-requests", asked)
     refused = {"answer": "refused", "refusal_ground": "not_held", "text": "Nothing was written."}
     await said(case.lead, f"/v1/subject-requests/{request['id']}/answer", refused)
+    limit = await said(world.shelter, "/v1/subject-requests", asked | {"kind": "restrict", "sections": ["needs"]})
+    await said(case.lead, f"/v1/subject-requests/{limit['id']}/answer", {"answer": "granted"})
+    over = {"ground": "reason_ended", "text": "It was looked into.", "person_told_at": at.isoformat()}
+    await said(case.lead, f"/v1/subject-requests/{limit['id']}/lift", over)
     lost = {
         "kind": "wrong_receiver", "noticed_at": at.isoformat(), "data_classes": ["specific_health"], "cases": [case.id],
         "how": "The wrong name was chosen.",

@@ -24,6 +24,7 @@ from schemas.codes.protection import (
     IncidentKind,
     NoNoticeReason,
     RefusalGround,
+    RestrictionEnd,
     SubjectRequester,
     SubjectRequestKind,
 )
@@ -170,6 +171,57 @@ def answer_subject_request(
     }
     moved = session.post(f"/v1/subject-requests/{id_in(id)}/answer", body, key=key)
     session.show(moved, lambda: say("Answered. Whoever wrote it down is told, and tells the person."))
+
+
+@officer_command(app, "lift-restriction", panel=PANEL)
+def lift_restriction(
+    session: Session,
+    id: Id,
+    ground: Annotated[RestrictionEnd, typer.Option(help="Why it is over.")],
+    text: Annotated[str, typer.Option(help="Why, in words.")],
+    by: Annotated[
+        SubjectRequester | None, typer.Option(help="Who asks, if somebody asked.", show_default=False)
+    ] = None,
+    identity: Annotated[
+        IdentityCheck | None, typer.Option(help="How it was made sure that they may.", show_default=False)
+    ] = None,
+    at: Annotated[datetime | None, _time("When they asked.")] = None,
+    checked_by: Annotated[
+        IdentityCheckedBy, typer.Option(help="Who made sure of it.")
+    ] = IdentityCheckedBy.RECORDING_AGENCY,
+    told: Annotated[datetime | None, _time("When the person was told, if its reason ended.")] = None,
+    court: Annotated[str | None, typer.Option(help="Which court ordered it.")] = None,
+    number: Annotated[str | None, typer.Option(help="The order's number.")] = None,
+    dated: Annotated[date | None, typer.Option(parser=_day, metavar="DAY", help="The order's date.")] = None,
+    key: Key = None,
+) -> None:
+    """Lift the restriction of data that was granted, as the case's lead. What only it kept shut is open again to who holds it."""
+    said = {
+        RestrictionEnd.PERSON_ASKED: (by, identity, at),
+        RestrictionEnd.REASON_ENDED: (told,),
+        RestrictionEnd.COURT_ORDER: (court, number, dated),
+    }
+    if None in said[ground] or any(each is not None for other in said if other != ground for each in said[other]):
+        raise Failure(
+            "what was given does not fit the ground",
+            "person_asked needs --by, --identity and --at; reason_ended --told; court_order --court, --number and --dated; none another's.",
+        )
+    body = {
+        "ground": ground,
+        "text": text,
+        "wish": {
+            "requester": by,
+            "identity_check": identity,
+            "identity_checked_by": checked_by,
+            "asked_at": at and at.isoformat(),
+        }
+        if by is not None
+        else None,
+        "person_told_at": told,
+        "order": {"authority": court, "number": number, "dated_on": dated.isoformat()} if dated is not None else None,
+    }
+    moved = session.post(f"/v1/subject-requests/{id_in(id)}/lift", body, key=key)
+    session.show(moved, lambda: say("Lifted. Whoever holds the data and who wrote the request down are told."))
 
 
 @officer_command(app, "export-person", panel=PANEL)

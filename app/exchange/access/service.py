@@ -30,6 +30,8 @@ BATCH: Final = 500
 _PASSED_ON: Final = frozenset({"send", "offer", "reroute", "amend", "note", "provide_info"})
 _KINDS: Final = {
     "case:correct": "corrected",
+    "subject_request:answer": "restricted",
+    "subject_request:lift": "restriction_lifted",
     "case:read": "case",
     "case:access_report": "report",
     "consent:read": "consents",
@@ -138,6 +140,7 @@ def entry_of(db: Acting, row: asyncpg.Record, *, all_actors: bool) -> Document:
         "subject": row["subject"],
         "subject_id": row["subject_id"],
         "sections": in_order(shown, SECTIONS),
+        "despite_restriction": in_order(detail.get("despite_restriction") or (), SECTIONS),
         "after_withdrawal": in_order(detail.get("after_withdrawal") or (), SECTIONS),
         "bases": bases,
         "purpose": detail.get("purpose"),

@@ -73,6 +73,8 @@ class AccessSheet:
             reasons.append(self.words("access.after_withdrawal"))
         if not reasons:
             reasons = [self.words("access.own")]
+        if entry["despite_restriction"]:
+            reasons.append(self.words("access.despite_restriction"))
         if entry["purpose"]:
             reasons.append(self.words("access.purpose", purpose=label("purpose", entry["purpose"], self.lang)))
         return "; ".join(reasons)

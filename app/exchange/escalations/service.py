@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -157,10 +158,16 @@ async def reroute(db: Acting, escalation_id: UUID, body: wire.Reroute, key: Key)
             )
         if row["subject"] != "referral":
             raise NotReroutable
-        made = await queries.reroute(db, key, **_rerouted(db, escalation_id, body, now, record))
+        rerouted = _rerouted(db, escalation_id, body, now, record)
+        made = await queries.reroute(db, key, **rerouted)
     except asyncpg.PostgresError as error:
         raise (_problem_of(error) or error) from error
-    return passing.moved(made, [])
+    basis = _vital(rerouted["envelope"]["sections"], body.reason)
+    return passing.moved(made, [], besides=await passing.restriction_warnings(db, made, [basis], under=None))
+
+
+def _vital(sections: Sequence[str], reason: str) -> VitalInterestBasis:
+    return VitalInterestBasis(kind="vital_interest", sections=tuple(map(Section, sections)), reason=reason)
 
 
 def _rerouted(
@@ -210,7 +217,7 @@ def _rerouted(
 def _opened(db: Acting, receiver: AgencyEntry, purpose: Purpose, has: list[str], reason: str) -> list[str]:
     """Return the sections of a version that a vital interest and the policy open to the receiver. Raises unless `needs` is among them."""
     included = in_order(table.BASES[DisclosureBasis.VITAL_INTEREST] & set(has), SECTIONS)
-    basis = VitalInterestBasis(kind="vital_interest", sections=tuple(map(Section, included)), reason=reason)
+    basis = _vital(included, reason)
     decision = decide(
         kind=AgencyKind(receiver.kind),
         abroad=receiver.country != db.settings.emergency_country,

@@ -20,7 +20,7 @@ from schemas.exchange import own_client as wire
 
 STARTS_AFTER: Final = timedelta(hours=1)
 """How long a key that a client adds waits: its agency is told at once, and has that time to say that it was not its own."""
-_REFUSED: Final[dict[str, type[Problem]]] = {"RJ080": KeyKnown, "RJ081": TooManyKeys, "RJ082": LastKey}
+_REFUSED: Final[dict[str, type[Problem]]] = {"RJ120": KeyKnown, "RJ121": TooManyKeys, "RJ122": LastKey}
 
 
 async def list_keys(db: Acting) -> dict[str, Any]:

@@ -265,7 +265,8 @@ class DisclosureRefused(Problem):
     record does not have), `purpose` (the purpose does not need it), `agency_kind` (this kind of agency may not hold it), `consent_only`
     (this kind receives on the person's own consent alone), `basis_does_not_open`, `basis_ended`, `abroad`, `consent` (the consent does
     not cover this section, receiver or purpose, or is over), `consent_doubted` (the person must be asked again first), `restricted` (the
-    person has since asked for restriction or erasure; a consent given after that counts), `consent_not_provable`
+    person had it restricted, or asked for erasure: it goes on a vital interest, a legal obligation, a court's order, or a consent given after that;
+    `restrictions` says since when, and by which request, which the lead reads), `consent_not_provable`
     (only spoken, or heard by nobody but an interpreter who is not independent), `consent_without_assent` (the child does not agree),
     `consent_not_for_child` (the record says it is a child, the consent does not), `consent_not_own` (a foreign mission receives on the
     person's own consent alone); `legal_basis_unknown`, `legal_basis_not_in_force` (`not_in_force` says what replaced the law),
@@ -289,9 +290,12 @@ class DisclosureRefused(Problem):
         refused: Mapping[str, str],
         sendable: Sequence[str],
         not_in_force: Mapping[str, str | None] | None = None,
+        restrictions: Sequence[Mapping[str, str]] = (),
     ) -> None:
         laws = [{"legal_basis": code, "replaced_by": by} for code, by in (not_in_force or {}).items()]
         more: dict[str, Any] = {"not_in_force": laws} if laws else {}
+        if restrictions:
+            more["restrictions"] = [dict(each) for each in restrictions]
         super().__init__(
             refused=[{"section": section, "reason": reason} for section, reason in refused.items()],
             sendable_sections=list(sendable),
@@ -471,6 +475,36 @@ class RequestAnswered(Problem):
         "Permintaan sudah dijawab",
     )
     log_as = "request_answered"
+
+
+class RestrictionNotInForce(Problem):
+    """There is no restriction to lift: it was lifted already, it was not granted, or the person asked for something else."""
+
+    type, status, title, title_id = (
+        "restriction-not-in-force",
+        409,
+        "No restriction is in force",
+        "Tidak ada pembatasan yang berlaku",
+    )
+    log_as = "restriction_not_in_force"
+
+
+class RestrictionStands(Problem):
+    """Who asks for its end cannot end this restriction.
+
+    `needs` says what would: `court_order` (a court asked for it), `person` (the person asked for it; a parent or guardian does not take that back).
+    """
+
+    type, status, title, title_id = (
+        "restriction-stands",
+        409,
+        "The restriction stands",
+        "Pembatasan tetap berlaku",
+    )
+    log_as = "restriction_stands"
+
+    def __init__(self, *, needs: str) -> None:
+        super().__init__(needs=needs)
 
 
 class NothingToRebase(Problem):

@@ -185,6 +185,12 @@ async def consent_gaps(
     return gaps
 
 
+async def restricted_sections(tx: Connection, case_id: UUID, at: datetime) -> dict[str, asyncpg.Record]:
+    """Return the sections that the person of a case had restricted at a time, each with the request and since when, to whoever has a part in it."""
+    rows = await tx.fetch("SELECT * FROM restricted_sections($1, $2)", case_id, at)
+    return {row["section"]: row for row in rows}
+
+
 async def without_barred(tx: Connection, case_id: UUID, disclosures: Sequence[asyncpg.Record]) -> list[asyncpg.Record]:
     """Leave out what rests on the word of a guardian since barred: it stays as it is, and nothing new goes by it."""
     return [

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
@@ -24,10 +25,69 @@ from schemas.record.record import SECTIONS
 log = logging.getLogger("rujukan.refusals")
 
 
+class UnknownRefusalError(RuntimeError):
+    """The database refused with a code that the service which asked it does not know: a fault of the exchange (500)."""
+
+
+REFUSALS: Final[dict[str, Callable[..., Problem]]] = {
+    "RJ404": NotFound,
+    "RJ412": problems.StaleVersion,
+    "RJ010": problems.RequestInProgress,
+    "RJ011": problems.IdempotencyKeyReused,
+    "RJ020": problems.NotLead,
+    "RJ022": problems.CaseClosed,
+    "RJ023": problems.OpenTwin,
+    "RJ024": problems.TransferAlreadyOpen,
+    "RJ025": problems.NothingToReplace,
+    "RJ026": problems.RecordVersionUnavailable,
+    "RJ027": problems.AnotherManifest,
+    "RJ028": problems.Taken,
+    "RJ030": problems.OutOfOrder,
+    "RJ033": problems.NothingToDispute,
+    "RJ034": problems.OfferGroupUnusable,
+    "RJ029": problems.GuardianBarred,
+    "RJ060": problems.NothingToWithdraw,
+    "RJ061": partial(InvalidRequest, [{"pointer": "/requested_at", "code": "before_it_was_given"}]),
+    "RJ062": problems.RequestAnswered,
+    "RJ063": problems.NothingToRebase,
+    "RJ064": problems.LeadCorrectsItself,
+    "RJ065": problems.VersionRetracted,
+    "RJ066": partial(InvalidRequest, [{"pointer": "/correction", "code": "unknown_correction"}]),
+    "RJ067": problems.SectionsHeld,
+    "RJ068": problems.IncidentClosed,
+    "RJ069": problems.HoldEnded,
+    "RJ070": problems.CaseHasOpenDuties,
+    "RJ031": problems.ServicePointBarred,
+    "RJ072": problems.UnknownCase,
+    "RJ073": problems.SameCase,
+    "RJ074": problems.LinkedAlready,
+    "RJ080": problems.UnknownReceiver,
+    "RJ081": problems.ConsentOver,
+    "RJ082": problems.NothingToReconfirm,
+    "RJ083": problems.AnotherClientNeeded,
+    "RJ086": problems.NothingToConfirm,
+    "RJ084": partial(InvalidRequest, [{"pointer": "/given_at", "code": "before_the_doubt"}]),
+    "RJ085": partial(InvalidRequest, [{"pointer": "", "code": "not_provable"}]),
+    "RJ100": problems.SealedToWrongKeys,
+    "RJ101": problems.SealedToOthers,
+    "RJ102": problems.SealedSectionsUnanswered,
+    "RJ103": problems.NothingToReseal,
+    "RJ104": problems.ResealRequested,
+    "RJ110": problems.RestrictionNotInForce,
+    "RJ111": problems.RestrictionStands,
+    "RJ130": problems.FilesUnusable,
+    "RJ131": partial(InvalidRequest, [{"pointer": "/in_reply_to", "code": "unknown_question"}]),
+}
+"""What each code means that several services meet; `problem_of` knows RJ021 and RJ409 besides, services some of their own."""
+
+
 def problem_of(
     error: asyncpg.PostgresError, lifecycle: Lifecycle | None = None, *, sections: tuple[str, ...] = ()
 ) -> Problem | None:
-    """Return the problem a refusal of the database means, or None if the error is no refusal."""
+    """Return the problem a refusal of the database means, or None if the error is no refusal.
+
+    Raises `UnknownRefusalError`, and logs the code, where nobody said what it means.
+    """
     code = error.sqlstate or ""
     if not code.startswith("RJ"):
         return None
@@ -45,56 +105,14 @@ def problem_of(
     if code == "RJ021":
         uncovered = {name: detail["sections"][name] for name in SECTIONS if name in detail["sections"]}
         return problems.DisclosureRefused(
-            refused=uncovered, sendable=[name for name in sections if name not in uncovered]
+            refused=uncovered,
+            sendable=[name for name in sections if name not in uncovered],
+            restrictions=detail.get("restrictions") or (),
         )
-    made: dict[str, Any] = {
-        "RJ404": NotFound,
-        "RJ412": problems.StaleVersion,
-        "RJ010": problems.RequestInProgress,
-        "RJ011": problems.IdempotencyKeyReused,
-        "RJ020": problems.NotLead,
-        "RJ022": problems.CaseClosed,
-        "RJ023": problems.OpenTwin,
-        "RJ024": problems.TransferAlreadyOpen,
-        "RJ025": problems.NothingToReplace,
-        "RJ026": problems.RecordVersionUnavailable,
-        "RJ027": problems.AnotherManifest,
-        "RJ028": problems.Taken,
-        "RJ030": problems.OutOfOrder,
-        "RJ033": problems.NothingToDispute,
-        "RJ034": problems.OfferGroupUnusable,
-        "RJ029": problems.GuardianBarred,
-        "RJ060": problems.NothingToWithdraw,
-        "RJ061": partial(InvalidRequest, [{"pointer": "/requested_at", "code": "before_it_was_given"}]),
-        "RJ062": problems.RequestAnswered,
-        "RJ063": problems.NothingToRebase,
-        "RJ064": problems.LeadCorrectsItself,
-        "RJ065": problems.VersionRetracted,
-        "RJ066": partial(InvalidRequest, [{"pointer": "/correction", "code": "unknown_correction"}]),
-        "RJ067": problems.SectionsHeld,
-        "RJ068": problems.IncidentClosed,
-        "RJ069": problems.HoldEnded,
-        "RJ070": problems.CaseHasOpenDuties,
-        "RJ031": problems.ServicePointBarred,
-        "RJ072": problems.UnknownCase,
-        "RJ073": problems.SameCase,
-        "RJ074": problems.LinkedAlready,
-        "RJ080": problems.UnknownReceiver,
-        "RJ081": problems.ConsentOver,
-        "RJ082": problems.NothingToReconfirm,
-        "RJ083": problems.AnotherClientNeeded,
-        "RJ086": problems.NothingToConfirm,
-        "RJ084": partial(InvalidRequest, [{"pointer": "/given_at", "code": "before_the_doubt"}]),
-        "RJ085": partial(InvalidRequest, [{"pointer": "", "code": "not_provable"}]),
-        "RJ100": problems.SealedToWrongKeys,
-        "RJ101": problems.SealedToOthers,
-        "RJ102": problems.SealedSectionsUnanswered,
-        "RJ103": problems.NothingToReseal,
-        "RJ104": problems.ResealRequested,
-        "RJ130": problems.FilesUnusable,
-        "RJ131": partial(InvalidRequest, [{"pointer": "/in_reply_to", "code": "unknown_question"}]),
-    }
-    problem: Problem = made[code](**detail)
+    if (made := REFUSALS.get(code)) is None:
+        log.error("the database refused with %s, which means nothing here", code)
+        raise UnknownRefusalError(code) from error
+    problem: Problem = made(**detail)
     return problem
 
 

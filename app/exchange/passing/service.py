@@ -33,7 +33,18 @@ from app.foundation.settings import Settings
 from app.policy.agreements import Agreed, agreed
 from app.policy.bases import Asking, day_of, faults, replaced, unknown_articles
 from app.policy.consents import is_child
-from app.policy.decide import BasisLike, Decision, decide, flows_back, kinds_not_told, uncovered, why_not_open
+from app.policy.decide import (
+    BasisLike,
+    Decision,
+    decide,
+    despite_restriction,
+    flows_back,
+    goes_despite_restriction,
+    kinds_not_told,
+    restricted_of,
+    uncovered,
+    why_not_open,
+)
 from app.policy.table import Back
 from auth.directory import AgencyEntry
 from schemas.checks import warnings_of
@@ -63,7 +74,13 @@ def within(
     return (own or {}).get(name) or cast(timedelta, getattr(settings, name))
 
 
-def moved(row: queries.MovedRow, moves: list[str], record: Record | None = None, bases: Sequence[Basis] = ()) -> Moved:
+def moved(
+    row: queries.MovedRow,
+    moves: list[str],
+    record: Record | None = None,
+    bases: Sequence[Basis] = (),
+    besides: Sequence[RecordWarning] = (),
+) -> Moved:
     """Return the answer to a POST that brought this record and these bases, or none.
 
     Warnings are kept nowhere: a request that is repeated brings the same record, and is looked at as of its first day.
@@ -85,6 +102,7 @@ def moved(row: queries.MovedRow, moves: list[str], record: Record | None = None,
                 RecordWarning(code=WarningCode.ARTICLE_UNKNOWN, pointer=f"/bases/{place}/article", related=())
                 for place in unknown_articles(bases)
             ),
+            *besides,
         ],
     )
 
@@ -183,7 +201,8 @@ async def send(db: Acting, lifecycle: Lifecycle, body: NewReferral | NewTransfer
         )
     except asyncpg.PostgresError as error:
         raise (refusals.problem_of(error, lifecycle, sections=tuple(sections)) or error) from error
-    return moved(row, lifecycle.moves_open(row.state, [Party.SENDER]), body.record, body.bases)
+    besides = await restriction_warnings(db, row, body.bases) if body.case is None else []
+    return moved(row, lifecycle.moves_open(row.state, [Party.SENDER]), body.record, body.bases, besides)
 
 
 async def move(
@@ -256,6 +275,7 @@ async def new_version(
         sealed=sealed,
         reasons=reasons,
         record=record,
+        bases=body.bases,
     )
 
 
@@ -275,8 +295,10 @@ async def words(
     async with db.transaction() as tx:
         row = await queries.find(tx, lifecycle.name, subject_id)
         disclosures = await queries.disclosures_of(tx, subject_id, row["version_id"]) if row is not None else []
+        restricted: Mapping[str, asyncpg.Record] = {}
         if row is not None and body.basis is None:
             disclosures = await queries.without_barred(tx, row["case_id"], disclosures)
+            restricted = await queries.restricted_sections(tx, row["case_id"], db.at)
         if (
             row is not None
             and row["receiver_id"] == db.agency_id
@@ -299,6 +321,7 @@ async def words(
     elif body.basis is None:
         fault = _closed_back(body, other, purpose, row, disclosures, db.at)
     if body.basis is None:
+        fault = _restricted(body, row, disclosures, restricted, db.at) or fault
         fault = fault or _unagreed(db, other, purpose, body.section, disclosures)
     if fault is not None:
         return await unless_repeated(db, lifecycle, key, fault, by=by)
@@ -334,6 +357,7 @@ async def words(
         facts=facts,
         reasons=reasons,
         by=by,
+        bases=[body.basis] if body.basis is not None else (),
     )
 
 
@@ -356,6 +380,28 @@ def _unfounded(
     ):  # nobody would read it
         return InvalidRequest([{"pointer": "/basis", "code": "section_not_open"}])
     return None
+
+
+def _restricted(
+    body: Note | ProvideInfo,
+    row: asyncpg.Record,
+    disclosures: Sequence[asyncpg.Record],
+    restricted: Mapping[str, asyncpg.Record],
+    at: datetime,
+) -> Problem | None:
+    """Return the refusal of words about a section that the person had restricted, unless it went since on what lets it go."""
+    section = section_told(body.section)
+    open_since = any(
+        section in each["sections"]
+        and each["version_id"]
+        and each["receiver_id"] == row["receiver_id"]
+        and in_force(each, at)
+        for each in disclosures
+    )
+    if section not in restricted or open_since:
+        return None
+    refused = {section: "restricted"}
+    return problems.DisclosureRefused(refused=refused, sendable=[], restrictions=_named(restricted, refused))
 
 
 def _closed_back(
@@ -472,6 +518,7 @@ async def _apply(
     reasons: Sequence[bytes | None] = (),
     by: Party | None = None,
     record: Record | None = None,
+    bases: Sequence[Basis] = (),
 ) -> Moved:
     row = lifecycle[event]
     by = by or row.by
@@ -518,7 +565,8 @@ async def _apply(
         )
     except asyncpg.PostgresError as error:
         raise (refusals.problem_of(error, lifecycle, sections=sealed.sections if sealed else ()) or error) from error
-    return moved(answer, open_to(lifecycle, answer, by), record)
+    besides = await restriction_warnings(db, answer, bases, under="/bases" if record is not None else None)
+    return moved(answer, open_to(lifecycle, answer, by), record, besides=besides)
 
 
 _PARTNERS_TOLD = {
@@ -629,12 +677,17 @@ async def with_consents(
     consent: NewConsent | None,
     child: bool = False,
 ) -> Decision:
-    """Return the decision with the sections refused of which a consent does not cover what rests on it.
+    """Return the decision with the sections refused of which a consent does not cover what rests on it, or that the person had restricted.
 
     `consent`: what comes in the same request, meant by a basis that names none. `child`: the record says that the person is one.
     """
     refused = dict(decision.refused)
     kind = AgencyKind(receiver.kind)
+    if case_id is not None and any(not isinstance(basis, ConsentBasis) for basis in bases):
+        async with db.transaction() as tx:
+            restricted = await queries.restricted_sections(tx, case_id, db.at)
+        kept_back = restricted_of(bases, restricted)
+        refused |= {section: "restricted" for section in decision.sendable if section in kept_back}
     for basis in bases:
         resting = [str(section) for section in basis.sections if section in decision.sendable]
         if not isinstance(basis, ConsentBasis) or not resting:
@@ -654,6 +707,27 @@ async def with_consents(
                     tx, case_id, basis.consent_id, resting, receiver.code, kind, purpose, child=child, at=db.at
                 )
     return Decision(tuple(section for section in decision.sendable if section not in refused), refused)
+
+
+async def restriction_warnings(
+    db: Acting, row: queries.MovedRow, bases: Sequence[BasisLike], *, under: str | None = "/bases"
+) -> list[RecordWarning]:
+    """Return a warning for each basis on which a section went that the person had restricted when it was sent.
+
+    A request that is repeated is told the same: what was restricted on its first day. `under`: where the bases stand; None: one, at `/basis`.
+    """
+    if not any(goes_despite_restriction(basis.kind) for basis in bases):
+        return []
+    async with db.transaction() as tx:
+        restricted = await queries.restricted_sections(tx, row.case_id, row.recorded_at)
+    return [
+        RecordWarning(
+            code=WarningCode.RESTRICTED_SENT,
+            pointer=f"{under}/{place}" if under is not None else "/basis",
+            related=tuple(f"/record/{section}" for section in sections) if under is not None else (),
+        )
+        for place, sections in despite_restriction(bases, restricted).items()
+    ]
 
 
 async def undisclosable(
@@ -680,6 +754,10 @@ async def undisclosable(
     decision = await with_consents(
         db, decision, receiver, purpose, bases, case_id=case_id, consent=consent, child=child
     )
+    restricted: Mapping[str, asyncpg.Record] = {}
+    if case_id is not None and "restricted" in decision.refused.values():
+        async with db.transaction() as tx:
+            restricted = await queries.restricted_sections(tx, case_id, db.at)
     return refusal(
         decision.refused,
         decision.sendable,
@@ -687,7 +765,21 @@ async def undisclosable(
         receiver=receiver,
         purpose=purpose,
         not_in_force=replaced(bases, db.at),
+        restrictions=_named(restricted, decision.refused),
     )
+
+
+def _named(restricted: Mapping[str, asyncpg.Record], refused: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return by which request, and since when, sections are restricted, of those refused for that."""
+    return [
+        {
+            "section": section,
+            "subject_request": str(restricted[section]["request_id"]),
+            "since": restricted[section]["since"].isoformat(),
+        }
+        for section, why in refused.items()
+        if why == "restricted" and section in restricted
+    ]
 
 
 async def grown_up(
@@ -716,13 +808,16 @@ def refusal(
     receiver: AgencyEntry,
     purpose: Purpose,
     not_in_force: Mapping[str, str | None] | None = None,
+    restrictions: Sequence[Mapping[str, str]] = (),
 ) -> Problem:
     """Return the problem that names the refused sections and why."""
     if "agreement" in refused.values():
         return problems.AgreementRequired(
             sender=sender.code, receiver=receiver.code, purpose=purpose, refused=refused, sendable=sendable
         )
-    return problems.DisclosureRefused(refused=refused, sendable=sendable, not_in_force=not_in_force)
+    return problems.DisclosureRefused(
+        refused=refused, sendable=sendable, not_in_force=not_in_force, restrictions=restrictions
+    )
 
 
 async def unless_repeated(

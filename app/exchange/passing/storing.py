@@ -19,6 +19,7 @@ from app.foundation.keyring import Place, SealedColumn
 from app.foundation.problems import InvalidRequest, Problem
 from app.policy.bases import ends
 from app.policy.consents import columns_of, untold
+from app.policy.decide import goes_despite_restriction
 from schemas.codes.disclosure import DisclosureBasis
 from schemas.exchange.basis import Basis, ConsentBasis, CourtOrderBasis, LegalBasis
 from schemas.exchange.consent import ConsentAct, NewConsent
@@ -88,6 +89,7 @@ def bases_for_storage(
                 "until_at": ends(basis),
                 "onward": basis.onward,
                 "child": child,
+                "despite_restriction": goes_despite_restriction(basis.kind),
                 "review_by": review_by(db, basis.kind),
             }
         )

@@ -195,6 +195,7 @@ async def _lines(db: Acting, case: asyncpg.Record, request: asyncpg.Record, gran
                     "answer": row["answer"],
                     "refusal_ground": row["refusal_ground"],
                     "answered_at": row["answered_at"],
+                    "lifted_at": row["lifted_at"],
                 },
             )
     yield line("end", {})

@@ -56,6 +56,7 @@ def _envelope(db: Acting, row: asyncpg.Record) -> Document:
         "sender": agency_ref(db, row["sender_id"]) if row["sender_id"] else None,
         "receiver": agency_ref(db, row["receiver_id"]),
         "sections": in_order(row["sections"], SECTIONS),
+        "despite_restriction": in_order(row["despite_restriction"], SECTIONS),
         "article_known": known_articles(law, row["article"] or "") if law else None,
     }
 

@@ -46,3 +46,4 @@ class ReviewRow(SQLModel, table=True):
     decided_by_id: UUID | None = Field(default=None, foreign_key="agency.id")
     decided_actor: str | None = Field(default=None, sa_type=Text)
     ground: bytes | None = Field(default=None, sa_type=Bytes)
+    despite_restriction: list[str] = Field(sa_type=TextArray)

@@ -88,3 +88,27 @@ async def answer_subject_request(
     A granted access or copy is made with `GET /v1/cases/{case_id}/export`.
     """
     return await service.answer_request(db, request_id, body, key)
+
+
+@router.post(
+    "/{request_id}/lift",
+    responses=answers(
+        *http.ALWAYS,
+        *http.POSTED,
+        NotFound,
+        problems.NotLead,
+        problems.GuardianBarred,
+        problems.RestrictionNotInForce,
+        problems.RestrictionStands,
+    ),
+)
+async def lift_restriction(
+    request_id: RequestId, body: wire.LiftRestriction, caller: CanAct, db: CaseConnection, key: IdempotencyKey
+) -> Moved:
+    """Lift a granted restriction, once, as the case's lead: the person asked, its reason ended, or a court ordered it.
+
+    What only it kept shut is open again to who holds it, who is told. What is locked besides, or what another granted request reaches, stays locked.
+    To keep a part restricted, grant a new request for that part first. What a court asked for is lifted on a court's order alone; what the person
+    asked for, on no parent's or guardian's wish.
+    """
+    return await service.lift_restriction(db, request_id, body, key)

@@ -53,6 +53,21 @@ async def answer_request(db: Acting, key: Key, request_id: UUID, answer: dict[st
     return MovedRow(*row)
 
 
+async def lift_restriction(db: Acting, key: Key, request_id: UUID, lift: dict[str, Any], detail: bytes) -> MovedRow:
+    """Lift a granted restriction, in one statement."""
+    row = await db.one(
+        "SELECT * FROM lift_restriction($1, $2, $3, $4, $5, $6, $7, $8)",
+        key.value,
+        key.request_hash,
+        db.settings.idempotency_days,
+        request_id,
+        json.text(lift),
+        detail,
+        db.settings.answer_request_within,
+    )
+    return MovedRow(*row)
+
+
 async def page(
     tx: Connection,
     role: str,

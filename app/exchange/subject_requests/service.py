@@ -22,7 +22,7 @@ from app.foundation.keyring import Place, SealedColumn
 from app.foundation.paging import decode_cursor, encode_cursor, next_link
 from app.foundation.problems import InvalidRequest, NotFound, Problem
 from schemas.exchange.common import Moved
-from schemas.exchange.subject_request import AnswerSubjectRequest, NewSubjectRequest
+from schemas.exchange.subject_request import AnswerSubjectRequest, LiftRestriction, NewSubjectRequest
 from schemas.record.record import SECTIONS
 
 Document = dict[str, Any]
@@ -70,6 +70,23 @@ async def answer_request(db: Acting, request_id: UUID, body: AnswerSubjectReques
                 raise refused
             return moved(earlier, [])
         return moved(await queries.answer_request(db, key, request_id, answer, detail), [])
+    except asyncpg.PostgresError as error:
+        raise (refusals.problem_of(error) or error) from error
+
+
+async def lift_restriction(db: Acting, request_id: UUID, body: LiftRestriction, key: Key) -> Moved:
+    """Lift a granted restriction as the case's lead; what only it kept shut is open again."""
+    told = body.wish.asked_at if body.wish is not None else body.person_told_at
+    if told is not None and told > db.at + LEEWAY:
+        pointer = "/wish/asked_at" if body.wish is not None else "/person_told_at"
+        raise InvalidRequest([{"pointer": pointer, "code": "in_the_future"}])
+    if body.order is not None and body.order.dated_on > (db.at + timedelta(hours=14)).date():
+        raise InvalidRequest([{"pointer": "/order/dated_on", "code": "in_the_future"}])
+    lift = {"ground": body.ground, "requester": body.wish.requester if body.wish is not None else None}
+    said = body.model_dump(mode="json", include={"text", "wish", "person_told_at", "order"})
+    detail = db.keyring.seal_one(Place("subject_request.lift_detail", request_id), json.dumps(said))
+    try:
+        return moved(await queries.lift_restriction(db, key, request_id, lift, detail), [])
     except asyncpg.PostgresError as error:
         raise (refusals.problem_of(error) or error) from error
 
@@ -144,6 +161,7 @@ async def read_request(db: Acting, request_id: UUID) -> Document:
     return _envelope(db, row) | {
         "text": _said(db, row, "subject_request.detail"),
         "answer_text": _said(db, row, "subject_request.answer_detail"),
+        "lift": _said_of_lift(db, row),
         "requests": asked,
     }
 
@@ -154,6 +172,18 @@ def _said(db: Acting, row: asyncpg.Record, column: SealedColumn) -> str | None:
         return None
     text: str | None = orjson.loads(db.keyring.open_one(Place(column, row["id"]), sealed))["text"]
     return text
+
+
+def _said_of_lift(db: Acting, row: asyncpg.Record) -> Document | None:
+    if row["lifted_at"] is None:
+        return None
+    nothing: Document = {"text": None, "wish": None, "person_told_at": None, "order": None}
+    if row["lift_detail"] is None:
+        return nothing
+    said: Document = orjson.loads(
+        db.keyring.open_one(Place("subject_request.lift_detail", row["id"]), row["lift_detail"])
+    )
+    return nothing | said
 
 
 def _envelope(db: Acting, row: asyncpg.Record) -> Document:
@@ -175,6 +205,8 @@ def _envelope(db: Acting, row: asyncpg.Record) -> Document:
         "delivered_on",
         "answered_at",
         "erased_at",
+        "lifted_at",
+        "lift_ground",
     )
     return {
         **{name: row[name] for name in copied},
@@ -183,4 +215,5 @@ def _envelope(db: Acting, row: asyncpg.Record) -> Document:
         "granted_sections": in_order(row["answered_sections"] or (), SECTIONS),
         "correction": row["correction_id"],
         "answered_by": agency_ref(db, row["answered_by_id"]) if row["answered_by_id"] else None,
+        "lifted_by": agency_ref(db, row["lifted_by_id"]) if row["lifted_by_id"] else None,
     }

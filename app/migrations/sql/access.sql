@@ -19,7 +19,8 @@ BEGIN
     WHERE e.case_id = p_case AND e.outcome = 'done' AND e.agency_id IS NOT NULL
       AND (e.recorded_at, e.id) > (coalesce(p_after, '-infinity'), coalesce(p_after_id, '00000000-0000-0000-0000-000000000000'))
       AND (e.action LIKE '%:read' OR e.action LIKE '%:list' OR e.action IN (
-               'referral:send', 'transfer:offer', 'referral:reroute', 'referral:amend', 'case:correct', 'case:access_report')
+               'referral:send', 'transfer:offer', 'referral:reroute', 'referral:amend', 'case:correct', 'case:access_report', 'subject_request:lift')
+           OR (e.action = 'subject_request:answer' AND e.detail->>'kind' = 'restrict' AND e.detail->>'answer' <> 'refused')
            -- words to the other side: the sender's are a disclosure of the section they name
            OR (e.action IN ('referral:note', 'transfer:note', 'referral:provide_info', 'transfer:provide_info')
                AND e.agency_id = s.sender_id AND jsonb_array_length(coalesce(e.detail->'sections', '[]')) > 0))

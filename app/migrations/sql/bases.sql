@@ -24,6 +24,7 @@ CREATE TABLE review (
     decided_by_id uuid REFERENCES agency (id),
     decided_actor text,
     ground bytea,
+    despite_restriction text[] NOT NULL DEFAULT '{}',  -- what of it the person had restricted then (restrictions.sql)
     CHECK ((disclosure_id IS NULL) = (subject = 'emergency_access')),
     PRIMARY KEY (case_id, id)
 );
@@ -113,7 +114,11 @@ BEGIN
         UPDATE disclosure d SET locked_at = coalesce(d.locked_at, p_at), lock_reason = p_reason
         WHERE d.case_id = v.case_id AND (d.locked_at IS NULL OR (p_reason = 'not_justified' AND d.lock_reason = 'review_lapsed'))
           AND (d.closed_at IS NULL OR p_reason = 'not_justified')
-          AND (d.id = v.disclosure_id OR (d.origin_id = v.subject_id AND d.basis = v.basis AND d.sections && v.sections
+          AND (d.id = v.disclosure_id
+               -- a part that was split off while it was restricted, and is open again
+               OR (d.subject_id = v.subject_id AND d.receiver_id = v.receiver_id AND d.recorded_at = v.opened_at AND d.basis = v.basis
+                   AND d.sections <@ v.sections)
+               OR (d.origin_id = v.subject_id AND d.basis = v.basis AND d.sections && v.sections
                AND d.legal_basis IS NOT DISTINCT FROM v.legal_basis AND d.article IS NOT DISTINCT FROM v.article))
         RETURNING d.id)
     SELECT array_agg(id) INTO v_locked FROM locked;
@@ -293,7 +298,7 @@ BEGIN
           log_by(a, x.subject || ':rebase', 'done', x.subject, x.id, s.case_id, jsonb_build_object(
               'sections', x.sections, 'purpose', s.purpose, 'receiver', x.receiver_code, 'bases', (
                   SELECT jsonb_agg(jsonb_build_object('basis', b.basis, 'sections', b.sections))
-                  FROM jsonb_to_recordset(x.bases) AS b(basis text, sections text[])))), a.at, met_by(s));
+                  FROM jsonb_to_recordset(x.bases) AS b(basis text, sections text[]))) || sent_despite(s.case_id, x.bases, a.at)), a.at, met_by(s));
     PERFORM note_in_reviews(a, s.case_id, m.log_id);
     PERFORM publish(x.subject, x.id, x.subject || '.rebased', '{receiver,lead}', a.at, NULL);
     PERFORM keep_answer(a, p_key, p_hash, m);

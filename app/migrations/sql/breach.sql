@@ -99,6 +99,8 @@ BEGIN
         UNION SELECT q.agency_id, 'preview', e.subject, e.subject_id, e.case_id, NULL
         FROM escalation_asked q JOIN escalation e ON e.id = q.escalation_id AND e.case_id = q.case_id
         WHERE q.agency_id = ANY (v) AND q.role = 'desk' AND q.asked_at < p_until AND (q.closed_at IS NULL OR q.closed_at > p_since)
+        UNION SELECT y.agency_id, 'emergency', 'emergency_access', y.id, y.case_id, s FROM emergency_access y, unnest(y.sections) AS s
+        WHERE y.agency_id = ANY (v) AND y.started_at < p_until AND least(y.until_at, y.ended_at) > p_since
         UNION SELECT l.agency_id, 'led', 'case', l.case_id, l.case_id, NULL FROM case_lead l
         WHERE l.agency_id = ANY (v) AND l.from_at < p_until AND (l.until_at IS NULL OR l.until_at > p_since))
     SELECT a.code, f.how, f.subject, f.subject_id,

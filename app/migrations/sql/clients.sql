@@ -37,10 +37,10 @@ BEGIN
         RAISE EXCEPTION 'nothing here' USING ERRCODE = 'RJ404';
     END IF;
     IF EXISTS (SELECT FROM client_key WHERE client_id = p_client AND (kid = p_kid OR key_itself(jwk) = key_itself(p_jwk))) THEN
-        RAISE EXCEPTION 'the client has or had this key' USING ERRCODE = 'RJ080';
+        RAISE EXCEPTION 'the client has or had this key' USING ERRCODE = 'RJ120';
     END IF;
     IF (SELECT count(*) FROM client_key WHERE client_id = p_client AND (ends_at IS NULL OR ends_at > p_at)) >= 10 THEN
-        RAISE EXCEPTION 'too many keys' USING ERRCODE = 'RJ081';
+        RAISE EXCEPTION 'too many keys' USING ERRCODE = 'RJ121';
     END IF;
     INSERT INTO client_key (client_id, kid, jwk, starts_at, ends_at, added_at, added_by)
     VALUES (p_client, p_kid, p_jwk, p_starts, p_ends, p_at, 'client') RETURNING id INTO v_id;
@@ -84,7 +84,7 @@ BEGIN
     -- a minute on: another may have been ended a moment ago by a request whose time is later than this one's
     IF NOT EXISTS (SELECT FROM client_key WHERE client_id = p_client AND id <> p_id AND starts_at <= p_at
                    AND (ends_at IS NULL OR ends_at > p_at + interval '1 minute')) THEN
-        RAISE EXCEPTION 'the last key' USING ERRCODE = 'RJ082';
+        RAISE EXCEPTION 'the last key' USING ERRCODE = 'RJ122';
     END IF;
     UPDATE client_key SET ends_at = p_at WHERE client_id = p_client AND id = p_id RETURNING kid INTO v_kid;
     PERFORM tell_agencies_of(p_client, 'client.key_ended', 'client_key', p_id, 'ended', p_at);

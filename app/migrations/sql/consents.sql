@@ -66,7 +66,7 @@ BEGIN
     -- what the person has since asked to be restricted or erased, only a consent given after that opens
     v_restricted := ARRAY(SELECT DISTINCT unnest(q.answered_sections) FROM subject_request q
                           WHERE q.case_id = p_case AND q.kind IN ('restrict', 'erase') AND q.answer IN ('granted', 'granted_in_part')
-                            AND q.received_at >= c.given_at);
+                            AND q.lifted_at IS NULL AND q.received_at >= c.given_at);
     RETURN (SELECT coalesce(jsonb_object_agg(s, CASE WHEN s <> ALL (v_mine) THEN 'consent' ELSE coalesce(v_why, 'restricted') END), '{}')
             FROM unnest(p_sections) AS s WHERE v_why IS NOT NULL OR s <> ALL (v_mine) OR s = ANY (v_restricted));
 END $$;

@@ -27,8 +27,13 @@ CREATE TABLE subject_request (
     answered_at timestamptz,
     answered_by_id uuid REFERENCES agency (id),
     erased_at timestamptz,
+    lifted_at timestamptz,  -- of a granted restriction: it is over
+    lifted_by_id uuid REFERENCES agency (id),
+    lift_ground text CHECK (lift_ground IN ('person_asked', 'reason_ended', 'court_order')),
     detail bytea,
     answer_detail bytea,
+    lift_detail bytea,
+    CHECK (lifted_at IS NULL OR (kind = 'restrict' AND answer IN ('granted', 'granted_in_part') AND lift_ground IS NOT NULL AND lifted_by_id IS NOT NULL)),
     CHECK ((state = 'answered') = (answer IS NOT NULL)),
     CHECK ((answer IN ('refused', 'granted_in_part')) = (refusal_ground IS NOT NULL) OR answer IS NULL),
     PRIMARY KEY (case_id, id)

@@ -101,7 +101,8 @@ BEGIN
     SELECT * INTO w FROM apply_emergency(p, p_detail, a.actor, a.at);
     m := (false, 'emergency_access', (p->>'id')::uuid, w.o_case, w.o_reference, 'open', 1,
           log_by(a, 'emergency_access:open', 'done', 'emergency_access', (p->>'id')::uuid, w.o_case, jsonb_build_object(
-              'sections', p->'sections', 'basis', 'vital_interest', 'reason', p->'reason', 'until', p->'until_at', 'by_reference', p ? 'reference')), a.at);
+              'sections', p->'sections', 'basis', 'vital_interest', 'reason', p->'reason', 'until', p->'until_at', 'by_reference', p ? 'reference')
+              || despite_in_review(w.o_case, (p->>'id')::uuid)), a.at);
     PERFORM note_in_reviews(a, w.o_case, m.log_id);
     PERFORM keep_answer(a, p_key, p_hash, m);
     RETURN m;

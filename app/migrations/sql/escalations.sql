@@ -362,7 +362,8 @@ BEGIN
     PERFORM apply_reroute(p, p_reason, coalesce(a.recorder, a.agency), a.actor, a.at);
     SELECT * INTO e FROM escalation WHERE id = (p->>'escalation_id')::uuid;
     m := (false, 'referral', (p->>'id')::uuid, e.case_id, p->>'reference', 'sent', 1,
-          log_by(a, 'referral:reroute', 'done', 'referral', (p->>'id')::uuid, e.case_id, p_log || jsonb_build_object('instead_of', e.subject_id)), a.at);
+          log_by(a, 'referral:reroute', 'done', 'referral', (p->>'id')::uuid, e.case_id, p_log || jsonb_build_object('instead_of', e.subject_id)
+              || sent_despite(e.case_id, jsonb_build_array(jsonb_build_object('basis', 'vital_interest', 'sections', p->'sections')), a.at)), a.at);
     PERFORM note_in_reviews(a, e.case_id, m.log_id);
     PERFORM keep_answer(a, p_key, p_hash, m);
     RETURN m;

@@ -148,7 +148,8 @@ BEGIN
     END IF;
 END $$;
 
--- Refuses bases whose consent is none for what rests on it, with the reason for each section (app/migrations/sql/consents.sql).
+-- Refuses bases whose consent is none for what rests on it, with the reason for each section (app/migrations/sql/consents.sql), and those of another
+-- kind that let nothing go that the person had restricted (app/migrations/sql/restrictions.sql).
 CREATE FUNCTION check_consents(a acting, p_case uuid, p_receiver_code text, p_receiver_kind text, p_purpose text, p_bases jsonb)
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE v_gaps jsonb;
@@ -157,8 +158,10 @@ BEGIN
     FROM jsonb_to_recordset(p_bases) AS b(basis text, consent_id uuid, sections text[], child boolean),
          jsonb_each(consent_gaps(p_case, b.consent_id, b.sections, p_receiver_code, p_receiver_kind, p_purpose, coalesce(b.child, false), a.at)) AS g
     WHERE b.basis = 'consent';
+    v_gaps := nullif(coalesce(v_gaps, '{}') || unsendable_restricted(p_case, p_bases, a.at), '{}');
     IF v_gaps IS NOT NULL THEN
-        RAISE EXCEPTION 'the consent does not cover this' USING ERRCODE = 'RJ021', DETAIL = jsonb_build_object('sections', v_gaps)::text;
+        RAISE EXCEPTION 'the consent does not cover this' USING ERRCODE = 'RJ021', DETAIL = jsonb_build_object(
+            'sections', v_gaps, 'restrictions', restrictions_among(p_case, v_gaps, a.at))::text;
     END IF;
 END $$;
 
@@ -370,7 +373,8 @@ BEGIN
                  CASE WHEN x.commitment IS NULL THEN '{}' ELSE jsonb_build_object('commitment', x.commitment) END
                  || jsonb_build_object('receiver', x.receiver_code, 'purpose', x.purpose, 'record_version', x.version_id, 'bases', (
                      SELECT jsonb_agg(jsonb_build_object('basis', b.basis, 'sections', b.sections))
-                     FROM jsonb_to_recordset(x.bases) AS b(basis text, sections text[])))), a.at);
+                     FROM jsonb_to_recordset(x.bases) AS b(basis text, sections text[])))
+                 || CASE WHEN x.new_case IS NULL THEN sent_despite(x.case_id, x.bases, a.at) ELSE '{}' END), a.at);
     PERFORM note_in_reviews(a, x.case_id, m.log_id);
     PERFORM publish(x.subject, x.id, CASE x.subject WHEN 'referral' THEN 'referral.sent' ELSE 'transfer.offered' END, '{receiver}', a.at, NULL);
     PERFORM keep_answer(a, p_key, p_hash, m);
@@ -604,7 +608,8 @@ BEGIN
         PERFORM store_note(x.subject, x.id, x.move_id, x.note_kind, x.in_reply_to, x.for_other, a.at);
     END IF;
     m := (false, x.subject, x.id, s.case_id, s.reference, v_to, v_version,
-          log_by(a, x.subject || ':' || x.event, 'done', x.subject, x.id, s.case_id, x.log), a.at, met_by(s));
+          log_by(a, x.subject || ':' || x.event, 'done', x.subject, x.id, s.case_id, CASE WHEN x.bases IS NULL THEN x.log ELSE x.log || sent_despite(s.case_id, x.bases, a.at) END),
+          a.at, met_by(s));
     IF x.bases IS NOT NULL THEN
         PERFORM note_in_reviews(a, s.case_id, m.log_id);
     END IF;

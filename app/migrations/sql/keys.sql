@@ -77,6 +77,7 @@ CREATE FUNCTION sealed_columns() RETURNS TABLE (place text, relation text, col t
         ('signing_key', 'private_sealed', 'id', NULL),
         ('subject_request', 'answer_detail', 'id', NULL),
         ('subject_request', 'detail', 'id', NULL),
+        ('subject_request', 'lift_detail', 'id', NULL),
         ('victim_status', 'detail', 'id', 'case_id'),
         ('webhook_key', 'private_sealed', 'id', 'webhook_id')
     ) AS v(relation, col, id_col, of_col)
@@ -104,7 +105,7 @@ BEGIN
         INSERT INTO keyring_mark (fingerprint, at) VALUES (p_fingerprint, p_at) ON CONFLICT DO NOTHING;
     END IF;
     IF NOT EXISTS (SELECT FROM keyring_mark WHERE fingerprint = p_fingerprint) THEN
-        RAISE EXCEPTION 'not the keyring of this database' USING ERRCODE = 'RJ090';
+        RAISE EXCEPTION 'not the keyring of this database' USING ERRCODE = 'RJ123';
     END IF;
     INSERT INTO encryption_key (id, month, made_at, added_at, at_once, proof)
     SELECT k.id, k.month, k.made_at, p_at, false, decode(k.proof, 'hex')

@@ -275,7 +275,7 @@ BEGIN
         RAISE EXCEPTION 'nothing here' USING ERRCODE = 'RJ404';
     END IF;
     m := (false, 'reassignment', r.id, r.case_id, r.case_reference, r.state, r.version,
-          log_by(a, 'reassignment:' || x.event, 'done', 'reassignment', r.id, r.case_id, NULL), a.at);
+          log_by(a, 'reassignment:' || x.event, 'done', 'reassignment', r.id, r.case_id, despite_in_review(r.case_id, x.transfer_id)), a.at);
     PERFORM keep_answer(a, p_key, p_hash, m);
     RETURN m;
 END $$;

@@ -480,7 +480,8 @@ BEGIN
     m := (false, 'request', r.id, r.case_id, v_reference, 'answered', 2,
           log_by(a, 'request:answer', 'done', 'request', r.id, r.case_id, jsonb_strip_nulls(jsonb_build_object(
               'kind', r.kind, 'answer', r.answer, 'legal_basis', r.legal_basis, 'review', CASE WHEN r.answer IN ('kept', 're_based') THEN true END,
-              'bases', (SELECT jsonb_agg(jsonb_build_object('basis', b->'basis', 'sections', b->'sections')) FROM jsonb_array_elements(p->'bases') AS b)))), a.at);
+              'bases', (SELECT jsonb_agg(jsonb_build_object('basis', b->'basis', 'sections', b->'sections')) FROM jsonb_array_elements(p->'bases') AS b)))
+              || sent_despite(r.case_id, p->'bases', a.at)), a.at);
     IF p->'bases' IS NOT NULL THEN
         PERFORM note_in_reviews(a, r.case_id, m.log_id);
     END IF;

@@ -205,7 +205,7 @@ BEGIN
         UPDATE correction SET detail = NULL WHERE case_id = p_case AND recorded_at <= p_before;
         UPDATE disclosure SET reason = NULL WHERE case_id = p_case AND recorded_at <= p_before;
         UPDATE request SET detail = NULL, answer_detail = NULL WHERE case_id = p_case AND recorded_at <= p_before;
-        UPDATE subject_request SET detail = NULL, answer_detail = NULL WHERE case_id = p_case AND recorded_at <= p_before;
+        UPDATE subject_request SET detail = NULL, answer_detail = NULL, lift_detail = NULL WHERE case_id = p_case AND recorded_at <= p_before;
         UPDATE legal_hold SET detail = NULL, end_detail = NULL WHERE case_id = p_case AND placed_at <= p_before;
         UPDATE legal_hold_review SET detail = NULL WHERE case_id = p_case AND recorded_at <= p_before;
     END IF;

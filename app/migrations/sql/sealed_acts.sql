@@ -107,10 +107,10 @@ BEGIN
         RAISE EXCEPTION 'nothing here' USING ERRCODE = 'RJ404';
     END IF;
     IF EXISTS (SELECT FROM sealing_key WHERE agency_id = v_me AND kid = p_kid) THEN
-        RAISE EXCEPTION 'the agency has or had this key' USING ERRCODE = 'RJ080';
+        RAISE EXCEPTION 'the agency has or had this key' USING ERRCODE = 'RJ120';
     END IF;
     IF (SELECT count(*) FROM sealing_key WHERE agency_id = v_me AND (ends_at IS NULL OR ends_at > p_at)) >= 10 THEN
-        RAISE EXCEPTION 'too many keys' USING ERRCODE = 'RJ081';
+        RAISE EXCEPTION 'too many keys' USING ERRCODE = 'RJ121';
     END IF;
     INSERT INTO sealing_key (agency_id, kid, jwk, starts_at, ends_at, added_at, client_id)
     VALUES (v_me, p_kid, p_jwk, p_starts, p_ends, p_at, p_client) RETURNING id INTO v_id;

@@ -37,7 +37,7 @@ def upgrade() -> None:
     for table, states in OPEN.items():
         run(lists.removeprefix("lists\n").format(table=table, open=", ".join(f"'{state}'" for state in states)))
     run(rest.removeprefix("rest\n"))
-    for name in ("policies", "cases", "links", "leads", "escalations", "requests", "consents", "breach", "inbox", "practice", "bases", "emergency", "data_requests", "retention",
+    for name in ("policies", "cases", "links", "leads", "escalations", "requests", "consents", "breach", "inbox", "practice", "bases", "emergency", "data_requests", "restrictions", "retention",
                  "people", "approvals", "registration", "limits", "clients", "sealing", "access", "delivery", "webhooks", "reach", "sending", "attachments", "attachment_binding", "jobs", "bulk", "sealed_acts", "notes", "notices", "grants", "keys", "feed"):
         run((SQL / f"{name}.sql").read_text())
     run("SELECT ensure_partitions(now())")

@@ -264,6 +264,23 @@ class TestTheReport:
         }
         assert found["did_read"]["persons"]["cases"] == 0
 
+    async def test_counts_what_an_emergency_opened_while_it_lasted(self, world: World, officer: Administrator) -> None:
+        sent = await world.send(**OPEN)
+        since = world.exchange.clock.now()
+        need = {"case_id": sent.case_id, "sections": ["identity", "health"], "hours": 1}
+        need |= {"reason": "medical_emergency", "text": "He does not wake up."}
+        world.exchange.later(minutes=1)
+        opened = await world.iom.post("/v1/emergency-access", need)
+        assert opened.status_code == 201, opened.text
+        could = (await ask(officer, since, "iom-system"))["could_read"]["cases"]
+        (thing,) = [thing for case in could for thing in case["things"] if thing["how"] == "emergency"]
+        assert (thing["id"], thing["sections"]) == (opened.json()["id"], ["identity", "health"])
+        world.exchange.later(minutes=64)
+        later = await signed_in(world.exchange, "po-late", Role.protection_officer)
+        for client, start in (("lpsk-system", since), ("iom-system", since + timedelta(minutes=62))):
+            others = (await ask(later, start, client))["could_read"]["cases"]
+            assert "emergency" not in {thing["how"] for case in others for thing in case["things"]}, client
+
     async def test_counts_what_the_desk_was_asked_about(self, world: World) -> None:
         await world.set_desk("ministry")
         try:

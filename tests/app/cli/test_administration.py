@@ -40,6 +40,14 @@ class TestAgencies:
             listed = {agency["code"]: agency for agency in peopled.run("agencies", "list", "--json").json}
             assert listed["rptc-x"]["status"] == status
 
+    def test_have_encryption_keys_that_are_listed_and_ended_but_not_added(self, peopled: Machine) -> None:
+        assert peopled.run("agencies", "encryption-keys", "polri", "--json").json == []
+        assert "polri has published none" in peopled.run("agencies", "encryption-keys", "polri").err
+        end = ("agencies", "end-encryption-key", "polri", "x" * 43)
+        unknown = peopled.run(*end, "--reason", "stolen", "--compromised-since", "2026-01-05T08:00:00+07:00")
+        assert (unknown.code, "has no such encryption key" in unknown.err) == (2, True), unknown.err
+        assert peopled.run(*end, "--reason", "lost", "--compromised-since", "2026-01-05T08:00:00+07:00").code == 2
+
     def test_are_closed_for_good(self, peopled: Machine) -> None:
         assert peopled.run("agencies", "add", "pos-x", "--name", "Post X", "--kind", "police").code == 0
         assert "closed for good" in peopled.run("agencies", "close", "pos-x").out

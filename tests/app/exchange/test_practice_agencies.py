@@ -148,6 +148,7 @@ def _body(path: str, other: Side, now: datetime) -> dict[str, Any]:
         "review": {"review_on": str(now.date() + timedelta(days=90)), "text": "The appeal."},
         "/v1/incidents/{incident_id}/close": {"no_notice_reason": "not_opened", "action": "Recalled.", "text": "Unread."},
         "/v1/subject-requests/{request_id}/answer": {"answer": "granted"},
+        "/v1/subject-requests/{request_id}/lift": {"ground": "reason_ended", "text": "Over.", "person_told_at": now.isoformat()},
         "/v1/holds": records.hold(now, other.ids["reference"]),
         "links": {"kind": "family", "other": other.ids["reference"]},
         "rebase": {"bases": [records.legal_basis()]},

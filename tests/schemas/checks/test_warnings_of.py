@@ -377,7 +377,8 @@ def test_every_code_has_a_case():
         "code_deprecated",
         "article_unknown",
         "sealed_unchecked",
-    }  # test_codes.py; test_bases.py; test_sealed_sections.py
+        "restricted_sent",
+    }  # test_codes.py; test_bases.py; test_sealed_sections.py; test_restrictions.py
     assert {case[0] for case in CASES} | elsewhere == {code.value for code in WarningCode}
 
 

@@ -46,6 +46,22 @@ class TestAPersonsRequest:
         assert office.run("police", *export).code == 2, "it overwrites nothing"
         assert office.run("stranger", *export[:-1], str(tmp_path / "other")).code == 4
 
+    def test_for_a_restriction_is_granted_and_lifted_again(self, office: Office) -> None:
+        sent = office.accepted("shelter")
+        asking = ("--by", "person", "--identity", "known_to_staff", "--at", "00:00")
+        what = ("--kind", "restrict", "--section", "needs")
+        made = office.done("shelter", "subject-request", sent.reference, *what, *asking, "--json").json
+        office.done("police", "answer-subject-request", made["id"], "--answer", "granted")
+        lift = ("lift-restriction", made["id"], "--ground", "person_asked", "--text", "She wants it used.")
+        for wrong in ((), ("--told", "00:00"), (*asking, "--court", "PN Ambon")):
+            said = office.run("police", *lift, *wrong)
+            assert (said.code, "does not fit the ground" in said.err) == (2, True), wrong
+        assert office.run("stranger", *lift, *asking).code == 4
+        office.done("police", *lift, *asking)
+        shown = office.done("shelter", "subject-requests", made["id"]).out
+        assert "She wants it used." in shown
+        assert office.run("police", *lift, *asking).code == 4, "once"
+
 
 class TestAnIncident:
     def test_is_reported_added_to_and_closed(self, office: Office) -> None:
