@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any, Final, Literal
@@ -110,12 +111,14 @@ async def read_events(
     if form is SSE:
         return await _stream(request, db, begin, chosen, limit)
     waiter = _begin_waiting(request, db) if wait else None
+    there = None if waiter is None else asyncio.create_task(_watch(request, waiter), name="feed reader")
     try:
         page = await feed.next_page(
             db, request.app.state.listener, waiter, after=begin, types=chosen, limit=limit, wait=wait
         )
     finally:
-        if waiter is not None:
+        if waiter is not None and there is not None:
+            there.cancel()
             _end_waiting(request.scope, db, waiter)
     document = {
         "items": [feed.as_event(row) for row in page.rows],
@@ -139,6 +142,13 @@ async def _stream(
     return EventStream(
         stream(db, listener, waiter, first, types, limit), at_end=partial(_end_waiting, request.scope, db, waiter)
     )
+
+
+async def _watch(request: Request, waiter: Waiter) -> None:
+    """End the wait of a caller who has gone: its place, of the few a client has, is for whom it asks with next."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    waiter.end()
 
 
 def _begin_waiting(request: Request, db: Acting) -> Waiter:

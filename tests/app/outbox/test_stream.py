@@ -219,3 +219,17 @@ class TestBeforeItBegins:
             async with streaming(over_http, world.iom) as second:
                 assert (second.status_code, (await second.aread()) and second.json()["limit"]) == (429, "concurrency")
         assert (await world.iom.get("/v1/events?wait=0.01")).status_code in (200, 429)
+
+
+async def test_the_place_of_a_caller_who_has_gone_is_free(
+    world: World, over_http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever gives up a request that waits, on a bad line, is not kept out by it until its time is over."""
+    monkeypatch.setattr(limits, "FEEDS", 1)
+    listener: Any = world.exchange.app.state.listener
+    for _ in range(3):
+        signed = await world.iom.client.authorization("GET", "/v1/events")
+        asking = asyncio.create_task(over_http.get("/v1/events?wait=60", headers=signed))
+        await until(lambda: listener.waiting == 1)
+        asking.cancel()
+        await until(lambda: listener.waiting == 0)
