@@ -33,10 +33,10 @@ def summarise(screen: Screen, player: Player, checks: Checks, systems: Mapping[s
         ("Agency", "Waiting"),
         [(systems[code].name, said) for code, said in sorted(checks.waiting.items())],
     )
-    screen.say(_NOT_SERVED, "dim")
+    screen.say(_NOT_PLAYED, "dim")
 
 
-_NOT_SERVED: Final = "Not served: sealed sections, attachments, and the requests that are kept for later."
+_NOT_PLAYED: Final = "Served, and not played here: sealed sections, files, webhooks, what persons ask about their data."
 
 
 def _case(runs: list[Run], systems: Mapping[str, System]) -> tuple[str, ...]:
