@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from tests.makers import records
+from tests.makers.effort import examples
 from tests.makers.world import Agency, Passed, World
 
 ASKED = ("iom", "ministry", "sentra", "shelter", "lpsk")
@@ -224,7 +225,7 @@ def told_the_truth(replies: list[httpx.Response]) -> None:
 
 
 class TestTheRace:
-    @pytest.mark.parametrize(("asked", "runs"), [(2, 120), (5, 80)])
+    @pytest.mark.parametrize(("asked", "runs"), [(2, examples(120)), (5, examples(80))])
     async def test_of_acceptances_has_one_winner(self, world: World, asked: int, runs: int) -> None:
         won: Counter[int] = Counter()
         for run in range(runs):

@@ -60,9 +60,9 @@ TRANSFER_TELLS: dict[str, list[tuple[str, str]]] = {
 BY_OTHERS = {
     f"{kind}.{what}"
     for kind in ("referral", "transfer")
-    for what in ("reminder", "overdue", "expired", "disputed", "confirmed")
+    for what in ("reminder", "overdue", "expired", "disputed", "confirmed", "restriction_lifted")
 } | {"referral.absorbed", "referral.rerouted", "referral.rebased", "transfer.rebased"}
-"""What is told by the clock, by a handover, of what another agency recorded, and of another basis."""
+"""What is told by the clock, by a handover, of what another agency recorded, of another basis, and of what the person asked for."""
 
 
 async def held(world: World) -> Passed:

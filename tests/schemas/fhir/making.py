@@ -55,6 +55,7 @@ def referral(**more: Any) -> Referral:
             "sealed": [],
             "corrections": [],
             "files": [],
+            "notes_unread": 0,
             "acceptance": None,
             "ending": None,
             "prior_agreement": None,
