@@ -94,7 +94,9 @@ that a run can be repeated."""
 WAITING = (
     "app/demo",
     "trouble",
+    "soak",
     "app/cli/test_serving",
+    "app/cli/test_client_life",
     "app/cli/officer",
     "clients",
     "deploy",
@@ -105,24 +107,40 @@ WAITING = (
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Take a share of the sweeps, unless all are wanted or some are named. Begin with what waits: one of the workers gets it, and what the
-    tests of a class share is not made again for another worker that takes over half of them."""
+    """Take a share of the sweeps, unless all are wanted or some are named; then have each worker begin with what waits."""
     root = Path(__file__).parent
-    items.sort(key=lambda item: not item.path.relative_to(root).as_posix().startswith(WAITING))
     named = any(part in argument for argument in config.args for part in ("::", *SWEEPS))
-    if ALL or named or config.getoption("keyword"):
-        return
-    left = [
-        item
-        for item in items
-        if isinstance(item, pytest.Function)
-        and hasattr(item, "callspec")
-        and (share := SWEEPS.get(item.path.relative_to(root).as_posix())) is not None
-        and zlib.crc32(item.nodeid.encode()) % share
-    ]
-    config.hook.pytest_deselected(items=left)
-    gone = set(left)
-    items[:] = [item for item in items if item not in gone]
+    if not (ALL or named or config.getoption("keyword")):
+        left = [
+            item
+            for item in items
+            if isinstance(item, pytest.Function)
+            and hasattr(item, "callspec")
+            and (share := SWEEPS.get(item.path.relative_to(root).as_posix())) is not None
+            and zlib.crc32(item.nodeid.encode()) % share
+        ]
+        config.hook.pytest_deselected(items=left)
+        gone = set(left)
+        items[:] = [item for item in items if item not in gone]
+    items[:] = _dealt(items, root, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def _dealt(items: list[pytest.Item], root: Path, workers: int) -> list[pytest.Item]:
+    """Order tests for so many workers, each of which gets an equal part of them in a row: first files that wait, each of them whole since its
+    tests share what they wait for, then the others, by which the parts become equal."""
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    waiting = [path for path in files if path.relative_to(root).as_posix().startswith(WAITING)]
+    others = [item for item in items if item.path not in set(waiting)]
+    dealt: list[pytest.Item] = []
+    for number in range(workers):
+        begin, end = (len(items) * part // workers for part in (number, number + 1))
+        first = [item for path in waiting[number::workers] for item in files[path]]
+        many = max(0, end - begin - len(first))
+        dealt += first + others[:many]
+        del others[:many]
+    return dealt + others
 
 
 def pytest_collection_finish() -> None:

@@ -141,9 +141,10 @@ class Office:
     async def send(self) -> int:
         """Send what is due, and what of it becomes possible by that; how many attempts that were."""
         sent = 0
+        self.sender._rests.clear()  # tests that are about it look themselves
         while found := await self.sender.send_due():
             await self.sender.settled()
-            self.sender._rests.clear()  # tests that are about it look themselves
+            self.sender._rests.clear()
             sent += found
         return sent
 
