@@ -16,6 +16,7 @@ from app.exchange.lifecycle import Party
 from app.exchange.referrals.lifecycle import REFERRAL
 from app.exchange.transfers.lifecycle import TRANSFER
 from tests.makers import records
+from tests.makers.feeds import begun_to_wait
 from tests.makers.world import BEFORE, Agency, Passed, World
 
 HOUR = timedelta(hours=1)
@@ -461,7 +462,7 @@ class TestActingForAnotherWithoutAnAgreement:
     @pytest.mark.parametrize("stopped", ["agreement", "recorder"])
     async def test_ends_a_wait_that_had_begun(self, world: World, agreement: UUID, stopped: str) -> None:
         waiting = asyncio.create_task(world.ministry.get("/v1/events?after=0&wait=20", headers=FOR_SHELTER))
-        await asyncio.sleep(0.3)
+        await begun_to_wait(world.exchange.app)
         if stopped == "agreement":
             now = world.exchange.clock.now()
             await world.owner.execute("UPDATE agreement SET until_at = $2 WHERE id = $1", agreement, now)

@@ -21,6 +21,7 @@ from auth.admin.client_keys import end_client_key
 from auth.admin.clients import add_client
 from auth.keys import rotate
 from tests.app.outbox.conftest import Make, until
+from tests.makers.feeds import begun_to_wait
 from tests.makers.standing import resume_client, suspend_client
 from tests.makers.world import Agency, World
 
@@ -256,7 +257,7 @@ class TestTypes:
         self, world: World, make_events: Make, sequencing: None
     ) -> None:
         waiting = asyncio.create_task(world.iom.get("/v1/events?types=hold.*&wait=20"))
-        await asyncio.sleep(0.2)
+        await begun_to_wait(world.exchange.app)
         for _ in range(3):
             await make_events("iom", 2, settle=False)
             await asyncio.sleep(0.1)
@@ -293,6 +294,7 @@ class TestWaiting:
 
     async def test_ends_when_something_happens(self, world: World, sequencing: None) -> None:
         waiting = asyncio.create_task(events(world.iom, wait=20))
+        await begun_to_wait(world.exchange.app)
         await asyncio.sleep(0.3)
         assert not waiting.done()
         began = time.monotonic()
@@ -323,7 +325,7 @@ class TestWaiting:
 
     async def test_serves_many_at_once(self, world: World, sequencing: None) -> None:
         waiting = [asyncio.create_task(events(world.iom, wait=20)) for _ in range(40)]
-        await asyncio.sleep(0.3)
+        await begun_to_wait(world.exchange.app, 40)
         await world.send()
         found = await asyncio.wait_for(asyncio.gather(*waiting), 10)
         assert [len(each) for each in found] == [1] * 40
@@ -345,7 +347,7 @@ class TestWaiting:
         conn = await asyncpg.connect(world.exchange.addresses.admin)
         now = world.exchange.clock.now()
         waiting = asyncio.create_task(events(world.iom, wait=30))
-        await asyncio.sleep(0.2)
+        await begun_to_wait(world.exchange.app)
         try:
             await {"agency": suspend_agency, "client": suspend_client}[stopped](conn, name, now=now, actor="test")
             began = time.monotonic()
@@ -368,7 +370,7 @@ class TestWaiting:
         await exchange.directory.refresh()
         client = ExchangeClient(credentials, http=exchange.http, clock=exchange.clock)
         waiting = asyncio.create_task(client.get("/v1/events?wait=30"))
-        await asyncio.sleep(0.3)
+        await begun_to_wait(exchange.app)
         began = time.monotonic()
         if ended == "token":
             form = {**client.authentication(), "token": (await client.token())[0]}
@@ -385,7 +387,7 @@ class TestWaiting:
     async def test_outlives_the_listeners_connection(self, world: World, sequencing: None) -> None:
         """The listening connection is cut while somebody waits (with those of other services here); the event arrives all the same."""
         waiting = asyncio.create_task(events(world.iom, wait=20))
-        await asyncio.sleep(0.2)
+        await begun_to_wait(world.exchange.app)
         cut = await world.owner.fetchval(
             """SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
                WHERE datname = current_database() AND usename = 'rujukan_app' AND query ILIKE 'LISTEN%'"""

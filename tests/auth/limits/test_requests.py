@@ -17,6 +17,7 @@ from tests.auth.limits.conftest import ELSEWHERE, HERE, Site, from_elsewhere
 from tests.conftest import Exchange
 from tests.makers import auth as make
 from tests.makers.auth import Party
+from tests.makers.feeds import begun_to_wait
 
 Make = Callable[..., Awaitable[Site]]
 NEVER_FILLS = 0.001
@@ -161,7 +162,7 @@ class TestAtOnce:
         ):
             await party.call(path, token=token, **options)
         cut = asyncio.create_task(party.call("/v1/events?wait=5", token=token))
-        await asyncio.sleep(0.1)
+        await begun_to_wait(it.app)
         cut.cancel()
         assert (await asyncio.wait_for(party.call("/v1/me", token=token), 2)).status_code == 200
 
@@ -171,10 +172,10 @@ class TestAtOnce:
         party = await it.party()
         token = await party.token()
         waiting = [
-            asyncio.create_task(party.call(f"/v1/events?limit={99 + number}&wait=1", token=token))
+            asyncio.create_task(party.call(f"/v1/events?limit={99 + number}&wait=2", token=token))
             for number in range(3)
         ]
-        await asyncio.sleep(0.2)
+        await begun_to_wait(it.app, 3)
         assert (await party.call("/v1/me", token=token)).status_code == 200
         refused = await party.call("/v1/events?wait=1", token=token)
         assert (refused.status_code, refused.json()["limit"]) == (429, "concurrency"), "but not any number may wait"
@@ -371,7 +372,7 @@ class TestNetworks:
         party = await it.party()
         token = await party.token()
         waiting = asyncio.create_task(party.call("/v1/events?wait=20", token=token))
-        await asyncio.sleep(0.1)
+        await begun_to_wait(it.app)
         await it.owner.execute("UPDATE client SET networks = '{192.0.2.0/24}' WHERE client_id = $1", party.client_id)
         assert (await asyncio.wait_for(waiting, 2)).json()["items"] == []
         assert (await party.call("/v1/me", token=token)).json()["reason"] == "network"
