@@ -53,10 +53,13 @@ serve: $(VENV)/.run ## serve the exchange on this machine
 	@exec $(BIN)/rujukan serve
 
 # four workers for two cores, since much of a test is waiting; whoever has nothing left takes over from the others. Bytecode is kept,
-# whatever the environment says: the tests start some two hundred processes, and each would compile all of it again
+# whatever the environment says: the tests start some two hundred processes, and each would compile all of it again. What failed is tried
+# once more with nothing beside it: a fault stays one, and a clock that a crowded machine let run out does not
 test: $(VENV)/.dev ## run the tests; ALL=1 tries every combination
 	@.ci/node-packages "$(BIN)"
-	@PYTHONDONTWRITEBYTECODE= RUJUKAN_CHROMIUM="$$(.ci/browser "$(BIN)")" $(BIN)/python -m pytest -n 4 --dist worksteal
+	@export PYTHONDONTWRITEBYTECODE= RUJUKAN_CHROMIUM="$$(.ci/browser "$(BIN)")"; \
+	$(BIN)/python -m pytest -n 4 --dist worksteal && exit; code=$$?; [ $$code -eq 1 ] || exit $$code; \
+	echo "What failed, once more and alone:"; $(BIN)/python -m pytest --last-failed --last-failed-no-failures none --maxfail 5
 
 soak: $(VENV)/.dev ## kill processes at random under load, then compare what everybody knows; REFERRALS=2000 is shorter, SEED= plays one again
 	@SEED="$(SEED)" $(BIN)/python -m tests.soak --referrals $(REFERRALS)
